@@ -1,0 +1,103 @@
+#pragma once
+// HTTP/1.1 in: requests as views, replies whenever they are ready. Parsing is Boost.Beast's basic_parser with
+// a sink of our own. One request at a time per connection; what a client pipelines waits in the socket.
+//
+// Threads: handlers run on the reactor's thread and must not block. A Reply may be sent from any thread,
+// once.
+//
+// Failure: malformed requests, oversized headers (431) and bodies (413), folded headers and any
+// Transfer-Encoding but chunked (400/501), slow requests (408) are answered here and never reach a handler;
+// the connection then closes.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "http/reactor.h"
+
+namespace millrace::http {
+
+struct Header {
+  std::string_view name;
+  std::string_view value;
+};
+
+// Valid during the handler's call only, the body too, unless the handler keeps `body_owner`.
+struct Request {
+  std::string_view method;
+  std::string_view target;  // as sent: path and query
+  std::string_view path;    // before '?', still percent-encoded
+  std::string_view query;   // after '?', or empty
+  std::span<const Header> headers;
+  // Followed by at least 64 readable bytes, so simdjson parses in place.
+  std::string_view body;
+  std::string_view peer;  // "127.0.0.1:51234"
+
+  // The first header of that name, whatever its case; empty if absent.
+  std::string_view header(std::string_view name) const;
+  bool has_header(std::string_view name) const;
+};
+
+struct Response {
+  int status = 200;
+  std::string_view content_type;  // must be a literal; empty: no header
+  std::vector<std::pair<std::string, std::string>>
+      headers;  // besides Content-Length, Content-Type, Connection
+  std::string body;
+};
+
+// The right to answer one request. Movable; destroyed unused, it answers 500. If the client has gone, sending
+// does nothing. send() from the reactor's thread writes at once; from another it is posted.
+class Reply {
+ public:
+  class Target;  // the connection, seen from here
+  Reply() = default;
+  explicit Reply(std::shared_ptr<Target> target);
+  Reply(Reply&&) noexcept = default;
+  Reply& operator=(Reply&&) noexcept;
+  ~Reply();
+
+  void send(Response response);
+
+  // An open-ended answer (server-sent events): headers now, then chunks until close. write() answers false
+  // when the client has gone or has more than `stream_pending_bytes_max` unread: stop and drop it then.
+  class Stream {
+   public:
+    virtual ~Stream() = default;  // ends the answer
+    virtual bool write(std::string_view chunk) = 0;
+  };
+  std::shared_ptr<Stream> stream(Response head);
+
+ private:
+  std::shared_ptr<Target> target_;
+};
+
+using Handler = std::function<void(const Request&, Reply)>;
+
+struct ServerLimits {
+  size_t header_bytes_max = 32 * 1024;
+  size_t body_bytes_max = size_t{16} << 20;
+  size_t connections_max = 4096;    // beyond it, new ones are answered 503 and closed
+  int64_t request_ms_max = 30'000;  // from the first byte to the last
+  int64_t idle_ms_max = 120'000;    // between requests
+  size_t stream_pending_bytes_max = size_t{1} << 20;
+};
+
+class Server {
+ public:
+  // Listens on host:port (port 0: any free one). in_use: the port is taken; the message names it and says how
+  // to choose another. The reactor outlives the server.
+  static Result<std::unique_ptr<Server>> listen(Reactor& reactor, std::string_view host, uint16_t port,
+                                                Handler handler, const ServerLimits& limits = {});
+  virtual ~Server() = default;  // on the reactor's thread, or when it does not run: closes everything
+  virtual uint16_t port() const = 0;
+  virtual size_t connections() const = 0;
+};
+
+}  // namespace millrace::http
