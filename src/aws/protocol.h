@@ -1,0 +1,85 @@
+#pragma once
+// The manners of one AWS service on the wire: what its requests carry in X-Amz-Target, what their signatures
+// are scoped to, and how its replies and errors look. Constants only; any thread.
+//
+// https://docs.aws.amazon.com/kinesis/latest/APIReference/CommonErrors.html
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace millrace::aws {
+
+enum class ErrorNames { kinesis, dynamodb, dynamodb_streams, millrace };
+
+struct Protocol {
+  std::string_view target_prefix;  // X-Amz-Target is the prefix, then the operation: "Kinesis_20131202."
+  std::string_view signing_name;   // the service in the scope of a signature
+  std::string_view content_type;   // of replies to requests that name none of the JSON types
+  std::string_view error_prefix;   // before an error's name in "__type"
+  ErrorNames error_names;
+  bool body_crc32;   // x-amz-crc32 on each reply
+  bool extended_id;  // x-amz-id-2 on each reply
+};
+
+inline constexpr Protocol kinesis_protocol{
+    .target_prefix = "Kinesis_20131202.",
+    .signing_name = "kinesis",
+    .content_type = "application/x-amz-json-1.1",
+    .error_prefix = "",
+    .error_names = ErrorNames::kinesis,
+    .body_crc32 = false,
+    .extended_id = true,
+};
+inline constexpr Protocol dynamodb_protocol{
+    .target_prefix = "DynamoDB_20120810.",
+    .signing_name = "dynamodb",
+    .content_type = "application/x-amz-json-1.0",
+    .error_prefix = "com.amazonaws.dynamodb.v20120810#",
+    .error_names = ErrorNames::dynamodb,
+    .body_crc32 = true,
+    .extended_id = false,
+};
+inline constexpr Protocol dynamodb_streams_protocol{
+    .target_prefix = "DynamoDBStreams_20120810.",
+    .signing_name = "dynamodb",
+    .content_type = "application/x-amz-json-1.0",
+    .error_prefix = "com.amazonaws.dynamodb.v20120810#",
+    .error_names = ErrorNames::dynamodb_streams,
+    .body_crc32 = true,
+    .extended_id = false,
+};
+// Millrace's own operations: jobs and what else AWS has no call for.
+inline constexpr Protocol millrace_protocol{
+    .target_prefix = "Millrace_20261101.",
+    .signing_name = "millrace",
+    .content_type = "application/x-amz-json-1.1",
+    .error_prefix = "",
+    .error_names = ErrorNames::millrace,
+    .body_crc32 = false,
+    .extended_id = false,
+};
+
+// An error as a client sees it. `name` is bare ("ResourceNotFoundException"); the reply adds the prefix that
+// the protocol has for it. `members` are further members of the body as JSON text without braces
+// (`"CancellationReasons":[...]`), or empty.
+struct AwsError {
+  int status = 400;
+  std::string name;
+  std::string message;
+  std::string members = {};
+};
+
+// The one place where our kinds of error get AWS's names.
+AwsError to_aws_error(const Protocol& protocol, const Error& error);
+
+// The body of an error reply: {"__type":"...","message":"..."}. DynamoDB's clients read "message" or
+// "Message"; both spellings occur at AWS, "message" is what current SDKs read first.
+std::string error_body(const Protocol& protocol, const AwsError& error);
+
+// Appends `text` as a JSON string with its quotes.
+void append_json_string(std::string& out, std::string_view text);
+
+}  // namespace millrace::aws

@@ -1,0 +1,103 @@
+#pragma once
+// From an HTTP request to an operation and back: checks the signature, reads X-Amz-Target, finds the
+// operation in the one list, and puts AWS's headers and error bodies on the answer.
+//
+// An operation is a name and a handler; whoever has operations (Kinesis, DynamoDB, the application's own)
+// adds them before the server listens. A handler runs on the reactor's thread and must not block; it answers
+// at once, or keeps the Answer and answers later from any thread, exactly once (an Answer that is dropped
+// answers 500).
+//
+//   service.add({dynamodb_protocol, "GetItem", [&](Call& call) {
+//     auto item = get_item(call.body);
+//     if (!item) return call.answer.fail(item.error());
+//     call.answer.ok(std::move(*item));
+//   }});
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "aws/protocol.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "http/server.h"
+
+namespace millrace::aws {
+
+class Credentials;
+
+// The right to answer one call. Movable; any thread; one answer.
+class Answer {
+ public:
+  Answer() = default;
+  Answer(http::Reply reply, const Protocol& protocol, bool json_1_0, std::string request_id);
+
+  void ok(std::string json);  // 200 with this body; "" is an empty body
+  void fail(const Error& error);
+  void fail(const AwsError& error);
+  // A body that is not JSON 1.0/1.1: SerializationException.
+  void fail_serialization(std::string message);
+
+  const std::string& request_id() const { return request_id_; }
+  const Protocol& protocol() const { return *protocol_; }
+
+ private:
+  void send(int status, std::string body);
+
+  http::Reply reply_;
+  const Protocol* protocol_ = nullptr;
+  bool json_1_0_ = false;
+  std::string request_id_;
+};
+
+// One call. The views are valid while the handler runs; keep copies of what a later answer needs.
+struct Call {
+  const Protocol& protocol;
+  std::string_view operation;
+  std::string_view body;           // followed by 64 readable bytes: simdjson parses it in place
+  std::string_view access_key_id;  // who signed; empty without authentication
+  std::string_view region;         // of the signature's scope, or the service's own
+  Answer answer;
+};
+
+using OperationHandler = std::function<void(Call&)>;
+
+struct Operation {
+  const Protocol& protocol;
+  std::string name;
+  OperationHandler handler;
+};
+
+struct ServiceOptions {
+  const Credentials* credentials = nullptr;  // null: nothing is checked (--auth none)
+  std::string region = "us-east-1";
+  std::string account_id = "000000000000";
+  base::Clock* clock = nullptr;  // null: the system's
+};
+
+class Service {
+ public:
+  explicit Service(ServiceOptions options);
+  ~Service();
+
+  void add(Operation operation);  // before requests come; a second one of the same name is a bug
+
+  // Answers calls (POST / with X-Amz-Target), GET / and GET /health, and 404 for what it does not know; the
+  // application routes its own paths before it asks here. On the reactor's thread.
+  void handle(const http::Request& request, http::Reply reply);
+
+  // The body that the HTTP server sends when it refuses a request itself (too large, malformed), in the
+  // form that AWS's clients understand; for http::ServerLimits::refusal.
+  http::Response refusal(int status, std::string_view reason) const;
+
+  uint64_t calls() const;   // handled since the start
+  uint64_t errors() const;  // of them refused before an operation was reached
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace millrace::aws
