@@ -1,0 +1,76 @@
+#pragma once
+// DynamoDB's expressions: parse once (a bounded cache by text), then evaluate with a request's names and values.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html
+//
+// Three steps with types of their own: parse (text -> tree, syntax errors), resolve (#names and :values, unused or
+// missing ones are errors), evaluate (against an item). Errors are invalid_argument with DynamoDB's wording, such as
+// `Invalid ConditionExpression: Syntax error; token: "=", near: "a = ="`.
+//
+// Parsed expressions are immutable and shared; the cache may be used from any thread.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "table/item.h"
+
+namespace millrace::table {
+
+struct Substitutions;
+struct TableDefinition;
+
+inline constexpr size_t expression_bytes_max = 4096;
+inline constexpr size_t expression_cache_entries_max = 4096;
+
+class ConditionExpression;  // also filters
+class UpdateExpression;
+class ProjectionExpression;
+
+Result<std::shared_ptr<const ConditionExpression>> parse_condition(std::string_view text,
+                                                                   std::string_view parameter_name);
+Result<std::shared_ptr<const UpdateExpression>> parse_update(std::string_view text);
+Result<std::shared_ptr<const ProjectionExpression>> parse_projection(std::string_view text);
+
+// Which names and values a request's expressions have used: DynamoDB refuses a request that defines others
+// ("Value provided in ExpressionAttributeValues unused in expressions: keys: {:x}").
+class UsedSubstitutions {
+ public:
+  explicit UsedSubstitutions(const Substitutions& all) : all_(all) {}
+  Result<std::string_view> name(std::string_view placeholder);
+  Result<const AttributeValue*> value(std::string_view placeholder);
+  Result<void> check_all_used() const;
+
+ private:
+  const Substitutions& all_;
+  std::vector<std::string_view> names_;
+  std::vector<std::string_view> values_;
+};
+
+// `item` null: there is none (attribute_not_exists holds).
+Result<bool> evaluate(const ConditionExpression& condition, UsedSubstitutions& substitutions, const Item* item);
+
+struct UpdateOutcome {
+  Item item;                         // the new item
+  std::vector<std::string> touched;  // top-level attributes the expression named (for UPDATED_OLD/NEW)
+};
+// `old` null: an item is made from the key. Refuses updates of key attributes.
+Result<UpdateOutcome> apply(const UpdateExpression& update, UsedSubstitutions& substitutions,
+                            const TableDefinition& table, const Item& key, const Item* old);
+
+Result<Item> project(const ProjectionExpression& projection, UsedSubstitutions& substitutions, const Item& item);
+
+// KeyConditionExpression: the hash key's value, and a range over the sort key.
+struct KeyRange {
+  AttributeValue hash;
+  enum class Compare : uint8_t { none, equal, less, less_equal, greater, greater_equal, between, begins_with };
+  Compare compare = Compare::none;
+  AttributeValue first;   // of the comparison
+  AttributeValue second;  // of BETWEEN
+};
+Result<KeyRange> key_range(std::string_view key_condition_expression, UsedSubstitutions& substitutions,
+                           const TableDefinition& table);
+
+}  // namespace millrace::table

@@ -1,0 +1,197 @@
+#pragma once
+// Tables: items by key, as DynamoDB has them, on a store. Conditions, updates and projections are DynamoDB's
+// expressions; every change is a record of the table's change feed.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html
+//
+// Durability: writes and reads answer at once with a CommitId; the caller shows the answer when that commit is durable
+// (Tables::when_durable). A write that changes nothing writes nothing, as in DynamoDB.
+//
+// Threads: every function from any thread; none blocks for the disk's sync. Failure: the kinds of error.h, with
+// DynamoDB's wording in the message where a client would see it.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/ids.h"
+#include "log/log.h"
+#include "store/store.h"
+#include "table/item.h"
+
+namespace millrace::table {
+
+using store::CommitId;
+
+enum class KeyType : uint8_t { string, number, binary };  // "S", "N", "B"
+struct KeyAttribute {
+  std::string name;
+  KeyType type = KeyType::string;
+};
+enum class ViewType : uint8_t { keys_only, new_image, old_image, new_and_old_images };
+
+struct TableDefinition {
+  std::string name;
+  KeyAttribute hash_key;
+  std::optional<KeyAttribute> range_key;
+  std::optional<ViewType> change_feed;  // nullopt: not shown on the wire (jobs and mappings can follow it all the same)
+  // Set by create():
+  store::Keyspace keyspace;
+  ProcessingTime created;
+  std::string feed_label;  // the last part of the feed's ARN: its creation time
+};
+using TablePtr = std::shared_ptr<const TableDefinition>;
+
+// The #names and :values of a request.
+struct Substitutions {
+  std::map<std::string, std::string, std::less<>> names;
+  std::map<std::string, AttributeValue, std::less<>> values;
+};
+
+enum class ReturnValues : uint8_t { none, all_old, updated_old, all_new, updated_new };
+
+struct WriteRequest {
+  enum class Kind : uint8_t {
+    put,     // `item` replaces what is there
+    update,  // `item` is the key; `update_expression` changes the rest
+    erase,   // `item` is the key
+    check,   // `item` is the key; only the condition counts (in a transaction)
+    merge,   // `item` is the key and attributes: those replace their namesakes, the others stay (a job's upsert)
+  };
+  Kind kind = Kind::put;
+  std::string table;
+  Item item;
+  std::string update_expression;
+  std::string condition_expression;
+  Substitutions substitutions;
+  ReturnValues return_values = ReturnValues::none;
+  bool return_old_on_failure = false;  // ReturnValuesOnConditionCheckFailure = ALL_OLD
+};
+
+struct WriteResult {
+  bool condition_held = true;      // false: nothing was written; a common answer, so not an error
+  std::optional<Item> attributes;  // as return_values says; on a failed condition the old item if asked for
+  CommitId commit;                 // on which the answer depends
+};
+
+struct GetRequest {
+  std::string table;
+  Item key;
+  std::string projection_expression;
+  Substitutions substitutions;
+};
+struct GetResult {
+  store::Bytes stored;       // without a projection: the stored bytes (put_json_of_stored); null: no item
+  std::optional<Item> item;  // with a projection
+  CommitId commit;
+};
+
+// Query and Scan. A page ends at `limit` items read or 1 MB of items read, before the filter.
+struct QueryRequest {
+  std::string table;
+  bool scan = false;
+  std::string key_condition_expression;  // of a query
+  std::string filter_expression;
+  std::string projection_expression;
+  Substitutions substitutions;
+  bool forward = true;
+  std::optional<size_t> limit;
+  std::optional<Item> exclusive_start_key;
+  uint32_t segment = 0;  // of a parallel scan
+  uint32_t segments = 1;
+  bool count_only = false;
+};
+struct QueryResult {
+  std::vector<Item> items;
+  size_t count = 0;
+  size_t scanned_count = 0;
+  std::optional<Item> last_evaluated_key;
+  CommitId commit;
+};
+
+// Several writes, and records of the caller's own (states, positions), in one atomic commit. Holds the store's writer
+// lock: build it quickly, then commit. Without commit() nothing happens.
+class Transaction {
+ public:
+  virtual ~Transaction() = default;
+  // Carries the request out inside the transaction. condition_held == false leaves the transaction usable; the caller
+  // decides. A table may be written several times, the same item too.
+  virtual Result<WriteResult> write(const WriteRequest& request) = 0;
+  // The fast path of a job's upserts: kind merge, without a request of its own.
+  virtual Result<void> merge(const TableDefinition& table, const Item& attributes) = 0;
+  // The caller's records; see Tables::get_record. The key starts with the caller's folder and name, such as
+  // "engine/job/pricing/position".
+  virtual Result<void> put_record(std::string_view key, std::string value) = 0;
+  virtual Result<void> erase_record(std::string_view key) = 0;
+  virtual Result<void> erase_records(std::string_view prefix) = 0;
+  virtual Result<CommitId> commit() = 0;
+};
+
+class Tables {
+ public:
+  static Result<std::unique_ptr<Tables>> open(store::Store& store, base::Clock& clock);
+  virtual ~Tables() = default;
+
+  virtual Result<TablePtr> create(TableDefinition definition) = 0;  // already_exists
+  virtual Result<TablePtr> find(std::string_view name) const = 0;   // not_found
+  virtual std::vector<TablePtr> list() const = 0;                   // by name
+  virtual Result<CommitId> drop(std::string_view name) = 0;
+  // Approximate, for DescribeTable.
+  virtual uint64_t item_count(const TableDefinition& table) const = 0;
+  virtual uint64_t size_bytes(const TableDefinition& table) const = 0;
+
+  virtual Result<WriteResult> write(const WriteRequest& request) = 0;
+  // Independent writes in one commit (BatchWriteItem): each put or erase, without conditions.
+  virtual Result<CommitId> write_batch(std::span<const WriteRequest> requests) = 0;
+  virtual Result<GetResult> get(const GetRequest& request) = 0;
+  // The stored bytes of one item by its key, without parsing anything: the engine's lookups. Same pointer, same item.
+  virtual Result<store::ReadResult> get_stored(const TableDefinition& table, const Item& key) = 0;
+  virtual Result<QueryResult> query(const QueryRequest& request) = 0;
+
+  virtual std::unique_ptr<Transaction> begin() = 0;  // waits for its turn, and for space: not on a reactor
+  virtual Result<std::unique_ptr<Transaction>> try_begin() = 0;
+
+  virtual Result<std::optional<std::string>> get_record(std::string_view key) = 0;
+  virtual Result<void> scan_records(std::string_view prefix,
+                                    const std::function<bool(std::string_view key, std::string_view value)>& each) = 0;
+
+  // Calls `done` when the commit is durable; at once if it is (or is 0).
+  virtual void when_durable(CommitId commit, std::function<void()> done) = 0;
+  virtual void wait_durable(CommitId commit) = 0;
+  virtual void flush() = 0;  // starts the write of what has gathered
+
+  // The change feed of a table is the shard `table.keyspace` of this log: read, subscribe and trim are the log's.
+  virtual log::Log& journal() = 0;
+};
+
+// A record of a change feed.
+struct Change {
+  enum class Kind : uint8_t { insert, modify, remove } kind = Kind::insert;
+  Item keys;
+  std::optional<Item> new_image;
+  std::optional<Item> old_image;  // only if the feed's view type asks for old images
+};
+Result<Change> decode_change(const TableDefinition& table, const log::Record& record);
+
+// The `dynamodb` object and the `eventName` of a change, as DynamoDB Streams and Lambda give them (the caller adds
+// eventID, eventSourceARN and so on): appends `"eventName":"INSERT",...,"dynamodb":{...}` without braces around it.
+// Sequence numbers on the wire are the decimal of 10^20 + sequence.
+void put_change_json(std::string& out, const TableDefinition& table, const Change& change, const log::Record& record,
+                     ViewType view);
+inline constexpr std::string_view sequence_number_base = "100000000000000000000";
+std::string wire_sequence_number(SequenceNumber sequence);
+Result<SequenceNumber> parse_wire_sequence_number(std::string_view text);
+
+// A write as JSON, in the shape of TransactWriteItems' entries: {"Put": {"TableName": ..., "Item": ...}},
+// {"Update": {...}}, {"Delete": {...}}, {"ConditionCheck": {...}}; the bodies are those of PutItem, UpdateItem and
+// DeleteItem too. invalid_argument in DynamoDB's words.
+Result<WriteRequest> write_from_json(WriteRequest::Kind kind, simdjson::ondemand::object body);
+Result<std::vector<WriteRequest>> writes_from_json(simdjson::ondemand::array entries);
+
+}  // namespace millrace::table
