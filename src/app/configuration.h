@@ -38,4 +38,7 @@ Result<Configuration> parse_configuration(std::string_view toml, std::string_vie
                                           Configuration defaults = {});
 Result<Configuration> load_configuration(const std::string& file, Configuration defaults = {});
 
+// "HOST:PORT" into its parts; invalid_argument says how to write it.
+Result<void> parse_address(std::string_view text, std::string& host, uint16_t& port);
+
 }  // namespace millrace::app
