@@ -28,7 +28,7 @@ struct Header {
   std::string_view value;
 };
 
-// Valid during the handler's call only, the body too, unless the handler keeps `body_owner`.
+// Valid during the handler's call only, the body too.
 struct Request {
   std::string_view method;
   std::string_view target;  // as sent: path and query
@@ -46,9 +46,8 @@ struct Request {
 
 struct Response {
   int status = 200;
-  std::string_view content_type;  // must be a literal; empty: no header
-  std::vector<std::pair<std::string, std::string>>
-      headers;  // besides Content-Length, Content-Type, Connection
+  std::string_view content_type;                             // must be a literal; empty: no header
+  std::vector<std::pair<std::string, std::string>> headers;  // besides Content-Length, Content-Type, Connection
   std::string body;
 };
 
@@ -64,6 +63,10 @@ class Reply {
   ~Reply();
 
   void send(Response response);
+
+  // Whether the client is known to have closed its side; on the reactor's thread. For long polls, which
+  // should not be given work once nobody waits.
+  bool client_gone() const;
 
   // An open-ended answer (server-sent events): headers now, then chunks until close. write() answers false
   // when the client has gone or has more than `stream_pending_bytes_max` unread: stop and drop it then.
@@ -87,14 +90,17 @@ struct ServerLimits {
   int64_t request_ms_max = 30'000;  // from the first byte to the last
   int64_t idle_ms_max = 120'000;    // between requests
   size_t stream_pending_bytes_max = size_t{1} << 20;
+  size_t buffered_bytes_max = size_t{1} << 30;  // of requests being received, over all connections: then 503
+  // What a request that is refused here is answered with (400, 408, 413, 417, 431, 501, 503); unset: text.
+  std::function<Response(int status, std::string_view reason)> refusal;
 };
 
 class Server {
  public:
   // Listens on host:port (port 0: any free one). in_use: the port is taken; the message names it and says how
   // to choose another. The reactor outlives the server.
-  static Result<std::unique_ptr<Server>> listen(Reactor& reactor, std::string_view host, uint16_t port,
-                                                Handler handler, const ServerLimits& limits = {});
+  static Result<std::unique_ptr<Server>> listen(Reactor& reactor, std::string_view host, uint16_t port, Handler handler,
+                                                const ServerLimits& limits = {});
   virtual ~Server() = default;  // on the reactor's thread, or when it does not run: closes everything
   virtual uint16_t port() const = 0;
   virtual size_t connections() const = 0;

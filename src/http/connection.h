@@ -1,0 +1,142 @@
+#pragma once
+// One accepted connection: reads a request, hands it to the handler, writes the answer, and so on. Private to
+// this folder.
+//
+// Threads: everything on the reactor's thread, except the members of Reply::Target, which may be called from
+// any thread and then post. The socket is registered once, edge-triggered: `readable_` and `writable_`
+// remember what epoll has said until a call would block.
+//
+// Bounds: the buffer holds one request's head (header_bytes_max) and body (body_bytes_max); what is pipelined
+// after it waits in the socket.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/epoll_reactor.h"
+#include "http/request_parser.h"
+#include "http/server.h"
+
+namespace millrace::http {
+
+class Connection;
+
+class Reply::Target {
+ public:
+  virtual ~Target() = default;
+  virtual void send(Response response) = 0;
+  virtual void drop() = 0;
+  virtual bool gone() const = 0;
+  virtual std::shared_ptr<Stream> stream(Response head) = 0;
+};
+
+// What the connections of a server share; lives in the server, and is null in a connection that is closed.
+struct ConnectionHost {
+  EpollReactor& reactor;
+  Handler handler;
+  ServerLimits limits;
+  ParserLimits parser_limits;
+  std::vector<Header> headers;  // of the request being handled
+  std::vector<std::shared_ptr<Connection>> connections;
+  size_t buffered_bytes = 0;  // capacity of all buffers
+};
+
+class Connection final : public Reply::Target, public EventSink, public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(ConnectionHost& host, int fd, std::string peer, size_t index);
+  ~Connection() override;
+
+  Result<void> start();
+  void close();
+  // Closes what has waited too long; frees a large buffer that is not in use.
+  void sweep(int64_t now_ms);
+  size_t index() const { return index_; }
+  void set_index(size_t index) { index_ = index; }
+
+  void on_events(uint32_t events) override;
+  void send(Response response) override;
+  void drop() override;
+  bool gone() const override;
+  std::shared_ptr<Reply::Stream> stream(Response head) override;
+
+ private:
+  struct StreamState;
+  class StreamWriter;
+  enum class State { receiving, handling, writing, streaming, draining };
+  enum class Parsed { need_more, complete, refused };
+
+  static constexpr size_t buffer_bytes_initial = 16 * 1024;
+  static constexpr size_t buffer_bytes_kept = 64 * 1024;  // beyond it, an idle connection gives its buffer back
+  static constexpr size_t padding_bytes = 64;
+  static constexpr size_t drain_bytes_max = size_t{64} << 20;
+  static constexpr int64_t drain_ms_max = 5'000;
+  static constexpr int64_t shrink_after_ms = 1'000;
+  static constexpr int requests_per_turn_max = 32;
+
+  void advance();
+  bool fill();
+  bool reserve(size_t bytes);  // capacity for that many and the padding; false: over buffered_bytes_max
+  void release_buffer();
+  Parsed parse();
+  Parsed parse_body();
+  void dispatch();
+  void next_request();
+  void refuse(int status, std::string_view reason);
+  void answer(Response response);
+  void send_here(Response response);
+  void account_chunked();
+  void begin_stream(Response head, std::shared_ptr<StreamState> stream);
+  void write_chunk(std::string_view chunk);
+  void end_stream();
+  void write_head(const Response& response, bool chunked);
+  bool write_out();  // false: the socket is full, or the connection is closed
+  void after_answer();
+  bool drain();
+
+  ConnectionHost* host_;
+  const EpollReactor* reactor_;
+  const std::shared_ptr<TaskQueue> tasks_;
+  const size_t stream_pending_bytes_max_;
+  int fd_;
+  std::string peer_;
+  size_t index_;  // in host_->connections
+
+  State state_ = State::receiving;
+  bool readable_ = false;
+  bool writable_ = true;
+  bool peer_closed_ = false;
+  bool advancing_ = false;
+  bool keep_alive_ = true;
+  bool continue_sent_ = false;
+  bool head_done_ = false;
+  bool discard_body_ = false;  // HEAD: the answer's body is not sent
+  bool chunked_out_ = false;
+  bool stream_ended_ = false;
+  int64_t deadline_ms_ = 0;  // 0: none
+  int64_t active_ms_ = 0;
+
+  std::unique_ptr<char[]> buffer_;
+  size_t capacity_ = 0;  // without the padding
+  size_t begin_ = 0;     // of the request, in the buffer
+  size_t end_ = 0;
+  size_t parsed_ = 0;      // of the request's bytes
+  size_t body_begin_ = 0;  // from the request's first byte
+  size_t body_size_ = 0;
+  bool chunked_in_ = false;
+  std::optional<RequestParser> parser_;
+  std::vector<HeaderSpan> headers_;
+  size_t chunked_accounted_ = 0;  // of chunked_body(), in host_->buffered_bytes
+  size_t drained_ = 0;
+
+  std::string out_head_;
+  std::string out_body_;
+  size_t out_sent_ = 0;  // of both
+  std::shared_ptr<StreamState> stream_;
+};
+
+}  // namespace millrace::http
