@@ -1,0 +1,106 @@
+#pragma once
+// Demand signals to prices: a policy proposes, guardrails have the last word, and the decision says in figures and in
+// one sentence why the price is what it is. Pure: no I/O, no clock (time is event time), no state, so a replay of the
+// same events gives the same prices. Nothing about a person enters. Any thread.
+//
+// Money is whole cents. All figures come from outside: counts that are negative or not finite are taken as 0.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace millrace::pricing {
+
+// Exponentially decayed counts of a product's events, as of its last event.
+struct Counts {
+  double views = 0;
+  double cart_adds = 0;
+  double units = 0;  // sold
+};
+
+struct Signals {
+  Counts fast;  // decayed with Policy::fast_half_life_ms: demand now
+  Counts slow;  // decayed with Policy::slow_half_life_ms: what is usual
+  int64_t first_event_ms = 0;
+  int64_t last_event_ms = 0;
+  int64_t list_price_cents = 0;
+  std::optional<int64_t> stock;
+};
+
+struct CurrentPrice {
+  int64_t price_cents = 0;
+  std::optional<int64_t> priced_ms;  // event time of its last change; absent: never changed
+};
+
+// How a price follows demand. docs/pricing.md derives the formulas.
+struct Policy {
+  double fast_half_life_ms = 5'000;
+  double slow_half_life_ms = 60'000;
+  double view_weight = 1;
+  double cart_add_weight = 3;
+  double unit_weight = 10;
+  double dispersion = 1.2;   // how much wilder than Poisson arrivals are (one visitor clicks several times)
+  double score_enter = 3.0;  // |score| from which a price leaves the list price
+  double score_exit = 1.0;   // below it, it returns; the part of a score that counts as noise
+  double ratio_enter = 1.3;  // and demand is at least so many times its usual, or one of so many
+  double gain = 0.3;       // of the multiplier per e-fold of demand; times the elasticity of demand below 1: no swings
+  int64_t low_stock = 10;  // fewer than that raise the price
+  double low_stock_raise = 0.1;  // at stock 0
+};
+
+// What a price may never do. Evaluated last, in this order; those that changed the outcome are named in the decision.
+struct Guardrails {
+  double sample_min = 10;               // events in the slow counts; fewer move nothing
+  int64_t history_min_ms = 5'000;       // event time since the first event; less moves nothing ("sample" too)
+  int64_t cool_down_ms = 500;           // event time between two changes
+  int64_t discount_delay_ms = 240'000;  // after a change, before a price goes below the list price: a rush that ends
+                                        // leaves an inflated baseline for a while, which is no reason for a discount
+  double step_max = 0.1;                // largest change, as a fraction of the current price
+  double floor = 0.7;                   // fractions of the list price; they win over the step and the cool-down
+  double ceiling = 1.6;
+  double change_min = 0.02;  // smallest change worth publishing, as a fraction of the current price
+};
+
+struct Rules {
+  Policy policy;
+  Guardrails guardrails;
+};
+
+// Sets one rule by its name ("floor", "gain", "cool_down_ms", ...). invalid_argument: no such rule, or no number; the
+// message names the nearest rules or what is wrong.
+Result<void> set_rule(Rules& rules, std::string_view name, std::string_view value);
+// The names that set_rule knows.
+std::vector<std::string_view> rule_names();
+// invalid_argument: rules that contradict each other (a floor over the ceiling, a gain of 1 and more, ...).
+Result<void> check(const Rules& rules);
+
+// What the policy would like, before any guardrail.
+struct Proposal {
+  double demand = 0;      // weighted fast count
+  double baseline = 0;    // what the slow counts lead one to expect of it
+  double ratio = 1;       // demand over baseline, both moderated for small samples
+  double score = 0;       // how surprising that is, in standard deviations (Anscombe)
+  double multiplier = 1;  // of the list price
+  int64_t price_cents = 0;
+  bool low_stock = false;
+  bool returning = false;  // demand is usual again and the price is not yet what it is then
+};
+Proposal propose(const Policy& policy, const Signals& signals, const CurrentPrice& current);
+
+struct Decision {
+  bool changed = false;
+  int64_t price_cents = 0;  // the current price if not changed
+  std::string reason;       // "demand 3.2x its usual: raised, limited by the largest step"
+  Proposal proposal;
+  std::vector<std::string_view> guardrails;  // that bound: "sample", "cool_down", "discount_delay", "step", "floor",
+                                             // "ceiling", "change_min"
+};
+// The price to publish. Rules that check() accepts, a positive list price and a positive current price give a price
+// within floor and ceiling, whatever the signals are; with a list price of 0 or less nothing changes.
+Decision decide(const Rules& rules, const Signals& signals, const CurrentPrice& current);
+
+}  // namespace millrace::pricing
