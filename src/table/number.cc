@@ -105,6 +105,10 @@ Number Number::from_parts(bool negative, UInt128 coefficient, int exponent) {
   return number;
 }
 
+Result<Number> Number::checked_from_parts(bool negative, UInt128 coefficient, int64_t exponent) {
+  return make(negative, coefficient, static_cast<int>(std::clamp<int64_t>(exponent, -1'000'000, 1'000'000)));
+}
+
 Result<Number> Number::parse(std::string_view text) {
   const auto not_a_number = [&]() -> std::unexpected<Error> {
     if (text.empty()) return fail(ErrorKind::invalid_argument, "The parameter cannot be converted to a numeric value");
@@ -168,8 +172,7 @@ Result<Number> Number::parse(std::string_view text) {
   }
   if (at != end) return not_a_number();
   if (too_many_digits) return fail(ErrorKind::invalid_argument, "{}", digits_text);
-  exponent = std::clamp<int64_t>(exponent, -1'000'000, 1'000'000);
-  return make(negative, coefficient, static_cast<int>(exponent));
+  return checked_from_parts(negative, coefficient, exponent);
 }
 
 Result<Number> Number::from_double(double value) {
@@ -182,13 +185,25 @@ Result<Number> Number::from_double(double value) {
   return parse(std::string_view(text, written.ptr));
 }
 
+int Number::digits() const {
+  return digits_of(coefficient_);
+}
+
 std::string Number::to_string() const {
-  if (coefficient_ == 0) return "0";
+  std::string out;
+  put_text(out);
+  return out;
+}
+
+void Number::put_text(std::string& out) const {
+  if (coefficient_ == 0) {
+    out.push_back('0');
+    return;
+  }
   char buffer[40];
   char* const end = buffer + sizeof(buffer);
   const std::string_view digits(write_digits(end, coefficient_), end);
   const int size = static_cast<int>(digits.size());
-  std::string out;
   if (negative_) out.push_back('-');
   if (exponent_ >= 0) {
     out.append(digits);
@@ -202,7 +217,6 @@ std::string Number::to_string() const {
     out.append(-exponent_ - size, '0');
     out.append(digits);
   }
-  return out;
 }
 
 double Number::to_double() const {

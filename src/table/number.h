@@ -26,7 +26,8 @@ class Number {
   static Result<Number> parse(std::string_view text);  // invalid_argument, in DynamoDB's words
   static Result<Number> from_double(double value);     // its shortest decimal form; NaN and infinities are refused
 
-  std::string to_string() const;  // plain notation as DynamoDB answers: "12.5", "-0.003", "100"
+  std::string to_string() const;          // plain notation as DynamoDB answers: "12.5", "-0.003", "100"
+  void put_text(std::string& out) const;  // the same, appended
   double to_double() const;
   std::optional<int64_t> to_int64() const;  // nullopt: a fraction, or too large
   // The unscaled value at that scale, rounded half up; nullopt: more than 38 digits.
@@ -45,7 +46,10 @@ class Number {
   bool negative() const { return negative_; }
   UInt128 coefficient() const { return coefficient_; }
   int exponent() const { return exponent_; }
+  int digits() const;                                                          // of the coefficient; zero has none
   static Number from_parts(bool negative, UInt128 coefficient, int exponent);  // CHECKs the limits
+  // The same for parts that came from outside: invalid_argument as of parse().
+  static Result<Number> checked_from_parts(bool negative, UInt128 coefficient, int64_t exponent);
 
  private:
   UInt128 coefficient_ = 0;

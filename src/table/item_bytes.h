@@ -1,0 +1,40 @@
+#pragma once
+// An item's stored bytes, for those who walk them without making an Item.
+//
+//   item      = format (1 byte) count { name value }         names ascending, count and sizes as varints
+//   name      = size bytes
+//   value     = tag content
+//   number    = header [exponent (zigzag varint) coefficient (little-endian)]; header: size, 0x80 if negative; 0 is
+//   zero string, binary = size bytes list      = bytes (4, little-endian) count { value }     so that a reader can step
+//   over it map       = bytes count { name value } sets      = bytes count { string | number | binary without tag }
+//
+// Pure; any thread. What is read may be damaged: ByteReader::ok() says so in the end.
+
+#include "base/bytes.h"
+#include "table/item.h"
+
+namespace millrace::table {
+
+inline constexpr uint8_t item_format = 1;
+
+enum class Tag : uint8_t {
+  null = 0,
+  boolean_false = 1,
+  boolean_true = 2,
+  number = 3,
+  string = 4,
+  binary = 5,
+  list = 6,
+  map = 7,
+  string_set = 8,
+  number_set = 9,
+  binary_set = 10,
+};
+
+void put_number(std::string& out, const Number& number);
+Result<Number> read_number(base::ByteReader& in);
+// Steps over the value whose tag has been read; false: no such tag.
+bool skip_value(base::ByteReader& in, Tag tag);
+Error damaged_item();
+
+}  // namespace millrace::table
