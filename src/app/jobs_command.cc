@@ -1,0 +1,144 @@
+#include "app/jobs_command.h"
+
+#include <simdjson.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "app/send_api.h"
+#include "sql/plan.h"
+
+namespace millrace::app {
+namespace {
+
+int refuse(const Error& error) {
+  fmt::print(stderr, "millrace: {}\n", error.message);
+  return 1;
+}
+
+Result<std::string> read_script(const std::string& file) {
+  std::ostringstream content;
+  if (file == "-") {
+    content << std::cin.rdbuf();
+  } else {
+    std::ifstream in(file);
+    if (!in) return fail(ErrorKind::not_found, "{}: cannot be read; -f takes the path of a SQL script, or - ", file);
+    content << in.rdbuf();
+  }
+  return content.str();
+}
+
+Result<std::string> call(const Endpoint& endpoint, std::string_view operation, const std::string& body) {
+  Api api(endpoint);
+  auto answer = api.call(aws::millrace_protocol, operation, body);
+  if (!answer && answer.error().kind == ErrorKind::unavailable) {
+    return fail(ErrorKind::unavailable,
+                "no server answers at http://{}:{} ({}); start one with `millrace serve --data DIR`, or name another "
+                "with --endpoint",
+                endpoint.host, endpoint.port, answer.error().message);
+  }
+  return answer;
+}
+
+std::string text_of(simdjson::dom::element job, const char* name) {
+  std::string_view text;
+  if (job[name].get(text) != simdjson::SUCCESS) return {};
+  return std::string(text);
+}
+
+double number_of(simdjson::dom::element job, const char* name) {
+  double number = 0;
+  (void)job[name].get(number);
+  return number;
+}
+
+// "1.2 s", "-" for none.
+std::string duration(double ms) {
+  if (ms < 0) return "-";
+  if (ms < 1000) return fmt::format("{:.0f} ms", ms);
+  return ms < 120'000 ? fmt::format("{:.1f} s", ms / 1000) : fmt::format("{:.0f} min", ms / 60'000);
+}
+
+void print_table(simdjson::dom::array jobs) {
+  fmt::print("{:<20} {:<10} {:>10} {:>9} {:>10} {:>12} {:>12} {:>8} {:>8} {:>10}\n", "NAME", "STATE", "LAG", "BEHIND",
+             "EVENTS/S", "ROWS IN", "ROWS OUT", "LATE", "BAD", "WATERMARK");
+  for (const auto job : jobs) {
+    const auto watermark = static_cast<int64_t>(number_of(job, "WatermarkDelayMs"));
+    fmt::print("{:<20} {:<10} {:>10.0f} {:>9} {:>10.0f} {:>12.0f} {:>12.0f} {:>8.0f} {:>8.0f} {:>10}\n",
+               text_of(job, "Name"), text_of(job, "State"), number_of(job, "LagRecords"),
+               duration(number_of(job, "LagMs")), number_of(job, "EventsPerSecond"), number_of(job, "RowsIn"),
+               number_of(job, "RowsOut"), number_of(job, "LateRows"), number_of(job, "BadRows"),
+               watermark < 0 ? "none" : fmt::format("-{}", duration(static_cast<double>(watermark))));
+    if (const std::string reason = text_of(job, "Reason"); !reason.empty()) fmt::print("  {}\n", reason);
+  }
+}
+
+}  // namespace
+
+int run_sql(const SqlOptions& options) {
+  auto script = read_script(options.file);
+  if (!script) return refuse(script.error());
+  // Compiled here first, so that a mistake is shown with the file's name and without a server.
+  auto plan = sql::compile(*script);
+  if (!plan) return refuse(plan.error().within(options.file));
+  if (options.explain) {
+    fmt::print("{}", sql::explain(*plan));
+    return 0;
+  }
+  std::string name = options.name;
+  if (name.empty()) {
+    const auto named = plan->settings.find("pipeline.name");
+    name = named != plan->settings.end() ? named->second : std::filesystem::path(options.file).stem().string();
+  }
+  std::string body = "{\"Name\":";
+  aws::append_json_string(body, name);
+  body += ",\"Script\":";
+  aws::append_json_string(body, *script);
+  body += "}";
+  auto answer = call(options.endpoint, "SubmitJob", body);
+  if (!answer) return refuse(answer.error().within(options.file));
+  fmt::print(stderr, "millrace: job `{}` runs; `millrace jobs` shows how it does, `millrace jobs stop {}` ends it\n",
+             name, name);
+  return 0;
+}
+
+int run_jobs(const JobsOptions& options) {
+  if (options.action == JobsOptions::Action::list) {
+    auto answer = call(options.endpoint, "ListJobs", "{}");
+    if (!answer) return refuse(answer.error());
+    if (options.json) {
+      fmt::print("{}\n", *answer);
+      return 0;
+    }
+    simdjson::dom::parser parser;
+    simdjson::dom::array jobs;
+    if (parser.parse(*answer)["Jobs"].get(jobs) != simdjson::SUCCESS) {
+      return refuse({ErrorKind::internal, fmt::format("the server's answer is no list of jobs: {}", *answer)});
+    }
+    if (jobs.size() == 0) {
+      fmt::print(stderr, "millrace: no jobs; `millrace sql -f FILE` starts one\n");
+      return 0;
+    }
+    print_table(jobs);
+    return 0;
+  }
+  std::string body = "{\"Name\":";
+  aws::append_json_string(body, options.name);
+  if (options.drain) body += ",\"Drain\":true";
+  body += "}";
+  const bool stop = options.action == JobsOptions::Action::stop;
+  const char* operation = stop ? "StopJob" : options.action == JobsOptions::Action::resume ? "ResumeJob" : "RemoveJob";
+  auto answer = call(options.endpoint, operation, body);
+  if (!answer) return refuse(answer.error());
+  fmt::print(stderr, "millrace: job `{}` {}\n", options.name,
+             options.drain                                   ? "takes in what is there, closes its windows and finishes"
+             : stop                                          ? "is stopped; `millrace jobs resume` goes on where it was"
+             : options.action == JobsOptions::Action::resume ? "runs"
+                                                             : "is removed");
+  return 0;
+}
+
+}  // namespace millrace::app

@@ -1,0 +1,28 @@
+#pragma once
+// `millrace sql` and `millrace jobs`: jobs of a running server, by its API. Each returns the exit code; results go to
+// stdout, messages to stderr.
+
+#include <string>
+
+#include "app/send_api.h"
+
+namespace millrace::app {
+
+struct SqlOptions {
+  std::string file;      // "-": the standard input
+  std::string name;      // empty: the script's 'pipeline.name', else the file's name without its ending
+  bool explain = false;  // only prints the plan; needs no server
+  Endpoint endpoint;
+};
+int run_sql(const SqlOptions& options);
+
+struct JobsOptions {
+  enum class Action { list, stop, resume, remove } action = Action::list;
+  std::string name;
+  bool drain = false;  // of stop: close all windows first
+  bool json = false;   // of list
+  Endpoint endpoint;
+};
+int run_jobs(const JobsOptions& options);
+
+}  // namespace millrace::app
