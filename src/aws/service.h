@@ -44,7 +44,7 @@ class Answer {
   const Protocol& protocol() const { return *protocol_; }
 
  private:
-  void send(int status, std::string body);
+  void send(int status, std::string body, std::string_view error_name);
 
   http::Reply reply_;
   const Protocol* protocol_ = nullptr;
@@ -96,6 +96,8 @@ class Service {
   uint64_t errors() const;  // of them refused before an operation was reached
 
  private:
+  void handle_without_target(const http::Request& request, http::Reply reply);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -1,0 +1,25 @@
+#pragma once
+// Base64 as AWS's JSON has it: the standard alphabet with padding. Pure; any thread.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace millrace::aws {
+
+constexpr size_t base64_decoded_size_max(size_t encoded_size) {
+  return encoded_size / 4 * 3 + 3;
+}
+
+// Room to leave after the decoded bytes: whole vectors are stored.
+inline constexpr size_t base64_slack = 32;
+
+// Decodes to `out`, which has room for base64_decoded_size_max bytes and the slack; the size, or nothing if the
+// text is not base64. Padding may be left out, as some clients do; white space is refused.
+std::optional<size_t> base64_decode(std::string_view text, char* out);
+std::optional<std::string> base64_decode(std::string_view text);
+
+void append_base64(std::string& out, std::string_view bytes);
+
+}  // namespace millrace::aws

@@ -1,0 +1,134 @@
+#include "aws/client.h"
+
+#include <simdjson.h>
+
+#include "aws/base64.h"
+
+namespace millrace::aws {
+namespace {
+
+ErrorKind kind_of(const AwsError& error) {
+  struct Named {
+    std::string_view name;
+    ErrorKind kind;
+  };
+  constexpr Named names[] = {
+      {"ValidationException", ErrorKind::invalid_argument},
+      {"InvalidArgumentException", ErrorKind::invalid_argument},
+      {"SerializationException", ErrorKind::invalid_argument},
+      {"ResourceNotFoundException", ErrorKind::not_found},
+      {"ResourceInUseException", ErrorKind::already_exists},
+      {"ConditionalCheckFailedException", ErrorKind::condition_failed},
+      {"LimitExceededException", ErrorKind::limit_exceeded},
+      {"RequestEntityTooLargeException", ErrorKind::limit_exceeded},
+      {"ProvisionedThroughputExceededException", ErrorKind::throttled},
+      {"ThrottlingException", ErrorKind::throttled},
+      {"ExpiredIteratorException", ErrorKind::expired},
+      {"TrimmedDataAccessException", ErrorKind::trimmed},
+      {"InvalidSignatureException", ErrorKind::unauthenticated},
+      {"IncompleteSignatureException", ErrorKind::unauthenticated},
+      {"MissingAuthenticationTokenException", ErrorKind::unauthenticated},
+      {"UnrecognizedClientException", ErrorKind::unauthenticated},
+      {"AccessDeniedException", ErrorKind::denied},
+      {"UnknownOperationException", ErrorKind::unsupported},
+  };
+  for (const Named& each : names) {
+    if (error.name == each.name) return each.kind;
+  }
+  return error.status == 0 || error.status >= 500 ? ErrorKind::unavailable : ErrorKind::invalid_argument;
+}
+
+AwsError read_error(const http::ClientResponse& response) {
+  AwsError error{response.status, "", ""};
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  std::string_view text;
+  if (!parser.parse(response.body).get(root)) {
+    if (!root["__type"].get(text)) error.name = text.substr(text.rfind('#') + 1);
+    if (!root["message"].get(text)) error.message = text;
+  }
+  if (error.message.empty()) error.message = fmt::format("the server answered with status {}", response.status);
+  return error;
+}
+
+}  // namespace
+
+Client::Client(ClientOptions options)
+    : options_(std::move(options)),
+      host_header_(fmt::format("{}:{}", options_.host, options_.port)),
+      clock_(options_.clock == nullptr ? base::system_clock() : *options_.clock),
+      http_(options_.host, options_.port, options_.timeout_ms) {}
+
+std::expected<std::string, AwsError> Client::call_raw(const Protocol& protocol, std::string_view operation,
+                                                      std::string_view body) {
+  auto signer = signers_.find(protocol.signing_name);
+  if (signer == signers_.end()) {
+    signer = signers_
+                 .emplace(protocol.signing_name,
+                          Signer(options_.credential, options_.region, std::string(protocol.signing_name)))
+                 .first;
+  }
+  const std::string date = amz_date(clock_.now());
+  std::string target(protocol.target_prefix);
+  target += operation;
+  const http::Header signed_headers[] = {
+      {"content-type", protocol.content_type},
+      {"host", host_header_},
+      {"x-amz-date", date},
+      {"x-amz-target", target},
+  };
+  std::string authorization = signer->second.authorization(
+      {.method = "POST", .path = "/", .query = "", .headers = signed_headers, .body = body}, date);
+  // Host is added by the HTTP client, in the same form.
+  const auto response = http_.request("POST", "/",
+                                      {{"Content-Type", std::string(protocol.content_type)},
+                                       {"X-Amz-Date", date},
+                                       {"X-Amz-Target", std::move(target)},
+                                       {"Authorization", std::move(authorization)}},
+                                      body);
+  if (!response) return std::unexpected(AwsError{0, "", response.error().message});
+  if (response->status != 200) return std::unexpected(read_error(*response));
+  return std::move(response->body);
+}
+
+Result<std::string> Client::call(const Protocol& protocol, std::string_view operation, std::string_view body) {
+  auto answer = call_raw(protocol, operation, body);
+  if (answer) return std::move(*answer);
+  const AwsError& error = answer.error();
+  return fail(kind_of(error), "{}{}{}", error.name, error.name.empty() ? "" : ": ", error.message);
+}
+
+PutRecordsBody::PutRecordsBody(std::string_view stream) : body_("{\"StreamName\":") {
+  append_json_string(body_, stream);
+  body_ += ",\"Records\":[";
+  head_bytes_ = body_.size();
+}
+
+void PutRecordsBody::clear() {
+  body_.resize(head_bytes_);
+  count_ = bytes_ = 0;
+  finished_ = false;
+}
+
+bool PutRecordsBody::fits(std::string_view key, std::string_view data) const {
+  return count_ < records_max && bytes_ + key.size() + data.size() <= bytes_max;
+}
+
+void PutRecordsBody::add(std::string_view key, std::string_view data) {
+  CHECK(!finished_, "clear() comes before the next record");
+  body_ += count_ == 0 ? "{\"Data\":\"" : ",{\"Data\":\"";
+  append_base64(body_, data);
+  body_ += "\",\"PartitionKey\":";
+  append_json_string(body_, key);
+  body_ += '}';
+  ++count_;
+  bytes_ += key.size() + data.size();
+}
+
+std::string_view PutRecordsBody::finish() {
+  if (!finished_) body_ += "]}";
+  finished_ = true;
+  return body_;
+}
+
+}  // namespace millrace::aws

@@ -1,0 +1,174 @@
+#include "aws/protocol.h"
+
+#include <array>
+
+namespace millrace::aws {
+namespace {
+
+struct Mapped {
+  int status;
+  std::string_view name;
+};
+
+Mapped map_kinesis(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid_argument:
+    case ErrorKind::condition_failed:
+    case ErrorKind::trimmed:
+      return {400, "InvalidArgumentException"};
+    case ErrorKind::not_found:
+      return {400, "ResourceNotFoundException"};
+    case ErrorKind::already_exists:
+    case ErrorKind::in_use:
+      return {400, "ResourceInUseException"};
+    case ErrorKind::limit_exceeded:
+      return {400, "LimitExceededException"};
+    case ErrorKind::throttled:
+      return {400, "ProvisionedThroughputExceededException"};
+    case ErrorKind::expired:
+      return {400, "ExpiredIteratorException"};
+    case ErrorKind::unauthenticated:
+      return {400, "InvalidSignatureException"};
+    case ErrorKind::denied:
+      return {400, "AccessDeniedException"};
+    case ErrorKind::unsupported:
+      return {400, "UnknownOperationException"};
+    case ErrorKind::unavailable:
+      return {503, "ServiceUnavailable"};
+    case ErrorKind::disk_full:
+    case ErrorKind::corrupt:
+    case ErrorKind::io:
+    case ErrorKind::internal:
+      break;
+  }
+  return {500, "InternalFailureException"};
+}
+
+Mapped map_dynamodb(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid_argument:
+      return {400, "ValidationException"};
+    case ErrorKind::not_found:
+      return {400, "ResourceNotFoundException"};
+    case ErrorKind::already_exists:
+    case ErrorKind::in_use:
+      return {400, "ResourceInUseException"};
+    case ErrorKind::condition_failed:
+      return {400, "ConditionalCheckFailedException"};
+    case ErrorKind::limit_exceeded:
+      return {400, "LimitExceededException"};
+    case ErrorKind::throttled:
+      return {400, "ProvisionedThroughputExceededException"};
+    case ErrorKind::expired:
+      return {400, "ExpiredIteratorException"};
+    case ErrorKind::trimmed:
+      return {400, "TrimmedDataAccessException"};
+    case ErrorKind::unauthenticated:
+      return {400, "InvalidSignatureException"};
+    case ErrorKind::denied:
+      return {400, "AccessDeniedException"};
+    case ErrorKind::unsupported:
+      return {400, "UnknownOperationException"};
+    case ErrorKind::unavailable:
+      return {503, "ServiceUnavailable"};
+    case ErrorKind::disk_full:
+    case ErrorKind::corrupt:
+    case ErrorKind::io:
+    case ErrorKind::internal:
+      break;
+  }
+  return {500, "InternalServerError"};
+}
+
+// Millrace's own operations are named as Kinesis names them, but wrong input is a ValidationException.
+Mapped map_millrace(ErrorKind kind) {
+  if (kind == ErrorKind::invalid_argument) return {400, "ValidationException"};
+  if (kind == ErrorKind::throttled) return {400, "ThrottlingException"};
+  return map_kinesis(kind);
+}
+
+// What the layer before DynamoDB answers has that layer's prefix.
+constexpr std::array<std::string_view, 8> names_of_the_front = {
+    "SerializationException",    "UnknownOperationException",    "UnrecognizedClientException",
+    "InvalidSignatureException", "IncompleteSignatureException", "MissingAuthenticationTokenException",
+    "AccessDeniedException",     "ServiceUnavailable",
+};
+
+std::string_view prefix_of(const Protocol& protocol, std::string_view name) {
+  if (protocol.error_prefix.empty()) return {};
+  if (name == "ValidationException") return "com.amazon.coral.validate#";
+  for (const std::string_view each : names_of_the_front) {
+    if (name == each) return "com.amazon.coral.service#";
+  }
+  return protocol.error_prefix;
+}
+
+}  // namespace
+
+AwsError to_aws_error(const Protocol& protocol, const Error& error) {
+  Mapped mapped{};
+  switch (protocol.error_names) {
+    case ErrorNames::kinesis:
+      mapped = map_kinesis(error.kind);
+      break;
+    case ErrorNames::dynamodb:
+    case ErrorNames::dynamodb_streams:
+      mapped = map_dynamodb(error.kind);
+      break;
+    case ErrorNames::millrace:
+      mapped = map_millrace(error.kind);
+      break;
+  }
+  return {mapped.status, std::string(mapped.name), error.message};
+}
+
+std::string error_body(const Protocol& protocol, const AwsError& error) {
+  std::string out = "{\"__type\":\"";
+  out += prefix_of(protocol, error.name);
+  out += error.name;
+  out += "\",\"message\":";
+  append_json_string(out, error.message);
+  if (!error.members.empty()) {
+    out += ',';
+    out += error.members;
+  }
+  out += '}';
+  return out;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  constexpr char digits[] = "0123456789abcdef";
+  out += '"';
+  size_t clean = 0;  // what needs no escape is copied in one piece
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, clean, i - clean);
+    clean = i + 1;
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        out += "\\u00";
+        out += digits[c >> 4];
+        out += digits[c & 15];
+    }
+  }
+  out.append(text, clean);
+  out += '"';
+}
+
+}  // namespace millrace::aws

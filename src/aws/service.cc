@@ -1,0 +1,206 @@
+#include "aws/service.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <random>
+#include <unordered_map>
+
+#include "aws/crc32.h"
+#include "aws/credentials.h"
+#include "aws/sigv4.h"
+
+namespace millrace::aws {
+namespace {
+
+constexpr std::string_view json_1_0 = "application/x-amz-json-1.0";
+constexpr std::string_view json_1_1 = "application/x-amz-json-1.1";
+
+// Ids tell requests apart in logs; they guard nothing.
+uint64_t next_random() {
+  thread_local std::mt19937_64 random = [] {
+    std::random_device device;
+    std::seed_seq seed{device(), device(), device(), device()};
+    return std::mt19937_64(seed);
+  }();
+  return random();
+}
+
+// "8f0b6c2e-3c1d-4f62-9d8e-0a1b2c3d4e5f"
+std::string make_request_id() {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string id(36, '-');
+  uint64_t bits = 0;
+  for (size_t i = 0, taken = 0; i < id.size(); ++i) {
+    if (i == 8 || i == 13 || i == 18 || i == 23) continue;
+    if (taken++ % 16 == 0) bits = next_random();
+    id[i] = digits[bits & 15];
+    bits >>= 4;
+  }
+  id[14] = '4';
+  return id;
+}
+
+std::string make_extended_id() {
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string id(76, '\0');
+  uint64_t bits = 0;
+  for (size_t i = 0; i < id.size(); ++i) {
+    if (i % 10 == 0) bits = next_random();
+    id[i] = alphabet[bits & 63];
+    bits >>= 6;
+  }
+  return id;
+}
+
+const Protocol* protocol_of(std::string_view target) {
+  for (const Protocol* protocol :
+       {&kinesis_protocol, &dynamodb_protocol, &dynamodb_streams_protocol, &millrace_protocol}) {
+    if (target.starts_with(protocol->target_prefix)) return protocol;
+  }
+  return nullptr;
+}
+
+bool is_json(std::string_view content_type) {
+  return content_type.empty() || content_type.find("json") != std::string_view::npos;
+}
+
+struct TargetHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
+
+}  // namespace
+
+Answer::Answer(http::Reply reply, const Protocol& protocol, bool json_1_0, std::string request_id)
+    : reply_(std::move(reply)), protocol_(&protocol), json_1_0_(json_1_0), request_id_(std::move(request_id)) {}
+
+void Answer::ok(std::string json) {
+  send(200, std::move(json), {});
+}
+
+void Answer::fail(const Error& error) {
+  fail(to_aws_error(*protocol_, error));
+}
+
+void Answer::fail(const AwsError& error) {
+  send(error.status, error_body(*protocol_, error), error.name);
+}
+
+void Answer::fail_serialization(std::string message) {
+  fail(AwsError{400, "SerializationException", std::move(message)});
+}
+
+void Answer::send(int status, std::string body, std::string_view error_name) {
+  http::Response response;
+  response.status = status;
+  response.content_type = json_1_0_ ? json_1_0 : json_1_1;
+  response.headers.reserve(3);
+  response.headers.emplace_back("x-amzn-RequestId", request_id_);
+  if (protocol_->extended_id) response.headers.emplace_back("x-amz-id-2", make_extended_id());
+  if (protocol_->body_crc32) response.headers.emplace_back("x-amz-crc32", std::to_string(crc32(body)));
+  if (!error_name.empty()) response.headers.emplace_back("x-amzn-ErrorType", error_name);
+  response.body = std::move(body);
+  reply_.send(std::move(response));
+}
+
+struct Service::State {
+  explicit State(ServiceOptions given)
+      : options(std::move(given)), clock(options.clock == nullptr ? base::system_clock() : *options.clock) {
+    if (options.credentials != nullptr) verifier.emplace(*options.credentials, clock);
+  }
+
+  ServiceOptions options;
+  base::Clock& clock;
+  std::optional<Verifier> verifier;
+  std::unordered_map<std::string, Operation, TargetHash, std::equal_to<>> operations;
+  uint64_t calls = 0;
+  uint64_t errors = 0;
+};
+
+Service::Service(ServiceOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+Service::~Service() = default;
+
+uint64_t Service::calls() const {
+  return state_->calls;
+}
+uint64_t Service::errors() const {
+  return state_->errors;
+}
+
+void Service::add(Operation operation) {
+  std::string target = std::string(operation.protocol.target_prefix) + operation.name;
+  const bool added = state_->operations.emplace(target, std::move(operation)).second;
+  CHECK(added, "{} is registered twice", target);
+}
+
+void Service::handle(const http::Request& request, http::Reply reply) {
+  const std::string_view target = request.header("x-amz-target");
+  if (target.empty()) return handle_without_target(request, std::move(reply));
+  ++state_->calls;
+  const Protocol* known = protocol_of(target);
+  const Protocol& protocol = known == nullptr ? millrace_protocol : *known;
+  const std::string_view content_type = request.header("content-type");
+  bool replies_json_1_0 = protocol.content_type == json_1_0;
+  if (content_type.starts_with(json_1_0)) replies_json_1_0 = true;
+  if (content_type.starts_with(json_1_1)) replies_json_1_0 = false;
+  Call call{.protocol = protocol,
+            .operation = target.substr(known == nullptr ? 0 : protocol.target_prefix.size()),
+            .body = request.body,
+            .access_key_id = {},
+            .region = state_->options.region,
+            .answer = Answer(std::move(reply), protocol, replies_json_1_0, make_request_id())};
+  auto refuse = [&](const AwsError& error) {
+    ++state_->errors;
+    call.answer.fail(error);
+  };
+  if (request.method != "POST") {
+    return refuse({400, "UnknownOperationException", "operations are called with POST"});
+  }
+  if (known != nullptr && state_->verifier) {
+    const auto identity = state_->verifier->verify(request, protocol.signing_name);
+    if (!identity) return refuse(identity.error());
+    call.access_key_id = identity->access_key_id;
+    call.region = identity->region;
+  }
+  const auto found = state_->operations.find(target);
+  if (found == state_->operations.end()) {
+    return refuse({400, "UnknownOperationException", fmt::format("there is no operation \"{}\"", target)});
+  }
+  if (!is_json(content_type)) {
+    return refuse(
+        {415, "UnsupportedMediaTypeException",
+         fmt::format("\"{}\" is not spoken here; send JSON (with a Java SDK: -Daws.cborEnabled=false)", content_type)});
+  }
+  found->second.handler(call);
+}
+
+void Service::handle_without_target(const http::Request& request, http::Reply reply) {
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (reads && (request.path == "/" || request.path == "/health")) {
+    return reply.send({.status = 200,
+                       .content_type = "application/json",
+                       .headers = {},
+                       .body = "{\"service\":\"millrace\",\"status\":\"ok\"}\n"});
+  }
+  ++state_->errors;
+  Answer answer(std::move(reply), millrace_protocol, false, make_request_id());
+  answer.fail(AwsError{404, "UnknownOperationException",
+                       reads ? "there is nothing at this path" : "a call needs the header X-Amz-Target"});
+}
+
+http::Response Service::refusal(int status, std::string_view reason) const {
+  std::string_view name = "BadRequestException";
+  if (status == 408) name = "RequestTimeoutException";
+  if (status == 413) name = "RequestEntityTooLargeException";
+  if (status >= 500) name = "ServiceUnavailable";
+  return {.status = status,
+          .content_type = json_1_1,
+          .headers = {{"x-amzn-RequestId", make_request_id()}, {"x-amzn-ErrorType", std::string(name)}},
+          .body = error_body(millrace_protocol, {status, std::string(name), std::string(reason)})};
+}
+
+}  // namespace millrace::aws

@@ -1,0 +1,46 @@
+#pragma once
+// Which shard takes which hash key: the 128-bit space in equal ranges. Immutable; any thread.
+// https://docs.aws.amazon.com/kinesis/latest/APIReference/API_HashKeyRange.html
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+
+namespace millrace::aws {
+
+__extension__ using HashKey = unsigned __int128;
+
+class ShardRanges {
+ public:
+  explicit ShardRanges(uint32_t count) : count_(count), width_(count == 1 ? ~HashKey{0} : ~HashKey{0} / count) {}
+
+  uint32_t count() const { return count_; }
+  HashKey first(ShardId shard) const { return width_ * shard.value; }
+  HashKey last(ShardId shard) const { return shard.value + 1 == count_ ? ~HashKey{0} : first(shard.next()) - 1; }
+  ShardId of(HashKey key) const;
+
+ private:
+  uint32_t count_;
+  HashKey width_;
+};
+
+std::string to_decimal(HashKey key);
+// Nothing if it is not a decimal number below 2^128, written as Kinesis wants it (no leading zeros).
+std::optional<HashKey> parse_hash_key(std::string_view text);
+
+// "shardId-000000000003"
+std::string shard_name(ShardId shard);
+void append_shard_name(std::string& out, ShardId shard);
+// Nothing if it is not such a name.
+std::optional<ShardId> parse_shard_name(std::string_view name);
+
+// Sequence numbers on the wire are decimal, ascending within a shard: 10^20 and the record's own number.
+void append_sequence_number(std::string& out, SequenceNumber sequence);
+std::string sequence_number_text(SequenceNumber sequence);
+// Nothing if it is not one of ours.
+std::optional<SequenceNumber> parse_sequence_number(std::string_view text);
+
+}  // namespace millrace::aws

@@ -1,0 +1,126 @@
+#pragma once
+// The streams that users create, each a log in <directory>/<name>/, with a definition file beside its segments
+// (stream.json, written last and whole, so a stream without it was never created).
+//
+// Threads: every function from any thread, except flush_all() and mark_appended(), which belong to the reactor that
+// appends. A Stream is shared: who holds the pointer may read its log after the stream was deleted, until dropping it.
+// The IoDriver and the clock outlive the Streams.
+//
+// Creating and deleting take tens of milliseconds (segments are zeroed): they run on a thread of this object's own,
+// and the stream is CREATING until then. At most streams_max streams.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "aws/shard_ranges.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/ids.h"
+#include "log/log.h"
+
+namespace millrace::aws {
+
+enum class StreamStatus { creating, active, deleting };
+std::string_view name(StreamStatus status);  // as AWS spells it
+
+class Stream {
+ public:
+  const std::string name;
+  const uint64_t id;  // differs from that of an earlier stream of the same name
+  const ShardRanges shards;
+  const ProcessingTime created;
+  const int64_t retention_ms;
+
+  StreamStatus status() const { return status_; }
+  // Null until the stream is active.
+  log::Log* log() const { return status_ == StreamStatus::creating ? nullptr : log_.get(); }
+  uint32_t shard_count() const { return shards.count(); }
+
+ private:
+  friend class Streams;
+  Stream(std::string name, uint64_t id, uint32_t shard_count, ProcessingTime created, int64_t retention_ms)
+      : name(std::move(name)), id(id), shards(shard_count), created(created), retention_ms(retention_ms) {}
+
+  std::atomic<StreamStatus> status_ = StreamStatus::creating;
+  std::unique_ptr<log::Log> log_;  // set before the status becomes active
+  bool appended_ = false;          // the reactor's: waits for flush_all()
+};
+using StreamPtr = std::shared_ptr<Stream>;
+
+struct StreamsOptions {
+  std::string directory;         // <data>/streams; created if missing
+  log::IoDriver* io = nullptr;   // shared by all logs of the process; null: one each
+  base::Clock* clock = nullptr;  // null: the system's
+  bool durable = true;           // false: acknowledged before it is on disk
+  size_t segment_bytes = size_t{32} << 20;
+  size_t streams_max = 200;
+  uint32_t shards_max = 500;  // of all streams together, as an AWS account has by default
+};
+
+class Streams {
+ public:
+  static constexpr int64_t default_retention_ms = 24 * 3'600'000;
+
+  // Opens all streams that the directory holds; removes what a crash left of half-created and half-deleted ones.
+  // corrupt, in_use, io, disk_full: a stream could not be opened; the message names it.
+  static Result<std::unique_ptr<Streams>> open(StreamsOptions options);
+  ~Streams();  // waits for creations under way, closes the logs
+
+  // Begins to create; `done` is called on another thread when the stream is active, or could not be made (it is gone
+  // again then). already_exists, limit_exceeded, invalid_argument at once.
+  Result<void> create(std::string_view name, uint32_t shard_count, std::function<void(Result<void>)> done);
+  // Creates and waits; for start-up, never on a reactor's thread. Fine if it exists already.
+  Result<StreamPtr> ensure(std::string_view name, uint32_t shard_count);
+  // The stream is gone at once; its files go in the background. not_found; in_use while it is being created.
+  Result<void> remove(std::string_view name);
+
+  StreamPtr find(std::string_view name) const;                                   // null: no such stream
+  std::vector<StreamPtr> list() const;                                           // by name
+  std::vector<StreamPtr> list_after(std::string_view name, size_t count) const;  // names greater than `name`
+
+  // For the reactor: an append to the stream waits for flush_all(), which the reactor calls at the end of its turn.
+  void mark_appended(const StreamPtr& stream);
+  void flush_all();
+
+  // Drops segments older than each stream's retention; call it now and then (minutes).
+  void trim();
+
+  struct Totals {
+    uint64_t streams = 0;
+    uint64_t shards = 0;
+  };
+  Totals totals() const;
+
+ private:
+  explicit Streams(StreamsOptions options);
+  Result<void> open_all();
+  Result<std::unique_ptr<log::Log>> open_stream_log(const Stream& stream) const;
+  Result<void> build(const StreamPtr& stream);
+  std::string directory_of(std::string_view name) const;
+  void enqueue(std::function<void()> task);
+  void work();
+
+  const StreamsOptions options_;
+  base::Clock& clock_;
+
+  mutable std::mutex mutex_;
+  std::map<std::string, StreamPtr, std::less<>> streams_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> tasks_;  // at most streams_max creations, and deletions of as many
+  bool stopping_ = false;
+  std::thread worker_;
+
+  std::vector<StreamPtr> appended_;  // the reactor's
+};
+
+}  // namespace millrace::aws
