@@ -15,8 +15,9 @@
 // append().
 //
 // Failure: a full disk refuses append() with disk_full before anything is accepted; what was accepted stays
-// good and reading goes on. A failed write or sync stops the process (what the kernel holds is unknown then):
-// the restart recovers every acknowledged record.
+// good and reading goes on, and append() works again once there is space. A failed write or sync stops the
+// process with exit_code_disk_failed (what the kernel holds is unknown then): the restart recovers every
+// acknowledged record.
 
 #include <cstddef>
 #include <functional>
@@ -34,6 +35,9 @@
 namespace millrace::log {
 
 class IoDriver;
+
+// The process's exit code after a write or a sync of a log failed; the message before it names the file.
+inline constexpr int exit_code_disk_failed = 74;
 
 struct AppendRecord {
   ShardId shard;
@@ -96,7 +100,8 @@ class Log {
 
   // Calls `done` when the group and all before it are durable; at once, on this thread, if they are already.
   virtual void when_durable(GroupNumber group, std::function<void()> done) = 0;
-  // The same for a thread that may block; flushes first. Never call it on a reactor's thread.
+  // The same for a thread that may block; flushes first. Never call it on a reactor's thread. Reaps itself only
+  // if nobody else does (no thread was started, no event_fd() asked for).
   virtual void wait_durable(GroupNumber group) = 0;
   virtual GroupNumber durable_group() const = 0;
 
@@ -110,36 +115,36 @@ class Log {
   virtual Result<SequenceNumber> find(ShardId shard, ProcessingTime time) const = 0;
 
   // Calls `wake` after each durable group that has records of the shard (of any shard, if none is named).
-  virtual std::unique_ptr<Subscription> subscribe(std::optional<ShardId> shard,
-                                                  std::function<void()> wake) = 0;
+  virtual std::unique_ptr<Subscription> subscribe(std::optional<ShardId> shard, std::function<void()> wake) = 0;
 
   // Makes a shard known; idempotent. A shard that holds records after a restart is known already.
   virtual void add_shard(ShardId shard) = 0;
 
   // All blocks of all groups after `after`, in order, group by group: what a view needs to catch up after a
-  // restart.
+  // restart. trimmed: groups after `after` are gone. corrupt, io: as for read().
   virtual Result<void> replay(
-      GroupNumber after,
-      const std::function<Result<void>(GroupNumber, std::span<const BlockPtr>)>& apply) const = 0;
+      GroupNumber after, const std::function<Result<void>(GroupNumber, std::span<const BlockPtr>)>& apply) const = 0;
 
   // Segments may go whose newest record is older than `before` and whose groups are all <= `group`. Deletes
-  // whole segments only, never the one being written.
+  // whole segments only, never the one being written nor (after a restart, before the first append) the
+  // newest. Readers miss them at once, their files go a little later.
   virtual Result<void> trim(ProcessingTime before, GroupNumber group) = 0;
 
-  // Waits for what was appended, then closes. Also done by the destructor.
+  // Waits for what was appended, then closes; reaps by itself, so that it may be called when the reactors have
+  // stopped. append() answers unavailable afterwards. Never call it from a callback of this log. Also done by
+  // the destructor.
   virtual void close() = 0;
 };
 
 struct LogOptions {
-  std::string directory;                      // created if missing; one process at a time
-  size_t segment_bytes = size_t{32} << 20;    // pre-zeroed, recycled
-  size_t group_bytes_max = size_t{16} << 20;  // a larger append is refused with limit_exceeded
-  size_t pending_bytes_max = size_t{64}
-                             << 20;          // gathered and in flight; beyond it append() answers throttled
-  size_t tail_bytes_max = size_t{32} << 20;  // recent blocks kept in memory for tailing readers
-  bool durable = true;                       // false: no sync (for those who accept to lose the last seconds)
-  base::Clock* clock = nullptr;              // null: the system's
-  IoDriver* io = nullptr;                    // null: a driver of its own, with a thread
+  std::string directory;                        // created if missing; one process at a time
+  size_t segment_bytes = size_t{32} << 20;      // pre-zeroed, recycled
+  size_t group_bytes_max = size_t{16} << 20;    // a larger append is refused with limit_exceeded
+  size_t pending_bytes_max = size_t{64} << 20;  // gathered and in flight; beyond it append() answers throttled
+  size_t tail_bytes_max = size_t{32} << 20;     // recent blocks kept in memory for tailing readers
+  bool durable = true;                          // false: no sync (for those who accept to lose the last seconds)
+  base::Clock* clock = nullptr;                 // null: the system's
+  IoDriver* io = nullptr;                       // null: a driver of its own, with a thread
 };
 
 // Opens or creates. in_use: another process has the directory. corrupt: a damaged group that is not the torn
@@ -149,7 +154,8 @@ Result<std::unique_ptr<Log>> open_log(const LogOptions& options);
 // Carries the writes of all logs of a process to the disk: io_uring (write, then fdatasync, linked) where the
 // kernel allows it, else pwritev2(RWF_DSYNC) in the calling thread. A reactor adds event_fd() to its epoll
 // set and calls reap() when it is readable; completions then run on the reactor's thread and no wake-up
-// crosses a core.
+// crosses a core. Outlives its logs. Also owns a thread (started by the first log) that prepares and closes
+// segments, off the way of the writes.
 class IoDriver {
  public:
   virtual ~IoDriver() = default;

@@ -1,0 +1,38 @@
+#pragma once
+// Memory for groups and for what is read from the disk. Large buffers come back when the last block in them is
+// let go, because the first touch of new memory costs more than all else that is done with it.
+//
+// Invariant: at most free_bytes_max lie here unused. Any thread. Buffers may outlive the pool's owner.
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace millrace::log {
+
+class BufferPool : public std::enable_shared_from_this<BufferPool> {
+ public:
+  static constexpr size_t free_bytes_max = size_t{4} << 20;
+  static constexpr size_t pooled_bytes_min = size_t{64} << 10;  // smaller ones are malloc's business
+
+  static std::shared_ptr<BufferPool> make() { return std::shared_ptr<BufferPool>(new BufferPool); }
+
+  // At least `bytes` long, uninitialised, aligned for any type.
+  std::shared_ptr<char[]> take(size_t bytes);
+
+ private:
+  struct Buffer {
+    std::unique_ptr<char[]> memory;
+    size_t bytes = 0;
+  };
+
+  BufferPool() = default;
+  void give_back(Buffer buffer);
+
+  std::mutex mutex_;
+  std::vector<Buffer> free_;
+  size_t free_bytes_ = 0;
+};
+
+}  // namespace millrace::log

@@ -1,0 +1,74 @@
+#pragma once
+// What the journal asks of its IoDriver: one write (and sync) at a time per log, carried to the disk, and a
+// keeper: one thread per driver for what may block for long (preparing segments, closing and removing them).
+//
+// Invariants: a DiskWrite is finished exactly once, and only when its bytes are on disk (written, if it does
+// not sync). A write or a sync that fails ends the process with exit_code_disk_failed.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "log/log.h"
+
+namespace millrace::log {
+
+// Lives until on_written() returns; so do its bytes.
+class DiskWrite {
+ public:
+  int descriptor = -1;
+  std::string_view bytes;
+  uint64_t offset = 0;
+  bool sync = true;
+  std::string_view path;  // for the message of a failure
+
+  // On the thread that reaped it, or that submitted it when the driver blocks.
+  virtual void on_written() = 0;
+
+ protected:
+  ~DiskWrite() = default;
+};
+
+// Tasks run in order. Bounded by its users: a log has at most one task here.
+class Keeper {
+ public:
+  ~Keeper();
+  void post(std::function<void()> task);
+
+ private:
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> tasks_;
+  bool stopping_ = false;
+  std::thread thread_;  // started by the first task
+};
+
+class DiskIo : public IoDriver {
+ public:
+  // Any thread. May call on_written() before it returns (a driver that blocks), yet never inside another
+  // on_written(): what is submitted there follows when that has returned.
+  virtual void submit(DiskWrite& write) = 0;
+
+  // event_fd() without the promise to reap.
+  virtual int event_descriptor() const = 0;
+
+  Keeper& keeper() { return keeper_; }
+  // Somebody reaps: a thread of the driver's own, or a reactor that has asked for the descriptor.
+  bool attended() const { return attended_; }
+
+ protected:
+  mutable std::atomic<bool> attended_ = false;
+  Keeper keeper_;
+};
+
+[[noreturn]] void stop_process(std::string_view path, std::string_view what, int error_number);
+
+}  // namespace millrace::log

@@ -1,0 +1,83 @@
+#pragma once
+// What is durable of a log and how it is read: the segments, the place of each shard's blocks in them, and the
+// recent blocks in memory.
+//
+// Invariants: groups are added in order, only when durable; a shard's blocks are dense. Memory is bounded by
+// tail_bytes_max for the recent blocks, index_bytes_max for the indexes of closed segments, one index for the
+// segment being written, and 24 bytes per shard and segment. Any thread; publish() by one at a time.
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "log/log.h"
+#include "log/segment.h"
+
+namespace millrace::log {
+
+class History {
+ public:
+  static constexpr size_t index_bytes_max = size_t{8} << 20;
+
+  explicit History(size_t tail_bytes_max) : tail_bytes_max_(tail_bytes_max) {}
+
+  void add_shard(ShardId shard, SequenceNumber end);
+  bool has_shard(ShardId shard) const;
+
+  // Recovery: the next segment, with the blocks that `spans` says it has.
+  void restore(const SegmentPtr& segment, const std::vector<Span>& spans);
+
+  // A group became durable at `offset` of the segment. Its image lies in `image` (`image_bytes` long, counted
+  // against the tail).
+  void publish(const SegmentPtr& segment, uint32_t offset, const GroupView& group, std::shared_ptr<const char[]> image,
+               size_t image_bytes);
+
+  Result<std::vector<BlockPtr>> read(ShardId shard, SequenceNumber from, size_t bytes_max);
+  Result<ShardRange> range(ShardId shard) const;
+  Result<SequenceNumber> find(ShardId shard, ProcessingTime time);
+  Result<void> replay(GroupNumber after,
+                      const std::function<Result<void>(GroupNumber, std::span<const BlockPtr>)>& apply) const;
+
+  // Takes the segments out that may go, the oldest first.
+  std::vector<SegmentPtr> trim(ProcessingTime before, GroupNumber group);
+
+  // The segment is closed: its index may be dropped and loaded again.
+  void closed(const SegmentPtr& segment);
+
+ private:
+  struct SegmentSpan {
+    SegmentPtr segment;
+    uint64_t first = 0;
+  };
+  struct Shard {
+    uint64_t end = 0;
+    std::deque<SegmentSpan> spans;
+    std::deque<BlockPtr> tail;
+  };
+  struct TailGroup {
+    std::shared_ptr<const Block[]> blocks;
+    size_t block_count = 0;
+    size_t bytes = 0;
+  };
+
+  Result<std::shared_ptr<SegmentIndex>> index_of(const SegmentPtr& segment, std::unique_lock<std::mutex>& lock);
+  void keep_index(const SegmentPtr& segment);
+  void add_span(Shard& shard, const SegmentPtr& segment, uint64_t first);
+
+  const size_t tail_bytes_max_;
+  mutable std::mutex mutex_;
+  std::deque<SegmentPtr> segments_;
+  std::unordered_map<ShardId, Shard> shards_;
+  std::deque<TailGroup> tail_;
+  size_t tail_bytes_ = 0;
+  std::deque<SegmentPtr> indexed_;  // closed segments with their index in memory, the oldest load first
+  size_t indexed_bytes_ = 0;
+};
+
+// The group's blocks as readers get them: views into `owner`, all in one allocation.
+std::shared_ptr<const Block[]> blocks_of(const GroupView& group, const std::shared_ptr<const char[]>& owner);
+
+}  // namespace millrace::log

@@ -1,0 +1,205 @@
+#include "log/recovery.h"
+
+#include <algorithm>
+
+namespace millrace::log {
+namespace {
+
+// A segment file as it is found, before its groups are looked at.
+struct Found {
+  SegmentPtr segment;
+  std::optional<std::vector<Span>> spans;  // sealed
+  std::optional<Opening> opening;
+  std::vector<OpeningShard> shards;
+
+  bool begun() const { return spans.has_value() || opening.has_value(); }
+  uint64_t first_group() const { return spans ? segment->first_group : opening->first_group; }
+};
+
+class Recovery {
+ public:
+  explicit Recovery(std::string directory) : directory_(std::move(directory)) {}
+
+  Result<Recovered> run() {
+    TRY(look());
+    TRY(drop_unbegun());
+    for (size_t i = 0; i < found_.size(); ++i) {
+      TRY_ASSIGN(const bool follows, check_follows(i));
+      if (!follows) {
+        TRY(give_up_from(i));
+        break;
+      }
+      TRY(found_[i].spans ? take_sealed(found_[i]) : scan(i));
+    }
+    TRY(close_scanned());
+    return std::move(result_);
+  }
+
+ private:
+  Result<void> look() {
+    TRY_ASSIGN(const auto names, base::list_directory(directory_));
+    for (const std::string& name : names) {
+      const auto free_id = id_in_name(name, "free-");
+      const auto segment_id = id_in_name(name, "segment-");
+      if (free_id) result_.free_files.push_back(directory_ + "/" + name);
+      if (const auto id = free_id ? free_id : segment_id) {
+        result_.next_id = std::max(result_.next_id, *id + 1);
+      }
+      if (!segment_id) continue;
+      Found found;
+      TRY_ASSIGN(found.segment, open_segment(directory_ + "/" + name, *segment_id));
+      TRY_ASSIGN(found.spans, load_seal(*found.segment));
+      if (!found.spans) {
+        GroupScanner scanner(*found.segment, header_page_bytes);
+        TRY_ASSIGN(const auto opening, scanner.opening());
+        if (opening) {
+          found.opening = opening->header;
+          found.shards.assign(opening->shards.begin(), opening->shards.end());
+        }
+      }
+      found_.push_back(std::move(found));
+    }
+    return {};
+  }
+
+  // Prepared segments in which nothing was begun, or whose first write was torn. Only the newest can be such.
+  Result<void> drop_unbegun() {
+    while (!found_.empty() && !found_.back().begun()) {
+      GroupScanner scanner(*found_.back().segment, header_page_bytes);
+      TRY_ASSIGN(const auto proof, scanner.find_proof(0));
+      if (proof) return damaged(*found_.back().segment, header_page_bytes, *proof);
+      TRY(set_free(found_.back()));
+      found_.pop_back();
+    }
+    for (size_t i = 0; i + 1 < found_.size(); ++i) {
+      if (!found_[i].begun()) return damaged(*found_[i].segment, header_page_bytes, header_page_bytes);
+    }
+    return {};
+  }
+
+  // Whether the segment's first group is the next one of the journal. False: a log that did not sync has lost
+  // what was before it.
+  Result<bool> check_follows(size_t i) {
+    const Found& found = found_[i];
+    if (i == 0 || found.first_group() == result_.next_group) return true;
+    const Segment& before = *found_[i - 1].segment;
+    const bool lost = !found_[i - 1].spans && !found.spans && (found.opening->flags & after_sync) == 0;
+    if (lost && found.first_group() > result_.next_group) return false;
+    return fail(ErrorKind::corrupt, "{}: group {} at offset {} is damaged or missing ({} continues with group {})",
+                before.file.path(), result_.next_group, before.groups_end, found.segment->file.path(),
+                found.first_group());
+  }
+
+  Result<void> take_sealed(Found& found) {
+    for (const Span& span : *found.spans) {
+      const auto known = result_.next_sequences.find(span.shard);
+      if (known != result_.next_sequences.end() && known->second != span.first) {
+        return fail(ErrorKind::corrupt, "{}: shard {} begins at {}, after {} in the segment before",
+                    found.segment->file.path(), span.shard, span.first, known->second);
+      }
+      result_.next_sequences[span.shard] = span.next;
+    }
+    result_.next_group = found.segment->last_group() + 1;
+    result_.last_time = found.segment->last_time;
+    result_.segments.push_back({found.segment, *found.spans});
+    return {};
+  }
+
+  Result<void> scan(size_t i) {
+    Found& found = found_[i];
+    Segment& segment = *found.segment;
+    const bool newest = i + 1 == found_.size();
+    const uint64_t limit = newest ? UINT64_MAX : found_[i + 1].first_group();
+    for (const OpeningShard& shard : found.shards) result_.next_sequences[shard.shard] = shard.next;
+    result_.next_group = found.opening->first_group;
+    result_.last_time = std::max(result_.last_time, found.opening->last_time);
+    segment.index = std::make_shared<SegmentIndex>();
+    segment.groups_end = header_page_bytes + found.opening->bytes;
+
+    GroupScanner scanner(segment, segment.groups_end);
+    while (result_.next_group < limit) {
+      TRY_ASSIGN(const auto group, scanner.group());
+      if (!group || group->header.group != result_.next_group || !group->payloads_hold()) break;
+      if (!take_blocks(*group)) break;
+      segment.add_group(*group, scanner.offset());
+      scanner.skip(group->header.bytes);
+      result_.next_group += 1;
+      result_.last_time = group->header.time;
+    }
+    if (newest) {
+      const uint32_t end = scanner.offset();
+      scanner.skip(frame_alignment);
+      TRY_ASSIGN(const auto proof, scanner.find_proof(result_.next_group + 1));
+      if (proof) return damaged(segment, end, *proof);
+    }
+    if (segment.group_count == 0) return newest ? set_free(found) : Result<void>{};
+    std::vector<OpeningShard> ends;
+    for (const auto& [shard, next] : result_.next_sequences) ends.push_back({shard, 0, next});
+    result_.segments.push_back({found.segment, segment.index->spans(ends)});
+    return {};
+  }
+
+  bool take_blocks(const GroupView& group) {
+    for (const BlockHeader& block : group.blocks) {
+      const auto known = result_.next_sequences.find(block.shard);
+      if (block.first != (known == result_.next_sequences.end() ? 0 : known->second)) return false;
+    }
+    for (const BlockHeader& block : group.blocks) {
+      result_.next_sequences[block.shard] = block.first + block.count;
+    }
+    return true;
+  }
+
+  // What was written after a loss that nobody was promised to be spared from: not one segment of it counts.
+  Result<void> give_up_from(size_t i) {
+    while (found_.size() > i) {
+      TRY(set_free(found_.back()));
+      found_.pop_back();
+    }
+    return {};
+  }
+
+  Result<void> set_free(Found& found) {
+    const std::string path = free_path(directory_, found.segment->id);
+    TRY(base::rename_file(found.segment->file.path(), path));
+    TRY(base::sync_directory(directory_));
+    result_.free_files.push_back(path);
+    return {};
+  }
+
+  // Nothing will be appended to these any more: their room is given back.
+  Result<void> close_scanned() {
+    for (const auto& [segment, spans] : result_.segments) {
+      if (segment->sealed) continue;
+      // A killed process may leave groups that only the kernel's memory holds; readers see what is on disk.
+      TRY(segment->file.sync_data());
+      const auto closed = close_segment(*segment, spans);
+      // Without room for the footer the segment stays as it is, and is read again next time.
+      if (!closed && closed.error().kind == ErrorKind::disk_full) continue;
+      TRY(closed);
+      segment->sealed = true;
+      TRY(segment->file.resize(segment->groups_end +
+                               footer_bytes(spans.size(), segment->group_count, segment->index->block_count())));
+    }
+    return {};
+  }
+
+  static std::unexpected<Error> damaged(const Segment& segment, uint32_t offset, uint32_t proof) {
+    return fail(ErrorKind::corrupt,
+                "{}: the journal is damaged at offset {}: what follows at offset {} was written after it was "
+                "on disk; restore the file from a copy, or move the log's directory away to begin anew",
+                segment.file.path(), offset, proof);
+  }
+
+  const std::string directory_;
+  std::vector<Found> found_;
+  Recovered result_;
+};
+
+}  // namespace
+
+Result<Recovered> recover(const std::string& directory) {
+  return Recovery(directory).run();
+}
+
+}  // namespace millrace::log

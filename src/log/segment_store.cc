@@ -1,0 +1,235 @@
+#include "log/segment_store.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace millrace::log {
+
+SegmentStore::SegmentStore(Settings settings, Keeper& keeper) : settings_(std::move(settings)), keeper_(keeper) {
+  next_bytes_ = std::min(settings_.segment_bytes, std::max(first_segment_bytes, settings_.last_segment_bytes * 4));
+  Lock lock(mutex_);
+  while (settings_.free_files.size() > free_files_max) {
+    // Room of a former run that is of no use; what cannot be removed now is found again next time.
+    (void)base::remove_file(settings_.free_files.back());
+    settings_.free_files.pop_back();
+  }
+  spare_wanted_ = true;
+  schedule();
+}
+
+void SegmentStore::stop() {
+  Lock lock(mutex_);
+  stopped_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return !scheduled_; });
+}
+
+Result<void> SegmentStore::reserve(size_t bytes) {
+  Lock lock(mutex_);
+  while (reserved_ < bytes) {
+    if (stopped_) return fail(ErrorKind::unavailable, "{}: the log is closed", settings_.directory);
+    spare_wanted_ = true;
+    wanted_bytes_ = std::max(wanted_bytes_, bytes);
+    const uint64_t attempts = attempts_;
+    schedule();
+    changed_.wait(lock, [&] { return stopped_ || attempts_ != attempts; });
+    if (last_error_ && reserved_ < bytes) return std::unexpected(*last_error_);
+  }
+  return {};
+}
+
+SegmentPtr SegmentStore::take() {
+  Lock lock(mutex_);
+  if (!spare_ready_) return nullptr;
+  SegmentPtr taken = std::move(spare_);
+  spare_ = nullptr;
+  taken->capacity = reserved_;
+  spare_ready_ = false;
+  reserved_ = 0;
+  next_bytes_ = std::min(settings_.segment_bytes, next_bytes_ * 4);
+  spare_wanted_ = true;
+  wanted_bytes_ = 0;
+  schedule();
+  return taken;
+}
+
+void SegmentStore::wait_ready() {
+  Lock lock(mutex_);
+  changed_.wait(lock, [this] { return spare_ready_; });
+}
+
+void SegmentStore::close(SegmentPtr segment, std::vector<OpeningShard> ends) {
+  Lock lock(mutex_);
+  closing_.push_back({std::move(segment), std::move(ends)});
+  schedule();
+}
+
+void SegmentStore::remove(std::vector<SegmentPtr> segments) {
+  Lock lock(mutex_);
+  for (SegmentPtr& segment : segments) {
+    std::erase_if(closing_, [&](const Closing& closing) { return closing.segment == segment; });
+    removing_.push_back(std::move(segment));
+  }
+  segments.clear();
+  schedule();
+}
+
+void SegmentStore::schedule() {
+  if (scheduled_ || stopped_) return;
+  scheduled_ = true;
+  keeper_.post([this] { work(); });
+}
+
+void SegmentStore::work() {
+  Lock lock(mutex_);
+  while (!stopped_) {
+    const bool spare_lacks_file = spare_wanted_ && spare_ == nullptr && settings_.free_files.empty();
+    if (spare_lacks_file && !removing_.empty()) {
+      remove_one(lock);
+    } else if (spare_wanted_) {
+      prepare(lock);
+    } else if (!closing_.empty()) {
+      close_one(lock);
+    } else if (!removing_.empty()) {
+      remove_one(lock);
+    } else {
+      break;
+    }
+  }
+  scheduled_ = false;
+  changed_.notify_all();
+}
+
+// The spare gets its room (then appends that count on it are accepted) and then its zeros and its name.
+void SegmentStore::prepare(Lock& lock) {
+  spare_wanted_ = false;
+  const size_t wanted = std::max(wanted_bytes_, spare_ ? reserved_.load() : next_bytes_);
+  if (reserved_ >= wanted) return;
+
+  SegmentPtr spare = spare_;
+  if (!spare) {
+    spare = std::make_shared<Segment>();
+    spare->id = settings_.next_id++;
+    auto file = file_to_prepare(spare->id, lock);
+    if (!file) {
+      last_error_ = file.error();
+      attempts_ += 1;
+      changed_.notify_all();
+      return;
+    }
+    spare->file = std::move(*file);
+  }
+  lock.unlock();
+  const auto size = spare->file.size();
+  Result<void> reserved;
+  if (!size) {
+    reserved = std::unexpected(size.error());
+  } else if (*size < wanted) {
+    reserved = spare->file.reserve(*size, wanted - *size);
+  }
+  lock.lock();
+
+  attempts_ += 1;
+  last_error_ = reserved ? std::nullopt : std::optional(reserved.error());
+  changed_.notify_all();
+  if (!reserved) {
+    // What was begun of a new file would take the room that others may need; a spare stays what it was.
+    if (spare->life == 0) {
+      if (size && *size > 0) {
+        settings_.free_files.push_back(spare->file.path());
+      } else {
+        (void)base::remove_file(spare->file.path());
+      }
+    }
+    return;
+  }
+  if (spare->life != 0 && spare != spare_) {
+    spare_wanted_ = true;  // it was taken into use meanwhile, as it was
+    return;
+  }
+  spare_ = spare;
+  spare_ready_ = false;
+  reserved_ = std::max<size_t>(*size, wanted);
+
+  lock.unlock();
+  finish_spare(spare, *size);
+  lock.lock();
+  spare_ready_ = true;
+  changed_.notify_all();
+  lock.unlock();
+  settings_.on_ready();
+  lock.lock();
+}
+
+Result<base::File> SegmentStore::file_to_prepare(uint64_t id, Lock& lock) {
+  const auto free_files = std::exchange(settings_.free_files, {});
+  lock.unlock();
+  Result<base::File> file = fail(ErrorKind::not_found, "no free file");
+  std::vector<std::string> others;
+  for (const std::string& path : free_files) {
+    if (file) {
+      others.push_back(path);
+    } else {
+      file = base::File::open(path, O_RDWR);
+    }
+  }
+  if (!file) file = base::File::open(free_path(settings_.directory, id), O_RDWR | O_CREAT | O_EXCL);
+  lock.lock();
+  settings_.free_files = std::move(others);
+  return file;
+}
+
+void SegmentStore::finish_spare(const SegmentPtr& spare, uint64_t written_bytes) {
+  const auto finish = [&]() -> Result<void> {
+    if (written_bytes < reserved_) {
+      TRY(spare->file.write_zeros(written_bytes, reserved_ - written_bytes));
+      TRY(spare->file.sync_data());
+    }
+    if (spare->life != 0) return {};
+    TRY_ASSIGN(spare->life, begin_life(spare->file, spare->id, reserved_));
+    const std::string path = segment_path(settings_.directory, spare->id);
+    TRY(base::rename_file(spare->file.path(), path));
+    TRY(base::sync_directory(settings_.directory));
+    spare->file.set_path(path);
+    spare->index = std::make_shared<SegmentIndex>();
+    return {};
+  };
+  // Appends were accepted on this room, so there is no going back.
+  if (const auto finished = finish(); !finished) stop_process(finished.error().message, "preparing it", EIO);
+}
+
+void SegmentStore::close_one(Lock& lock) {
+  const Closing closing = std::move(closing_.front());
+  closing_.pop_front();
+  lock.unlock();
+  const auto closed = close_segment(*closing.segment, closing.segment->index->spans(closing.ends));
+  if (closed) {
+    settings_.on_closed(closing.segment);
+  } else if (closed.error().kind != ErrorKind::disk_full) {
+    stop_process(closed.error().message, "closing it", EIO);
+  }
+  lock.lock();
+}
+
+void SegmentStore::remove_one(Lock& lock) {
+  SegmentPtr segment = std::move(removing_.front());
+  removing_.pop_front();
+  const bool keep = settings_.free_files.size() < free_files_max;
+  lock.unlock();
+  const std::string path = segment->file.path();
+  const std::string free = free_path(settings_.directory, segment->id);
+  // A reader that still holds the file must not see it begin another life.
+  const bool recycle = keep && segment.use_count() == 1;
+  segment = nullptr;
+  Result<void> removed = recycle ? base::rename_file(path, free) : base::remove_file(path);
+  if (removed) removed = base::sync_directory(settings_.directory);
+  if (!removed) {
+    std::fprintf(stderr, "millrace: a trimmed segment could not be removed: %s\n", removed.error().message.c_str());
+  }
+  lock.lock();
+  if (removed && recycle) settings_.free_files.push_back(free);
+}
+
+}  // namespace millrace::log
