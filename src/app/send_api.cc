@@ -1,6 +1,5 @@
 #include "app/send_api.h"
 
-#include <openssl/evp.h>
 #include <simdjson.h>
 
 #include <algorithm>
@@ -8,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "aws/client.h"
+#include "aws/crypto.h"
 #include "base/clock.h"
 
 namespace millrace::app {
@@ -52,6 +51,16 @@ Result<Endpoint> parse_endpoint(std::string_view url, Endpoint defaults) {
   defaults.host = host;
   defaults.port = number;
   return defaults;
+}
+
+Api::Api(const Endpoint& endpoint)
+    : client_({.host = endpoint.host,
+               .port = endpoint.port,
+               .credential = {endpoint.access_key, endpoint.secret_key},
+               .region = endpoint.region}) {}
+
+Result<std::string> Api::call(const aws::Protocol& protocol, std::string_view operation, std::string_view body) {
+  return client_.call(protocol, operation, body);
 }
 
 bool may_pass(const Error& error) {
@@ -100,11 +109,9 @@ Result<ShardMap> ShardMap::load(Api& api, std::string_view stream) {
 
 size_t ShardMap::shard_of(std::string_view key) const {
   if (ends_.size() == 1) return 0;
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  static const EVP_MD* const md5 = EVP_MD_fetch(nullptr, "MD5", nullptr);
-  CHECK(EVP_Digest(key.data(), key.size(), digest, nullptr, md5, nullptr) == 1);
+  static thread_local aws::Md5 md5;
   Hash hash = 0;
-  for (int i = 0; i < 16; ++i) hash = hash << 8 | digest[i];
+  for (const unsigned char byte : md5(key)) hash = hash << 8 | byte;
   const auto shard = std::lower_bound(ends_.begin(), ends_.end(), hash);
   return shard == ends_.end() ? ends_.size() - 1 : static_cast<size_t>(shard - ends_.begin());
 }
@@ -126,21 +133,10 @@ Result<void> ensure_stream(Api& api, std::string_view stream, int shards) {
   }
 }
 
-Result<std::vector<size_t>> put_records(Api& api, std::string_view stream, std::span<const StreamRecord> records,
-                                        std::string& body_buffer) {
-  body_buffer.assign("{\"StreamName\":");
-  aws::append_json_string(body_buffer, stream);
-  body_buffer += ",\"Records\":[";
-  for (const StreamRecord& record : records) {
-    if (body_buffer.back() != '[') body_buffer += ',';
-    body_buffer += "{\"PartitionKey\":";
-    aws::append_json_string(body_buffer, record.key);
-    body_buffer += ",\"Data\":\"";
-    append_base64(body_buffer, record.data);
-    body_buffer += "\"}";
-  }
-  body_buffer += "]}";
-  TRY_ASSIGN(const std::string answer, api.call(aws::kinesis_protocol, "PutRecords", body_buffer));
+Result<std::vector<size_t>> put_records(Api& api, std::span<const StreamRecord> records, aws::PutRecordsBody& body) {
+  body.clear();
+  for (const StreamRecord& record : records) body.add(record.key, record.data);
+  TRY_ASSIGN(const std::string answer, api.call(aws::kinesis_protocol, "PutRecords", body.finish()));
 
   simdjson::dom::parser parser;
   simdjson::dom::element root;
@@ -159,24 +155,6 @@ Result<std::vector<size_t>> put_records(Api& api, std::string_view stream, std::
     ++index;
   }
   return failed;
-}
-
-void append_base64(std::string& out, std::string_view bytes) {
-  const size_t before = out.size();
-  out.resize(before + (bytes.size() + 2) / 3 * 4 + 1);  // EVP_EncodeBlock ends with a zero
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data() + before),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(before + static_cast<size_t>(size));
-}
-
-Result<std::string> decode_base64(std::string_view text) {
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0 || text.size() % 4 != 0) return fail(ErrorKind::invalid_argument, "this is not base64");
-  bytes.resize(static_cast<size_t>(size) - (text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0));
-  return bytes;
 }
 
 }  // namespace millrace::app

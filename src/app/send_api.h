@@ -5,18 +5,14 @@
 // Threads: an Api by one thread at a time; ShardMap is immutable.
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "aws/client.h"
 #include "aws/protocol.h"
 #include "base/error.h"
-
-namespace millrace::aws {
-class Client;
-}
 
 namespace millrace::app {
 
@@ -34,15 +30,13 @@ Result<Endpoint> parse_endpoint(std::string_view url, Endpoint defaults = {});
 class Api {
  public:
   explicit Api(const Endpoint& endpoint);
-  Api(Api&&) noexcept;
-  ~Api();
 
   // The body of the answer. An error answer becomes an Error: throttled (and server errors: unavailable) may succeed
   // later, as may unavailable (no connection); after the latter the call may or may not have been carried out.
   Result<std::string> call(const aws::Protocol& protocol, std::string_view operation, std::string_view body);
 
  private:
-  std::unique_ptr<aws::Client> client_;
+  aws::Client client_;
 };
 
 // Whether trying the same call again later makes sense.
@@ -86,10 +80,7 @@ class ShardMap {
 Result<void> ensure_stream(Api& api, std::string_view stream, int shards);
 
 // One PutRecords call. Returns the records that the server did not take (to be sent again), by their index.
-Result<std::vector<size_t>> put_records(Api& api, std::string_view stream, std::span<const StreamRecord> records,
-                                        std::string& body_buffer);
-
-void append_base64(std::string& out, std::string_view bytes);
-Result<std::string> decode_base64(std::string_view text);
+// `body` is of this stream, and used again from call to call.
+Result<std::vector<size_t>> put_records(Api& api, std::span<const StreamRecord> records, aws::PutRecordsBody& body);
 
 }  // namespace millrace::app

@@ -89,11 +89,11 @@ SendLanes::Batch SendLanes::take(Lane& lane) {
 
 void SendLanes::run(Lane& lane) {
   Api api(endpoint_);
-  std::string buffer;
+  aws::PutRecordsBody body(stream_);
   for (;;) {
     Batch batch = take(lane);
     if (batch.records.empty()) return;
-    const auto delivered = deliver(api, std::move(batch.records), buffer);
+    const auto delivered = deliver(api, std::move(batch.records), body);
     if (delivered) continue;
     const std::lock_guard lock(mutex_);
     if (!failure_) failure_ = delivered.error();
@@ -102,10 +102,10 @@ void SendLanes::run(Lane& lane) {
   }
 }
 
-Result<void> SendLanes::deliver(Api& api, std::vector<StreamRecord> records, std::string& buffer) {
+Result<void> SendLanes::deliver(Api& api, std::vector<StreamRecord> records, aws::PutRecordsBody& body) {
   Patience patience(retry_for_ms_);
   while (!records.empty()) {
-    const auto failed = put_records(api, stream_, records, buffer);
+    const auto failed = put_records(api, records, body);
     Error problem{ErrorKind::throttled, fmt::format("the stream `{}` takes no more records", stream_)};
     if (failed) {
       acknowledged_ += records.size() - failed->size();

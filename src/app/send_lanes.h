@@ -60,7 +60,7 @@ class SendLanes {
   };
 
   void run(Lane& lane);
-  Result<void> deliver(Api& api, std::vector<StreamRecord> records, std::string& buffer);
+  Result<void> deliver(Api& api, std::vector<StreamRecord> records, aws::PutRecordsBody& body);
   Batch take(Lane& lane);  // empty: nothing will come
 
   Endpoint endpoint_;
