@@ -66,8 +66,14 @@ class Transaction {
   // Erases all keys from `from` to before `to`, without change records of each. records_keyspace only.
   virtual Result<void> erase_range(Keyspace space, std::string_view from, std::string_view to) = 0;
 
-  // Appends to the journal and makes the writes visible; releases the lock. disk_full, throttled: nothing happened.
-  // The caller flushes (journal().flush()) when it has nothing more to add. A commit of nothing returns CommitId(0).
+  // The newest commit that the reads so far saw and that was not durable then; CommitId(0): none. An answer that shows
+  // what was read waits for it.
+  virtual CommitId depends_on() const = 0;
+
+  // Appends to the journal and makes the writes visible; releases the lock, also when it fails. Several writes of one
+  // key are one change record. disk_full, throttled, limit_exceeded (more than the journal takes at once): nothing
+  // happened. The caller flushes (journal().flush()) when it has nothing more to add. A commit of nothing returns
+  // CommitId(0).
   virtual Result<CommitId> commit() = 0;
 };
 
@@ -103,11 +109,12 @@ class Store {
 
   virtual Result<ReadResult> get(Keyspace space, std::string_view key) = 0;
   // Calls `each` in key order until it returns false; the entries are of one moment. Returns on which commit they
-  // depend.
+  // depend. `each` must not commit: while a long scan goes on, the overlay gives no space back.
   virtual Result<CommitId> scan(Keyspace space, const ScanOptions& options,
                                 const std::function<bool(const Entry&)>& each) = 0;
 
-  // Makes a keyspace's shard known to the journal; idempotent. Dropping erases all its keys, without change records.
+  // Makes a keyspace's shard known to the journal; idempotent. Dropping erases all its keys, without change records;
+  // its number must not be used again.
   virtual void add_keyspace(Keyspace space) = 0;
   virtual Result<CommitId> drop_keyspace(Keyspace space) = 0;
 
@@ -124,7 +131,8 @@ class Store {
   virtual Statistics statistics() const = 0;
   virtual uint64_t approximate_bytes(Keyspace space) const = 0;
 
-  // Waits until RocksDB holds everything, flushes it, trims the journal, closes. Also done by the destructor.
+  // Waits until RocksDB holds everything, flushes it, trims the journal, closes; nothing may be called after it. Also
+  // done by the destructor.
   virtual void close() = 0;
 };
 
