@@ -82,6 +82,7 @@ struct FunctionStatus {
   uint64_t invocations = 0;
   uint64_t errors = 0;
   uint64_t restarts = 0;
+  std::string last_error;
 };
 
 class Functions {

@@ -1,0 +1,66 @@
+#include "function/event_json.h"
+
+#include <array>
+
+#include "base/bytes.h"
+
+namespace millrace::function {
+
+std::string shard_name(ShardId shard) {
+  return fmt::format("shardId-{:012}", shard.value);
+}
+
+void put_base64(std::string& out, std::string_view bytes) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const size_t start = out.size();
+  out.resize(start + (bytes.size() + 2) / 3 * 4);
+  char* to = out.data() + start;
+  size_t i = 0;
+  const auto at = [&](size_t n) { return static_cast<uint32_t>(static_cast<uint8_t>(bytes[n])); };
+  for (; i + 3 <= bytes.size(); i += 3) {
+    const uint32_t three = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
+    *to++ = digits[three >> 18];
+    *to++ = digits[three >> 12 & 63];
+    *to++ = digits[three >> 6 & 63];
+    *to++ = digits[three & 63];
+  }
+  if (i == bytes.size()) return;
+  const bool two = i + 2 == bytes.size();
+  const uint32_t rest = at(i) << 16 | (two ? at(i + 1) << 8 : 0);
+  *to++ = digits[rest >> 18];
+  *to++ = digits[rest >> 12 & 63];
+  *to++ = two ? digits[rest >> 6 & 63] : '=';
+  *to++ = '=';
+}
+
+void put_stream_record(std::string& out, const EventSource& source, const log::Record& record) {
+  const std::string sequence = table::wire_sequence_number(record.sequence);
+  out += R"({"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":)";
+  table::put_json_string(out, record.key);
+  out += R"(,"sequenceNumber":")";
+  out += sequence;
+  out += R"(","data":")";
+  put_base64(out, record.data);
+  fmt::format_to(std::back_inserter(out), R"(","approximateArrivalTimestamp":{}.{:03}}},)", record.time.value / 1000,
+                 record.time.value % 1000);
+  fmt::format_to(
+      std::back_inserter(out),
+      R"("eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"{}:{}",)"
+      R"("eventName":"aws:kinesis:record",)"
+      R"("invokeIdentityArn":"arn:aws:iam::000000000000:role/millrace","awsRegion":"{}","eventSourceARN":"{}"}})",
+      source.shard_name, sequence, source.region, source.arn);
+}
+
+Result<void> put_change_record(std::string& out, const EventSource& source, const log::Record& record) {
+  TRY_ASSIGN(const table::Change change, table::decode_change(*source.table, record));
+  const uint64_t place = record.sequence.value;
+  const uint64_t feed = base::hash64(source.arn);
+  fmt::format_to(std::back_inserter(out),
+                 R"({{"eventID":"{:016x}{:016x}","eventVersion":"1.1","eventSource":"aws:dynamodb","awsRegion":"{}",)",
+                 feed, place, source.region);
+  table::put_change_json(out, *source.table, change, record, source.view);
+  fmt::format_to(std::back_inserter(out), R"(,"eventSourceARN":"{}"}})", source.arn);
+  return {};
+}
+
+}  // namespace millrace::function

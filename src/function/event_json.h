@@ -1,0 +1,33 @@
+#pragma once
+// Records as the events that Lambda's event source mappings hand to functions, byte for byte in Lambda's shapes.
+// https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
+// https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+// Private to this folder; pure; any thread.
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "log/log.h"
+#include "table/table.h"
+
+namespace millrace::function {
+
+struct EventSource {
+  std::string region;
+  std::string arn;
+  std::string shard_name;  // of a stream: "shardId-000000000000"
+  table::TablePtr table;   // of a change feed
+  table::ViewType view = table::ViewType::new_image;
+};
+
+std::string shard_name(ShardId shard);
+
+// Appends one element of "Records".
+void put_stream_record(std::string& out, const EventSource& source, const log::Record& record);
+Result<void> put_change_record(std::string& out, const EventSource& source, const log::Record& record);
+
+void put_base64(std::string& out, std::string_view bytes);
+
+}  // namespace millrace::function

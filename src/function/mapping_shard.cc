@@ -1,0 +1,389 @@
+#include "function/mapping_shard.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+namespace millrace::function {
+
+namespace {
+
+constexpr std::string_view event_begin = R"({"Records":[)";
+constexpr std::string_view event_end = "]}";
+
+// May pass without anybody doing something.
+bool is_temporary(const Error& error) {
+  return error.kind == ErrorKind::throttled || error.kind == ErrorKind::disk_full ||
+         error.kind == ErrorKind::unavailable;
+}
+
+}  // namespace
+
+void MappingProgress::note_error(std::string_view error) {
+  const std::lock_guard lock(mutex);
+  counts.last_error = error;
+}
+
+MappingShard::MappingShard(const Context& context, Source source)
+    : context_(context),
+      source_(std::move(source)),
+      position_key_(fmt::format("function/mapping/{}/{}", context.definition.name, source_.shard)) {}
+
+void MappingShard::start() {
+  // Before the first look, so that nothing that is written meanwhile goes unseen.
+  subscription_ = source_.log->subscribe(source_.shard, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->wake();
+  });
+  pump();
+}
+
+void MappingShard::stop() {
+  state_ = State::stopped;
+  subscription_.reset();
+  context_.environment.reactor->cancel(timer_);
+  set_retrying(false);
+  ahead_.clear();
+}
+
+uint64_t MappingShard::lag_records() const {
+  const auto range = source_.log->range(source_.shard);
+  const uint64_t position = position_.load(std::memory_order_relaxed);
+  return range && range->end.value > position ? range->end.value - position : 0;
+}
+
+void MappingShard::wake() {
+  if (woken_.exchange(true)) return;
+  context_.environment.reactor->post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->pump();
+  });
+}
+
+void MappingShard::pause(int64_t pause_ms, State state, void (MappingShard::*next)()) {
+  state_ = state;
+  timer_ = context_.environment.reactor->after_ms(pause_ms, [this, next] {
+    timer_ = 0;
+    if (state_ != State::committing) state_ = State::idle;
+    (this->*next)();
+  });
+}
+
+void MappingShard::set_retrying(bool retrying) {
+  if (retrying == retrying_) return;
+  retrying_ = retrying;
+  const std::lock_guard lock(context_.progress.mutex);
+  context_.progress.retrying += retrying ? 1 : -1;
+}
+
+void MappingShard::source_failed(const Error& error) {
+  context_.progress.note_error(error.message);
+  set_retrying(true);
+  pause(repair_pause_ms, State::pausing, &MappingShard::pump);
+}
+
+void MappingShard::pump() {
+  woken_ = false;
+  if (state_ != State::idle) return;
+  if (!located_) {
+    const auto located = find_position();
+    if (!located) return source_failed(located.error());
+    if (!*located) return pause(commit_pause_ms, State::pausing, &MappingShard::pump);
+    located_ = true;
+  }
+  if (wait_for_more()) return;
+  const size_t records_max =
+      retry_end_ ? retry_end_->value - position_ : std::min(context_.definition.batch_records_max, size_t{10'000});
+  auto batch = make_batch(records_max, context_.definition.batch_bytes_max);
+  if (!batch) return source_failed(batch.error());
+  if (attempts_ == 0) set_retrying(false);
+  if (batch->records == 0) return;
+  window_over_ = false;
+  context_.environment.reactor->cancel(timer_);
+  timer_ = 0;
+  batch_ = std::move(*batch);
+  state_ = State::invoking;
+  context_.worker.invoke(std::move(batch_.event), [weak = weak_from_this()](const Outcome& outcome) {
+    const auto self = weak.lock();
+    if (self && self->state_ == State::invoking) self->on_outcome(outcome);
+  });
+}
+
+// False: the store has no room for the position yet.
+Result<bool> MappingShard::find_position() {
+  TRY_ASSIGN(const log::ShardRange range, source_.log->range(source_.shard));
+  TRY_ASSIGN(const auto stored, context_.environment.tables->get_record(position_key_));
+  const bool latest = context_.definition.start == MappingDefinition::Start::latest;
+  if (!stored) {
+    position_ = latest ? range.end.value : range.oldest.value;
+    if (!latest) return true;
+    // From now on "latest" means now, also after a restart.
+    const auto saved = save_position(SequenceNumber(position_));
+    if (!saved && is_temporary(saved.error())) return false;
+    if (!saved) return std::unexpected(saved.error());
+    return true;
+  }
+  uint64_t position = 0;
+  const auto [end, error] = std::from_chars(stored->data(), stored->data() + stored->size(), position);
+  if (error != std::errc() || end != stored->data() + stored->size()) {
+    return fail(ErrorKind::corrupt, "the position of mapping {} is `{}`", context_.definition.name, *stored);
+  }
+  if (position > range.end.value) {
+    spdlog::warn("mapping {}: its position {} is past the end of shard {}: the source is a new one, it starts over",
+                 context_.definition.name, position, source_.shard);
+    position = range.oldest.value;
+  }
+  position_ = position;
+  return true;
+}
+
+Result<void> MappingShard::save_position(SequenceNumber position) {
+  TRY_ASSIGN(const auto transaction, context_.environment.tables->try_begin());
+  TRY(transaction->put_record(position_key_, std::to_string(position.value)));
+  TRY(transaction->commit());
+  context_.environment.tables->flush();
+  return {};
+}
+
+// A batch that is not full waits until the window is over.
+bool MappingShard::wait_for_more() {
+  const MappingDefinition& definition = context_.definition;
+  if (definition.batch_window_ms <= 0 || window_over_ || retry_end_) return false;
+  const auto range = source_.log->range(source_.shard);
+  if (!range || range->end.value <= position_ || range->end.value - position_ >= definition.batch_records_max) {
+    return false;
+  }
+  if (timer_ == 0) {
+    // The shard stays idle, so that a wake-up looks whether the batch is full now.
+    timer_ = context_.environment.reactor->after_ms(definition.batch_window_ms, [this] {
+      timer_ = 0;
+      window_over_ = true;
+      pump();
+    });
+  }
+  return true;
+}
+
+// Reads on behind what is in memory. False: there is nothing more.
+Result<bool> MappingShard::read_ahead(SequenceNumber next) {
+  auto blocks = source_.log->read(source_.shard, next, read_ahead_bytes_max);
+  if (!blocks && blocks.error().kind == ErrorKind::trimmed) {
+    TRY_ASSIGN(const log::ShardRange range, source_.log->range(source_.shard));
+    spdlog::warn("mapping {}: retention has passed its position {} in shard {}, it goes on at {}",
+                 context_.definition.name, position_.load(), source_.shard, range.oldest);
+    context_.progress.note_error("retention has passed the position; records were lost");
+    position_ = range.oldest.value;
+    ahead_.clear();
+    retry_end_.reset();
+    wake();
+    return false;
+  }
+  if (!blocks) return std::unexpected(blocks.error());
+  ahead_.insert(ahead_.end(), blocks->begin(), blocks->end());
+  return !blocks->empty();
+}
+
+Result<MappingShard::Batch> MappingShard::make_batch(size_t records_max, size_t bytes_max) {
+  Batch batch;
+  batch.first = SequenceNumber(position_);
+  batch.end = batch.first;
+  batch.event = event_begin;
+  bool full = false;
+  std::optional<Error> failed;
+  const auto add = [&](const log::Record& record) {
+    if (full || failed) return;
+    const size_t before = batch.event.size();
+    if (batch.records > 0) batch.event += ',';
+    if (source_.event.table) {
+      if (const auto put = put_change_record(batch.event, source_.event, record); !put) {
+        failed = put.error();
+        return;
+      }
+    } else {
+      put_stream_record(batch.event, source_.event, record);
+    }
+    if (batch.records > 0 && batch.event.size() + event_end.size() > bytes_max) {
+      batch.event.resize(before);
+      full = true;
+      return;
+    }
+    batch.end = record.sequence.next();
+    full = ++batch.records == records_max;
+  };
+  for (size_t block = 0; !full && !failed;) {
+    if (block == ahead_.size()) {
+      TRY_ASSIGN(const bool more, read_ahead(batch.end));
+      if (!more) break;
+      continue;
+    }
+    if (ahead_[block]->end() > batch.end) log::for_each_record(*ahead_[block], batch.end, add);
+    ++block;
+  }
+  if (failed) return std::unexpected(*failed);
+  batch.event += event_end;
+  return batch;
+}
+
+void MappingShard::on_outcome(const Outcome& outcome) {
+  {
+    const std::lock_guard lock(context_.progress.mutex);
+    double& average = context_.progress.counts.invocation_ms;
+    average = average == 0 ? outcome.took_ms : average * 0.9 + outcome.took_ms * 0.1;
+  }
+  if (!outcome.succeeded) return batch_failed(outcome.error);
+  auto answer = parse_answer(outcome.body);
+  if (!answer) return refuse_effects(answer.error().message);
+  answer_ = std::move(*answer);
+  commit_answer();
+}
+
+void MappingShard::commit_answer() {
+  SequenceNumber target = batch_.end;
+  if (answer_.lowest_failed) {
+    // As in Lambda: a number that is not of this batch fails all of it.
+    const bool known = *answer_.lowest_failed >= batch_.first && *answer_.lowest_failed < batch_.end;
+    target = known ? *answer_.lowest_failed : batch_.first;
+    if (target == batch_.first) {
+      std::string error = "the function reported the first record of the batch as failed";
+      return answer_.effects.empty() ? batch_failed(std::move(error)) : refuse_effects(std::move(error));
+    }
+  }
+  const auto committed = try_commit_answer(target);
+  if (!committed && is_temporary(committed.error())) {
+    context_.progress.note_error(committed.error().message);
+    return pause(commit_pause_ms, State::committing, &MappingShard::commit_answer);
+  }
+  if (!committed) return refuse_effects("the effects were refused: " + committed.error().message);
+  {
+    const std::lock_guard lock(context_.progress.mutex);
+    MappingStatus& counts = context_.progress.counts;
+    counts.records += target.value - batch_.first.value;
+    ++counts.batches;
+    counts.effects += answer_.effects.size();
+  }
+  const SequenceNumber end = batch_.end;
+  answer_ = {};
+  advance(target);
+  if (target == end) return;
+  batch_.first = target;
+  batch_.end = end;
+  batch_failed("the function reported records of the batch as failed");
+}
+
+Result<void> MappingShard::try_commit_answer(SequenceNumber target) {
+  TRY_ASSIGN(const auto transaction, context_.environment.tables->try_begin());
+  for (const table::WriteRequest& effect : answer_.effects) {
+    const auto written = transaction->write(effect);
+    if (!written) return std::unexpected(written.error().within(effect.table));
+    if (!written->condition_held) {
+      return fail(ErrorKind::condition_failed, "{}: the condition `{}` did not hold", effect.table,
+                  effect.condition_expression);
+    }
+  }
+  TRY(transaction->put_record(position_key_, std::to_string(target.value)));
+  TRY(transaction->commit());
+  context_.environment.tables->flush();
+  return {};
+}
+
+void MappingShard::advance(SequenceNumber target) {
+  position_ = target.value;
+  while (!ahead_.empty() && ahead_.front()->end() <= target) ahead_.pop_front();
+  attempts_ = 0;
+  retry_end_.reset();
+  failure_.clear();
+  set_retrying(false);
+  state_ = State::idle;
+  // Not at once: the answer to the function goes out first, and other shards get their turn.
+  wake();
+}
+
+void MappingShard::refuse_effects(std::string error) {
+  answer_ = {};
+  context_.worker.restart(error);
+  batch_failed(std::move(error));
+}
+
+void MappingShard::batch_failed(std::string error) {
+  const MappingDefinition& definition = context_.definition;
+  ++attempts_;
+  retry_end_ = batch_.end;
+  const bool again = definition.retries_max < 0 || attempts_ <= definition.retries_max;
+  {
+    const std::lock_guard lock(context_.progress.mutex);
+    context_.progress.counts.last_error = error;
+    if (again) ++context_.progress.counts.retries;
+  }
+  set_retrying(true);
+  if (again) {
+    const int64_t pause_ms = std::min(retry_pause_ms_max, retry_pause_ms << std::min(attempts_ - 1, 10));
+    return pause(pause_ms, State::pausing, &MappingShard::pump);
+  }
+  spdlog::error("mapping {}: batch {} to {} of shard {} failed for good after {} attempts: {}", definition.name,
+                batch_.first, batch_.end.value - 1, source_.shard, attempts_, error);
+  failure_ = std::move(error);
+  commit_failure();
+}
+
+void MappingShard::commit_failure() {
+  const auto committed = try_commit_failure();
+  if (!committed) {
+    context_.progress.note_error(committed.error().message);
+    return pause(is_temporary(committed.error()) ? commit_pause_ms : repair_pause_ms, State::committing,
+                 &MappingShard::commit_failure);
+  }
+  {
+    const std::lock_guard lock(context_.progress.mutex);
+    ++context_.progress.counts.failed_batches;
+  }
+  advance(batch_.end);
+}
+
+Result<void> MappingShard::try_commit_failure() {
+  const std::string& name = context_.definition.on_failure_table;
+  table::Tables& tables = *context_.environment.tables;
+  if (name.empty()) return save_position(batch_.end);
+  if (const auto found = tables.find(name); !found) {
+    if (found.error().kind != ErrorKind::not_found) return std::unexpected(found.error());
+    table::TableDefinition definition;
+    definition.name = name;
+    definition.hash_key = {"mapping", table::KeyType::string};
+    definition.range_key = {"batch", table::KeyType::string};
+    TRY(tables.create(std::move(definition)));
+  }
+  TRY_ASSIGN(const table::WriteRequest item, failure_item());
+  TRY_ASSIGN(const auto transaction, tables.try_begin());
+  TRY(transaction->write(item));
+  TRY(transaction->put_record(position_key_, std::to_string(batch_.end.value)));
+  TRY(transaction->commit());
+  tables.flush();
+  return {};
+}
+
+Result<table::WriteRequest> MappingShard::failure_item() {
+  TRY_ASSIGN(Batch batch, make_batch(batch_.end.value - batch_.first.value, failed_records_bytes_max));
+  // One record may be larger than the bound all by itself.
+  const bool fits = batch.event.size() <= failed_records_bytes_max;
+  const std::string_view records =
+      std::string_view(batch.event).substr(event_begin.size() - 1, batch.event.size() - event_begin.size());
+  const uint64_t all = batch_.end.value - batch_.first.value;
+  table::WriteRequest request;
+  request.kind = table::WriteRequest::Kind::put;
+  request.table = context_.definition.on_failure_table;
+  const auto number = [](uint64_t value) { return table::AttributeValue(static_cast<int64_t>(value)); };
+  request.item = {
+      {"mapping", context_.definition.name},
+      {"batch", fmt::format("{:010}-{:020}", source_.shard.value, batch_.first.value)},
+      {"function", context_.definition.function},
+      {"error", failure_},
+      {"attempts", number(static_cast<uint64_t>(attempts_))},
+      {"first_sequence", table::wire_sequence_number(batch_.first)},
+      {"last_sequence", table::wire_sequence_number(SequenceNumber(batch_.end.value - 1))},
+      {"records", fits ? std::string(records) : std::string("[]")},
+      {"records_left_out", number(all - (fits ? batch.records : 0))},
+      {"failed_ms", number(static_cast<uint64_t>(context_.environment.clock->now().value))},
+  };
+  return request;
+}
+
+}  // namespace millrace::function

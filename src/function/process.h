@@ -1,0 +1,57 @@
+#pragma once
+// A child process: started without copying this one's memory, in a process group of its own, killed by the kernel when
+// the thread that started it ends (so with the server), and reaped through a pidfd that the reactor watches. What it
+// prints comes through one pipe. Private to this folder; the reactor's thread.
+//
+// Failure: start() answers not_found or denied when the program cannot be executed, io for the rest.
+// https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+
+#include <sys/types.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "http/reactor.h"
+
+namespace millrace::function {
+
+class Process {
+ public:
+  struct Command {
+    std::vector<std::string> words;                  // "millrace" as the first word is this very program
+    std::map<std::string, std::string> environment;  // all of it: nothing is inherited
+  };
+  struct Events {
+    std::function<void(std::string_view output)> printed;
+    // Once, when it has ended and was reaped: "exit status 1", "signal 9 (Killed)". May destroy the Process.
+    std::function<void(std::string how)> ended;
+  };
+
+  static Result<std::unique_ptr<Process>> start(http::Reactor& reactor, const Command& command, Events events);
+  ~Process();  // kills and reaps
+  Process(const Process&) = delete;
+
+  int id() const { return id_; }
+  void kill();  // the whole group; `ended` follows
+
+ private:
+  Process(http::Reactor& reactor, pid_t id, int pidfd, int output, Events events);
+  void read_output();
+  void close_output();
+  void reap();
+
+  static constexpr size_t output_read_bytes_max = 64 * 1024;  // per turn of the reactor
+
+  http::Reactor& reactor_;
+  pid_t id_;
+  int pidfd_;
+  int output_;
+  Events events_;
+};
+
+}  // namespace millrace::function

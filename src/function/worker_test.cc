@@ -1,0 +1,252 @@
+// Goal: a function's process is started, fed, timed, restarted and ended as Lambda's runtime API promises.
+// Method: real processes (this program, started again as a function) against a worker on a real reactor.
+
+#include "function/worker.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "function/test_function.h"
+
+namespace millrace::function {
+namespace {
+
+class WorkerTest : public testing::Test {
+ protected:
+  WorkerTest() {
+    directory_ = testing::TempDir() + "/millrace-worker-" + std::to_string(::getpid()) + "-" +
+                 testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::create_directories(directory_);
+    reactor_ = std::move(http::Reactor::make().value());
+    thread_ = std::thread([this] { reactor_->run(); });
+  }
+  ~WorkerTest() override {
+    on_reactor([this] {
+      if (worker_) worker_->stop();
+      worker_.reset();
+    });
+    reactor_->stop();
+    thread_.join();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void given_function(std::vector<std::string> command, int64_t timeout_ms = 10'000) {
+    environment_.reactor = reactor_.get();
+    environment_.clock = &base::system_clock();
+    environment_.region = "eu-west-1";
+    environment_.endpoint_url = "http://127.0.0.1:4566";
+    environment_.access_key = "key";
+    environment_.secret_key = "secret";
+    environment_.log_directory = directory_;
+    FunctionDefinition definition;
+    definition.name = "tested";
+    definition.command = std::move(command);
+    definition.environment = {{"OWN", "mine"}};
+    definition.timeout_ms = timeout_ms;
+    worker_ = std::make_shared<Worker>(environment_, definition);
+    on_reactor([this] { worker_->start(); });
+  }
+
+  std::string marker() const { return directory_ + "/marker"; }
+
+  // Runs on the reactor's thread and waits for it.
+  void on_reactor(std::function<void()> task) {
+    bool done = false;
+    reactor_->post([&] {
+      task();
+      const std::lock_guard lock(mutex_);
+      done = true;
+      changed_.notify_all();
+    });
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return done; });
+  }
+
+  struct Answer {
+    bool succeeded = false;
+    std::string body;
+    std::string error;
+  };
+  Answer invoke(std::string event = R"({"Records":[]})") {
+    std::optional<Answer> answer;
+    reactor_->post([&, event] {
+      worker_->invoke(event, [&](const Outcome& outcome) {
+        const std::lock_guard lock(mutex_);
+        answer = Answer{outcome.succeeded, std::string(outcome.body), outcome.error};
+        changed_.notify_all();
+      });
+    });
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, std::chrono::seconds(20), [&] { return answer.has_value(); })) {
+      ADD_FAILURE() << "no answer";
+      std::abort();  // the callback refers to this frame
+    }
+    return *answer;
+  }
+
+  // Waits until the function has printed that line; answers all that it printed.
+  std::string printed(const std::string& expected) {
+    std::string all;
+    for (int i = 0; i < 1'000 && all.find(expected) == std::string::npos; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      std::ifstream file(directory_ + "/tested.log");
+      std::stringstream text;
+      text << file.rdbuf();
+      all = text.str();
+    }
+    EXPECT_NE(all.find(expected), std::string::npos) << all;
+    return all;
+  }
+
+  template <class Condition>
+  void wait_until(Condition condition) {
+    for (int i = 0; i < 2'000 && !condition(worker_->status()); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_TRUE(condition(worker_->status())) << worker_->status().state << " " << worker_->status().last_error;
+  }
+
+  std::string directory_;
+  Functions::Environment environment_;
+  std::unique_ptr<http::Reactor> reactor_;
+  std::thread thread_;
+  std::shared_ptr<Worker> worker_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+TEST_F(WorkerTest, invokes_a_process_that_stays_warm) {
+  given_function(test_function("count"));
+  EXPECT_EQ(invoke().body, R"({"effects":[]})");
+  const int process = worker_->status().process_id;
+  EXPECT_TRUE(invoke().succeeded);
+  EXPECT_EQ(worker_->status().process_id, process);
+  EXPECT_EQ(worker_->status().invocations, 2U);
+  EXPECT_EQ(worker_->status().restarts, 0U);
+}
+
+TEST_F(WorkerTest, gives_the_process_the_environment_of_lambda_and_nothing_of_its_own) {
+  ::setenv("SECRET", "of the server", 1);
+  given_function(test_function("show-environment"));
+  EXPECT_TRUE(invoke().succeeded);
+  const std::string lines = printed("SECRET=none");
+  for (const char* const line :
+       {"AWS_LAMBDA_FUNCTION_NAME=tested\n", "AWS_REGION=eu-west-1\n", "AWS_ENDPOINT_URL=http://127.0.0.1:4566\n",
+        "AWS_ACCESS_KEY_ID=key\n", "AWS_SECRET_ACCESS_KEY=secret\n", "_HANDLER=show-environment\n", "OWN=mine\n"}) {
+    EXPECT_NE(lines.find(line), std::string::npos) << line << lines;
+  }
+  EXPECT_EQ(lines.find("no header"), std::string::npos);
+}
+
+TEST_F(WorkerTest, reports_the_error_that_a_function_answers) {
+  given_function(test_function("fail"));
+  const Answer answer = invoke();
+  EXPECT_FALSE(answer.succeeded);
+  EXPECT_EQ(answer.error, "Test.Error: no \"way\"");
+  EXPECT_EQ(worker_->status().errors, 1U);
+  EXPECT_EQ(worker_->status().restarts, 0U);
+}
+
+TEST_F(WorkerTest, a_process_that_is_killed_fails_its_invocation_and_comes_back) {
+  given_function(test_function("die-once", {marker()}));
+  const Answer first = invoke();
+  EXPECT_FALSE(first.succeeded);
+  EXPECT_EQ(first.error, "Runtime.ExitError: the process ended: signal 9 (Killed)");
+  EXPECT_TRUE(invoke().succeeded);
+  EXPECT_EQ(worker_->status().restarts, 1U);
+}
+
+TEST_F(WorkerTest, a_process_that_is_killed_while_it_waits_comes_back) {
+  given_function(test_function("count"));
+  EXPECT_TRUE(invoke().succeeded);
+  const int process = worker_->status().process_id;
+  ::kill(process, SIGKILL);
+  wait_until([&](const FunctionStatus& status) { return status.state == "ready" && status.process_id != process; });
+  EXPECT_TRUE(invoke().succeeded);
+}
+
+TEST_F(WorkerTest, an_invocation_that_takes_too_long_fails_and_costs_the_process_its_life) {
+  given_function(test_function("sleep-once", {marker()}), 200);
+  const Answer first = invoke();
+  EXPECT_FALSE(first.succeeded);
+  EXPECT_EQ(first.error, "Sandbox.Timedout: Task timed out after 0.20 seconds");
+  EXPECT_TRUE(invoke().succeeded);
+  EXPECT_EQ(worker_->status().restarts, 1U);
+}
+
+TEST_F(WorkerTest, a_second_answer_and_an_unknown_invocation_are_refused) {
+  given_function(test_function("answer-twice"));
+  EXPECT_EQ(invoke().body, "null");
+  const std::string lines = printed("second");
+  EXPECT_NE(lines.find("unknown 400\nfirst 202\nsecond 403\n"), std::string::npos) << lines;
+}
+
+TEST_F(WorkerTest, an_answer_over_the_limit_is_refused) {
+  given_function(test_function("answer-too-much"));
+  const Answer answer = invoke();
+  EXPECT_FALSE(answer.succeeded);
+  EXPECT_NE(answer.error.find("Function.ResponseSizeTooLarge"), std::string::npos) << answer.error;
+  printed("large 413");
+}
+
+TEST_F(WorkerTest, a_function_that_asks_for_the_next_event_without_an_answer_has_failed) {
+  given_function(test_function("keep-silent"));
+  EXPECT_NE(invoke().error.find("Runtime.NoAnswer"), std::string::npos);
+}
+
+TEST_F(WorkerTest, a_function_that_cannot_initialise_is_started_again_and_again) {
+  given_function(test_function("cannot-start"));
+  wait_until([](const FunctionStatus& status) { return status.restarts >= 2; });
+}
+
+TEST_F(WorkerTest, a_program_that_does_not_exist_is_said_so) {
+  given_function({"/no/such/program"});
+  wait_until([](const FunctionStatus& status) {
+    return status.last_error.find("cannot execute `/no/such/program`") != std::string::npos;
+  });
+  EXPECT_EQ(worker_->status().state, "restarting");
+}
+
+TEST_F(WorkerTest, what_a_function_prints_is_bounded) {
+  given_function(test_function("shout"));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(invoke().body, "\"done\"");
+  on_reactor([this] { worker_->stop(); });
+  uintmax_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_)) bytes += entry.file_size();
+  EXPECT_GT(bytes, uintmax_t{4} << 20);
+  EXPECT_LE(bytes, 2 * OutputFile::output_bytes_max);
+}
+
+TEST_F(WorkerTest, stop_ends_the_process) {
+  given_function(test_function("count"));
+  EXPECT_TRUE(invoke().succeeded);
+  const int process = worker_->status().process_id;
+  EXPECT_EQ(::kill(process, 0), 0);
+  on_reactor([this] { worker_->stop(); });
+  EXPECT_NE(::kill(process, 0), 0);
+}
+
+// The thread that started the process stands for the server: when it is gone, however that came, so is the process.
+TEST_F(WorkerTest, the_process_does_not_outlive_the_server) {
+  auto reactor = std::move(http::Reactor::make().value());
+  std::unique_ptr<Process> process;
+  std::thread([&] {
+    const Process::Command command{{"/bin/sleep", "1000"}, {}};
+    process = std::move(Process::start(*reactor, command, {[](auto) {}, [](auto) {}}).value());
+    EXPECT_EQ(::kill(process->id(), 0), 0);
+  }).join();
+  siginfo_t how{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(process->id()), &how, WEXITED | WNOWAIT), 0);
+  EXPECT_EQ(how.si_status, SIGKILL);
+}
+
+}  // namespace
+}  // namespace millrace::function
