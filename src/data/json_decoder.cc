@@ -2,6 +2,8 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
+
 #include "data/text.h"
 
 namespace millrace::data {
@@ -9,6 +11,7 @@ namespace millrace::data {
 namespace {
 
 constexpr size_t excerpt_bytes_max = 120;
+constexpr size_t rows_at_first = 64;  // small batches should not pay for large ones
 
 std::string_view excerpt(std::string_view text) {
   return text.substr(0, excerpt_bytes_max);
@@ -79,13 +82,18 @@ JsonDecoder::~JsonDecoder() = default;
 
 void JsonDecoder::start_batch() {
   columns_.clear();
-  for (const Field& field : schema_) columns_.push_back(std::make_shared<Column>(field.type, batch_rows_max));
+  capacity_ = rows_at_first;
+  for (const Field& field : schema_) columns_.push_back(std::make_shared<Column>(field.type, capacity_));
   arena_ = std::make_shared<StringArena>();
 }
 
 Result<void> JsonDecoder::add(std::string_view record) {
-  if (columns_.empty()) start_batch();
+  if (arena_ == nullptr) start_batch();
   CHECK(rows_ < batch_rows_max);
+  if (rows_ == capacity_) {
+    capacity_ = std::min(capacity_ * 4, batch_rows_max);
+    for (auto& column : columns_) column->resize(capacity_);
+  }
   auto added = parser_->add_object(record);
   if (added) {
     ++rows_;
@@ -289,7 +297,7 @@ bool JsonDecoder::set_from_text(Column& column, std::string_view text) {
 Batch JsonDecoder::take() {
   Batch batch;
   batch.rows = rows_;
-  if (columns_.empty()) start_batch();
+  if (arena_ == nullptr) start_batch();
   for (auto& column : columns_) {
     column->resize(rows_);
     batch.columns.push_back(std::move(column));

@@ -1,0 +1,777 @@
+#include "engine/aggregate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "data/text.h"
+
+namespace millrace::engine {
+
+using data::Column;
+using data::Int128;
+using data::Type;
+using data::TypeKind;
+using sql::Aggregate;
+using sql::AggregateFunction;
+
+namespace {
+
+// Sums wider than a column's 128 bits, so that adding and taking away never loses what overflows in between.
+struct WideSum {
+  Int128 low = 0;  // modulo 2^128
+  int64_t high = 0;
+
+  void add(Int128 v, int sign) {
+    __extension__ using Unsigned = unsigned __int128;
+    const Int128 term = sign < 0 ? -v : v;
+    const Int128 before = low;
+    low = static_cast<Int128>(static_cast<Unsigned>(before) + static_cast<Unsigned>(term));
+    if (term > 0 && low < before) ++high;
+    if (term < 0 && low > before) --high;
+  }
+  void add(const WideSum& other, int sign) {
+    add(other.low, sign);
+    high += sign * other.high;
+  }
+  std::optional<Int128> value() const { return high == 0 ? std::optional(low) : std::nullopt; }
+};
+
+void put_value(std::string& out, int64_t v) {
+  base::put_signed_varint(out, v);
+}
+void put_value(std::string& out, double v) {
+  base::put_fixed(out, v);
+}
+void put_value(std::string& out, Int128 v) {
+  put_int128(out, v);
+}
+void put_value(std::string& out, const WideSum& v) {
+  put_int128(out, v.low);
+  base::put_signed_varint(out, v.high);
+}
+void put_value(std::string& out, const std::string& v) {
+  base::put_bytes(out, v);
+}
+void get_value(base::ByteReader& in, int64_t& v) {
+  v = in.signed_varint();
+}
+void get_value(base::ByteReader& in, double& v) {
+  v = in.fixed<double>();
+}
+void get_value(base::ByteReader& in, Int128& v) {
+  v = get_int128(in);
+}
+void get_value(base::ByteReader& in, WideSum& v) {
+  v.low = get_int128(in);
+  v.high = in.signed_varint();
+}
+void get_value(base::ByteReader& in, std::string& v) {
+  v = std::string(in.bytes());
+}
+
+class Count final : public Accumulator {
+ public:
+  void grow(size_t groups) override { counts_.resize(groups); }
+  void update(const AggregateInput& input, const RowGroups& rows) override {
+    for (size_t k = 0; k < rows.rows.size(); ++k) {
+      const uint32_t row = rows.rows[k];
+      counts_[rows.groups[k]] += input.included[row] * rows.weight(row);
+    }
+  }
+  void merge(const Accumulator& other, std::span<const uint32_t> to, int sign) override {
+    const auto& from = static_cast<const Count&>(other).counts_;
+    for (size_t g = 0; g < to.size(); ++g) counts_[to[g]] += sign * from[g];
+  }
+  bool invertible() const override { return true; }
+  void result(uint32_t group, Column& out, size_t row) const override {
+    out.integers()[row] = counts_[group];
+    out.valid[row] = 1;
+  }
+  void put(std::string& out, std::span<const uint32_t> groups, bool) const override {
+    for (uint32_t g : groups) base::put_signed_varint(out, counts_[g]);
+  }
+  void get(base::ByteReader& in, std::span<const uint32_t> groups) override {
+    for (uint32_t g : groups) counts_[g] = in.signed_varint();
+  }
+  size_t bytes() const override { return counts_.capacity() * sizeof(int64_t); }
+
+ private:
+  std::vector<int64_t> counts_;
+};
+
+// How SUM and AVG of a type's values T are kept and shown.
+template <class T>
+struct SumOf;
+template <>
+struct SumOf<int64_t> {
+  using State = int64_t;
+  static void add(State& state, int64_t v, int sign) {
+    state = static_cast<int64_t>(static_cast<uint64_t>(state) + static_cast<uint64_t>(sign) * static_cast<uint64_t>(v));
+  }
+  static constexpr bool exact = true;
+};
+template <>
+struct SumOf<Int128> {
+  using State = WideSum;
+  template <class V>
+  static void add(State& state, const V& v, int sign) {
+    state.add(v, sign);
+  }
+  static constexpr bool exact = true;
+};
+template <>
+struct SumOf<double> {
+  using State = double;
+  static void add(State& state, double v, int sign) { state += sign * v; }
+  static constexpr bool exact = false;
+};
+
+template <class T>
+class Sum final : public Accumulator {
+ public:
+  Sum(Type argument, Type type, bool average) : argument_(argument), type_(type), average_(average) {}
+
+  void grow(size_t groups) override {
+    sums_.resize(groups);
+    counts_.resize(groups);
+  }
+  void update(const AggregateInput& input, const RowGroups& rows) override {
+    const auto& values = std::get<std::vector<T>>(input.argument.column->values);
+    for (size_t k = 0; k < rows.rows.size(); ++k) {
+      const uint32_t row = rows.rows[k];
+      if (!input.included[row]) continue;
+      const int weight = rows.weight(row);
+      SumOf<T>::add(sums_[rows.groups[k]], values[row & input.argument.mask], weight);
+      counts_[rows.groups[k]] += weight;
+    }
+  }
+  void merge(const Accumulator& other, std::span<const uint32_t> to, int sign) override {
+    const auto& from = static_cast<const Sum&>(other);
+    for (size_t g = 0; g < to.size(); ++g) {
+      SumOf<T>::add(sums_[to[g]], from.sums_[g], sign);
+      counts_[to[g]] += sign * from.counts_[g];
+    }
+  }
+  bool invertible() const override { return SumOf<T>::exact; }
+  void result(uint32_t group, Column& out, size_t row) const override {
+    out.valid[row] = 0;
+    if (counts_[group] == 0) return;
+    if constexpr (std::is_same_v<T, int64_t>) {
+      int64_t v = average_ ? sums_[group] / counts_[group] : sums_[group];
+      if (type_.kind == TypeKind::integer) v = static_cast<int32_t>(v);
+      out.integers()[row] = v;
+      out.valid[row] = 1;
+    } else if constexpr (std::is_same_v<T, double>) {
+      out.reals()[row] = average_ ? sums_[group] / static_cast<double>(counts_[group]) : sums_[group];
+      out.valid[row] = 1;
+    } else {
+      const auto sum = sums_[group].value();
+      if (!sum) return;
+      const auto shown =
+          average_ ? mean(*sum, counts_[group]) : data::rescale(*sum, argument_.scale, type_.scale, type_.precision);
+      if (!shown) return;
+      out.decimals()[row] = *shown;
+      out.valid[row] = 1;
+    }
+  }
+  void put(std::string& out, std::span<const uint32_t> groups, bool) const override {
+    for (uint32_t g : groups) {
+      base::put_signed_varint(out, counts_[g]);
+      put_value(out, sums_[g]);
+    }
+  }
+  void get(base::ByteReader& in, std::span<const uint32_t> groups) override {
+    for (uint32_t g : groups) {
+      counts_[g] = in.signed_varint();
+      get_value(in, sums_[g]);
+    }
+  }
+  size_t bytes() const override { return counts_.capacity() * (sizeof(int64_t) + sizeof(typename SumOf<T>::State)); }
+
+ private:
+  // Half up at the result's scale, in steps that cannot overflow: the whole part, then digit by digit.
+  std::optional<Int128> mean(Int128 sum, int64_t count) const {
+    const bool negative = (sum < 0) != (count < 0);
+    const Int128 divisor = count < 0 ? -Int128{count} : Int128{count};
+    if (sum < 0) sum = -sum;
+    Int128 quotient = sum / divisor;
+    Int128 rest = sum % divisor;
+    for (int digit = argument_.scale; digit < type_.scale; ++digit) {
+      if (__builtin_mul_overflow(quotient, Int128{10}, &quotient)) return std::nullopt;
+      rest *= 10;
+      quotient += rest / divisor;
+      rest %= divisor;
+    }
+    if (type_.scale >= argument_.scale && rest * 2 >= divisor) ++quotient;
+    if (type_.scale < argument_.scale) {
+      const auto shorter = data::rescale(quotient, argument_.scale, type_.scale, 38);
+      if (!shorter) return std::nullopt;
+      quotient = *shorter;
+    }
+    if (quotient >= data::power_of_ten(type_.precision)) return std::nullopt;
+    return negative ? -quotient : quotient;
+  }
+
+  Type argument_;
+  Type type_;
+  bool average_;
+  std::vector<typename SumOf<T>::State> sums_;
+  std::vector<int64_t> counts_;
+};
+
+template <class T>
+struct Held {
+  using Value = T;
+};
+template <>
+struct Held<std::string_view> {
+  using Value = std::string;
+};
+template <>
+struct Held<uint8_t> {
+  using Value = int64_t;
+};
+
+template <class T, class V>
+void set_result(const V& value, Column& out, size_t row) {
+  std::get<std::vector<T>>(out.values)[row] = static_cast<T>(value);
+  out.valid[row] = 1;
+}
+
+// MIN or MAX of rows that are never taken back.
+template <class T>
+class Extreme final : public Accumulator {
+ public:
+  using Value = typename Held<T>::Value;
+  explicit Extreme(bool max) : max_(max) {}
+
+  void grow(size_t groups) override {
+    values_.resize(groups);
+    present_.resize(groups);
+  }
+  void update(const AggregateInput& input, const RowGroups& rows) override {
+    const auto& values = std::get<std::vector<T>>(input.argument.column->values);
+    for (size_t k = 0; k < rows.rows.size(); ++k) {
+      const uint32_t row = rows.rows[k];
+      if (input.included[row]) offer(rows.groups[k], values[row & input.argument.mask]);
+    }
+  }
+  void merge(const Accumulator& other, std::span<const uint32_t> to, int) override {
+    const auto& from = static_cast<const Extreme&>(other);
+    for (size_t g = 0; g < to.size(); ++g) {
+      if (from.present_[g]) offer(to[g], from.values_[g]);
+    }
+  }
+  bool invertible() const override { return false; }
+  void result(uint32_t group, Column& out, size_t row) const override {
+    out.valid[row] = 0;
+    if (present_[group]) set_result<T>(values_[group], out, row);
+  }
+  void put(std::string& out, std::span<const uint32_t> groups, bool) const override {
+    for (uint32_t g : groups) {
+      base::put_u8(out, present_[g]);
+      if (present_[g]) put_value(out, values_[g]);
+    }
+  }
+  void get(base::ByteReader& in, std::span<const uint32_t> groups) override {
+    for (uint32_t g : groups) {
+      present_[g] = in.u8();
+      if (present_[g]) get_value(in, values_[g]);
+    }
+  }
+  size_t bytes() const override { return values_.capacity() * (sizeof(Value) + 1); }
+
+ private:
+  template <class V>
+  void offer(uint32_t group, const V& v) {
+    if (present_[group] && !(max_ ? values_[group] < v : v < values_[group])) return;
+    values_[group] = static_cast<Value>(v);
+    present_[group] = 1;
+  }
+
+  bool max_;
+  std::vector<Value> values_;
+  std::vector<uint8_t> present_;
+};
+
+// MIN or MAX of rows that may be taken back: every value with its multiplicity. A retraction that overtakes its
+// insertion leaves a negative multiplicity until the insertion comes; such values do not show.
+template <class T>
+class RetractableExtreme final : public Accumulator {
+ public:
+  using Value = typename Held<T>::Value;
+  explicit RetractableExtreme(bool max) : max_(max) {}
+
+  void grow(size_t groups) override { values_.resize(groups); }
+  void update(const AggregateInput& input, const RowGroups& rows) override {
+    const auto& values = std::get<std::vector<T>>(input.argument.column->values);
+    for (size_t k = 0; k < rows.rows.size(); ++k) {
+      const uint32_t row = rows.rows[k];
+      if (input.included[row]) {
+        add(rows.groups[k], static_cast<Value>(values[row & input.argument.mask]), rows.weight(row));
+      }
+    }
+  }
+  void merge(const Accumulator& other, std::span<const uint32_t> to, int sign) override {
+    const auto& from = static_cast<const RetractableExtreme&>(other);
+    for (size_t g = 0; g < to.size(); ++g) {
+      for (const auto& [value, count] : from.values_[g]) add(to[g], value, sign * count);
+    }
+  }
+  bool invertible() const override { return true; }
+  void result(uint32_t group, Column& out, size_t row) const override {
+    out.valid[row] = 0;
+    const auto& counts = values_[group];
+    if (max_) {
+      const auto found = std::find_if(counts.rbegin(), counts.rend(), [](const auto& e) { return e.second > 0; });
+      if (found != counts.rend()) set_result<T>(found->first, out, row);
+    } else {
+      const auto found = std::find_if(counts.begin(), counts.end(), [](const auto& e) { return e.second > 0; });
+      if (found != counts.end()) set_result<T>(found->first, out, row);
+    }
+  }
+  void put(std::string& out, std::span<const uint32_t> groups, bool) const override {
+    for (uint32_t g : groups) {
+      base::put_varint(out, values_[g].size());
+      for (const auto& [value, count] : values_[g]) {
+        put_value(out, value);
+        base::put_signed_varint(out, count);
+      }
+    }
+  }
+  void get(base::ByteReader& in, std::span<const uint32_t> groups) override {
+    for (uint32_t g : groups) {
+      values_[g].clear();
+      const uint64_t size = in.varint();
+      for (uint64_t i = 0; i < size && in.ok(); ++i) {
+        Value value{};
+        get_value(in, value);
+        values_[g][value] = in.signed_varint();
+      }
+    }
+  }
+  size_t bytes() const override {
+    size_t entries = 0;
+    for (const auto& counts : values_) entries += counts.size();
+    return values_.capacity() * sizeof(values_[0]) + entries * (sizeof(Value) + 48);
+  }
+
+ private:
+  void add(uint32_t group, const Value& value, int64_t weight) {
+    const auto at = values_[group].try_emplace(value, 0).first;
+    at->second += weight;
+    if (at->second == 0) values_[group].erase(at);
+  }
+
+  bool max_;
+  std::vector<std::map<Value, int64_t>> values_;
+};
+
+// An aggregate of the distinct values: `inner` sees a value when its multiplicity in a group becomes positive, and sees
+// it taken back when it becomes zero.
+class Distinct final : public Accumulator {
+ public:
+  Distinct(Type argument, std::unique_ptr<Accumulator> inner) : argument_(argument), inner_(std::move(inner)) {}
+
+  void grow(size_t groups) override { inner_->grow(groups); }
+
+  void update(const AggregateInput& input, const RowGroups& rows) override {
+    crossed_rows_.clear();
+    crossed_groups_.clear();
+    crossed_weights_.resize(input.included.size());
+    const Column& column = *input.argument.column;
+    for (size_t k = 0; k < rows.rows.size(); ++k) {
+      const uint32_t row = rows.rows[k];
+      if (!input.included[row]) continue;
+      entry_.clear();
+      put_key_value(entry_, column, row & input.argument.mask);
+      const int crossing = count(rows.groups[k], entry_, rows.weight(row));
+      if (crossing == 0) continue;
+      crossed_rows_.push_back(row);
+      crossed_groups_.push_back(rows.groups[k]);
+      crossed_weights_[row] = static_cast<int8_t>(crossing);
+    }
+    if (!crossed_rows_.empty()) inner_->update(input, {crossed_rows_, crossed_groups_, crossed_weights_.data()});
+  }
+
+  void merge(const Accumulator& other, std::span<const uint32_t> to, int sign) override {
+    const auto& from = static_cast<const Distinct&>(other);
+    crossed_groups_.clear();
+    crossed_weights_.clear();
+    std::vector<std::string_view> values;
+    for (size_t n = 0; n < from.counts_.size(); ++n) {
+      if (from.counts_[n] == 0) continue;
+      base::ByteReader in(from.entries_.key(static_cast<uint32_t>(n)));
+      const auto group = in.fixed<uint32_t>();
+      const std::string_view value(in.position(), in.remaining());
+      const int crossing = count(to[group], value, sign * from.counts_[n]);
+      if (crossing == 0) continue;
+      values.push_back(value);
+      crossed_groups_.push_back(to[group]);
+      crossed_weights_.push_back(static_cast<int8_t>(crossing));
+    }
+    if (values.empty()) return;
+    auto column = std::make_shared<Column>(argument_, values.size());
+    AggregateInput input;
+    crossed_rows_.resize(values.size());
+    for (size_t i = 0; i < values.size(); ++i) {
+      crossed_rows_[i] = static_cast<uint32_t>(i);
+      base::ByteReader in(values[i]);
+      get_key_value(in, *column, i);
+    }
+    input.included.assign(values.size(), 1);
+    input.argument = {std::move(column), ~size_t{0}};
+    inner_->update(input, {crossed_rows_, crossed_groups_, crossed_weights_.data()});
+  }
+
+  bool invertible() const override { return inner_->invertible(); }
+  void result(uint32_t group, Column& out, size_t row) const override { inner_->result(group, out, row); }
+
+  void put(std::string& out, std::span<const uint32_t> groups, bool only_changed) const override {
+    const size_t from = only_changed ? written_ : 0;
+    base::put_varint(out, from);
+    base::put_varint(out, counts_.size() - from);
+    for (size_t n = from; n < counts_.size(); ++n) {
+      base::put_bytes(out, entries_.key(static_cast<uint32_t>(n)));
+      base::put_signed_varint(out, counts_[n]);
+    }
+    // Older entries whose multiplicity changed.
+    base::put_varint(out, only_changed ? changed_.size() : 0);
+    if (only_changed) {
+      for (uint32_t n : changed_) {
+        base::put_varint(out, n);
+        base::put_signed_varint(out, counts_[n]);
+      }
+    }
+    inner_->put(out, groups, only_changed);
+  }
+  void get(base::ByteReader& in, std::span<const uint32_t> groups) override {
+    const uint64_t from = in.varint();
+    const uint64_t added = in.varint();
+    if (from != counts_.size()) {
+      in.raw(in.remaining() + 1);  // marks the reader as failed
+      return;
+    }
+    for (uint64_t i = 0; i < added && in.ok(); ++i) {
+      entries_.add(in.bytes());
+      counts_.push_back(in.signed_varint());
+      is_changed_.push_back(0);
+    }
+    const uint64_t changed = in.varint();
+    for (uint64_t i = 0; i < changed && in.ok(); ++i) {
+      const uint64_t n = in.varint();
+      const int64_t count = in.signed_varint();
+      if (n < counts_.size()) counts_[n] = count;
+    }
+    written_ = counts_.size();
+    inner_->get(in, groups);
+  }
+  void clear_changes(std::span<const uint32_t> groups) override {
+    for (uint32_t n : changed_) is_changed_[n] = 0;
+    changed_.clear();
+    written_ = counts_.size();
+    inner_->clear_changes(groups);
+  }
+  size_t bytes() const override { return entries_.bytes() + counts_.capacity() * 9 + inner_->bytes(); }
+
+ private:
+  // Changes a value's multiplicity: +1 if it became positive, -1 if it stopped being so.
+  int count(uint32_t group, std::string_view value, int64_t weight) {
+    scratch_.clear();
+    base::put_fixed(scratch_, group);
+    scratch_ += value;
+    const uint32_t n = entries_.add(scratch_);
+    if (n == counts_.size()) {
+      counts_.push_back(0);
+      is_changed_.push_back(0);
+    }
+    const bool before = counts_[n] > 0;
+    counts_[n] += weight;
+    const bool after = counts_[n] > 0;
+    if (n < written_ && !is_changed_[n]) {
+      is_changed_[n] = 1;
+      changed_.push_back(n);
+    }
+    return static_cast<int>(after) - static_cast<int>(before);
+  }
+
+  Type argument_;
+  std::unique_ptr<Accumulator> inner_;
+  KeyTable entries_;  // group (4 bytes), value
+  std::vector<int64_t> counts_;
+  std::vector<uint32_t> changed_;
+  std::vector<uint8_t> is_changed_;
+  size_t written_ = 0;  // entries below this are in the state records
+  std::string entry_;
+  std::string scratch_;
+  std::vector<uint32_t> crossed_rows_;
+  std::vector<uint32_t> crossed_groups_;
+  std::vector<int8_t> crossed_weights_;
+};
+
+class Decayed final : public Accumulator {
+ public:
+  explicit Decayed(const Aggregate& aggregate)
+      : half_life_ms_(aggregate.half_life_ms),
+        scale_(aggregate.argument && aggregate.argument->type.kind == TypeKind::decimal ? aggregate.argument->type.scale
+                                                                                        : 0) {}
+
+  void grow(size_t groups) override { sums_.resize(groups); }
+  void update(const AggregateInput& input, const RowGroups& rows) override {
+    const auto& times = input.time->integers();
+    for (size_t k = 0; k < rows.rows.size(); ++k) {
+      const uint32_t row = rows.rows[k];
+      if (!input.included[row]) continue;
+      Int128 x = 1;
+      if (input.argument.column != nullptr) {
+        const size_t at = row & input.argument.mask;
+        x = scale_ > 0 || input.argument.column->type.kind == TypeKind::decimal
+                ? input.argument.column->decimals()[at]
+                : Int128{input.argument.column->integers()[at]};
+      }
+      sums_[rows.groups[k]].add(times[row], (*input.places)[row], x * rows.weight(row));
+    }
+  }
+  void merge(const Accumulator& other, std::span<const uint32_t> to, int) override {
+    const auto& from = static_cast<const Decayed&>(other).sums_;
+    for (size_t g = 0; g < to.size(); ++g) sums_[to[g]].merge(from[g]);
+  }
+  bool invertible() const override { return false; }
+  void result(uint32_t group, Column& out, size_t row) const override {
+    double v = sums_[group].value(half_life_ms_);
+    if (scale_ > 0) v /= static_cast<double>(data::power_of_ten(scale_));
+    out.reals()[row] = v;
+    out.valid[row] = 1;
+  }
+  void put(std::string& out, std::span<const uint32_t> groups, bool only_changed) const override {
+    for (uint32_t g : groups) sums_[g].put(out, only_changed);
+  }
+  void get(base::ByteReader& in, std::span<const uint32_t> groups) override {
+    for (uint32_t g : groups) sums_[g].get(in);
+  }
+  void clear_changes(std::span<const uint32_t> groups) override {
+    for (uint32_t g : groups) sums_[g].clear_dirty();
+  }
+  size_t bytes() const override { return sums_.capacity() * (sizeof(DecayedSum) + 4 * sizeof(Int128)); }
+
+ private:
+  int64_t half_life_ms_;
+  int scale_;
+  std::vector<DecayedSum> sums_;
+};
+
+template <template <class> class Kind>
+std::unique_ptr<Accumulator> make_extreme(TypeKind kind, bool max) {
+  switch (kind) {
+    case TypeKind::boolean:
+      return std::make_unique<Kind<uint8_t>>(max);
+    case TypeKind::real:
+      return std::make_unique<Kind<double>>(max);
+    case TypeKind::decimal:
+      return std::make_unique<Kind<Int128>>(max);
+    case TypeKind::string:
+      return std::make_unique<Kind<std::string_view>>(max);
+    default:
+      return std::make_unique<Kind<int64_t>>(max);
+  }
+}
+
+std::unique_ptr<Accumulator> make_plain(const Aggregate& aggregate, bool retracts) {
+  switch (aggregate.function) {
+    case AggregateFunction::count:
+      return std::make_unique<Count>();
+    case AggregateFunction::sum:
+    case AggregateFunction::average: {
+      const bool average = aggregate.function == AggregateFunction::average;
+      const Type argument = aggregate.argument->type;
+      if (argument.kind == TypeKind::decimal) return std::make_unique<Sum<Int128>>(argument, aggregate.type, average);
+      if (argument.kind == TypeKind::real) return std::make_unique<Sum<double>>(argument, aggregate.type, average);
+      return std::make_unique<Sum<int64_t>>(argument, aggregate.type, average);
+    }
+    case AggregateFunction::min:
+    case AggregateFunction::max: {
+      const bool max = aggregate.function == AggregateFunction::max;
+      const TypeKind kind = aggregate.argument->type.kind;
+      return retracts ? make_extreme<RetractableExtreme>(kind, max) : make_extreme<Extreme>(kind, max);
+    }
+    case AggregateFunction::decayed_sum:
+      return std::make_unique<Decayed>(aggregate);
+  }
+  CHECK(false);
+  return nullptr;
+}
+
+}  // namespace
+
+std::unique_ptr<Accumulator> make_accumulator(const Aggregate& aggregate, bool retracts) {
+  // MIN and MAX of the distinct values are those of all values.
+  const bool distinct = aggregate.distinct && aggregate.argument && aggregate.function != AggregateFunction::min &&
+                        aggregate.function != AggregateFunction::max &&
+                        aggregate.function != AggregateFunction::decayed_sum;
+  if (!distinct) return make_plain(aggregate, retracts);
+  return std::make_unique<Distinct>(aggregate.argument->type, make_plain(aggregate, retracts));
+}
+
+Result<AggregateInputs> AggregateInputs::make(const std::vector<Aggregate>& aggregates) {
+  AggregateInputs made;
+  made.aggregates_ = aggregates;
+  made.inputs_.resize(aggregates.size());
+  for (const Aggregate& aggregate : aggregates) {
+    TRY(made.evaluator_.prepare(aggregate.argument));
+    TRY(made.evaluator_.prepare(aggregate.filter));
+    TRY(made.evaluator_.prepare(aggregate.time));
+    if (aggregate.function != AggregateFunction::decayed_sum) continue;
+    if (aggregate.half_life_ms <= 0) {
+      return millrace::fail(ErrorKind::invalid_argument, "a decayed sum needs a half life of at least 1 ms");
+    }
+    if (aggregate.argument && !aggregate.argument->type.is_integer() &&
+        aggregate.argument->type.kind != TypeKind::decimal) {
+      return millrace::fail(ErrorKind::unsupported, "DECAYED_SUM takes integers or decimals, not {}; use CAST",
+                            to_string(aggregate.argument->type));
+    }
+  }
+  return made;
+}
+
+void AggregateInputs::evaluate(const data::Batch& batch, data::StringArena& arena) {
+  for (size_t n = 0; n < aggregates_.size(); ++n) {
+    const Aggregate& aggregate = aggregates_[n];
+    AggregateInput& input = inputs_[n];
+    input.included.assign(batch.rows, 1);
+    if (aggregate.filter) {
+      const Operand filter = evaluator_.evaluate(*aggregate.filter, batch, arena);
+      const auto& truth = filter.column->booleans();
+      for (size_t i = 0; i < batch.rows; ++i) {
+        input.included[i] = filter.column->valid[i & filter.mask] & truth[i & filter.mask];
+      }
+    }
+    if (aggregate.argument) {
+      input.argument = evaluator_.evaluate(*aggregate.argument, batch, arena);
+      const auto& valid = input.argument.column->valid;
+      for (size_t i = 0; i < batch.rows; ++i) input.included[i] &= valid[i & input.argument.mask];
+    }
+    if (!aggregate.time) continue;
+    input.time = evaluator_.column(*aggregate.time, batch, arena);
+    for (size_t i = 0; i < batch.rows; ++i) input.included[i] &= input.time->valid[i];
+    input.places = nullptr;
+    for (size_t other = 0; other < n; ++other) {
+      if (aggregates_[other].half_life_ms == aggregate.half_life_ms && inputs_[other].time == input.time) {
+        input.places = inputs_[other].places;
+      }
+    }
+    if (input.places) continue;
+    auto places = std::make_shared<std::vector<DecayPlace>>(batch.rows);
+    const auto& times = input.time->integers();
+    for (size_t i = 0; i < batch.rows; ++i) {
+      if (i > 0 && times[i] == times[i - 1]) {
+        (*places)[i] = (*places)[i - 1];
+      } else {
+        (*places)[i] = decay_place(times[i], aggregate.half_life_ms);
+      }
+    }
+    input.places = std::move(places);
+  }
+}
+
+Groups::Groups(const std::vector<Aggregate>& aggregates, bool retracts) {
+  for (const Aggregate& aggregate : aggregates) accumulators_.push_back(make_accumulator(aggregate, retracts));
+}
+
+void Groups::grow() {
+  row_counts_.resize(keys_.size());
+  is_changed_.resize(keys_.size());
+  for (auto& accumulator : accumulators_) accumulator->grow(keys_.size());
+}
+
+void Groups::mark(uint32_t group) {
+  if (is_changed_[group]) return;
+  is_changed_[group] = 1;
+  changed_.push_back(group);
+}
+
+void Groups::add(const std::vector<std::string_view>& keys, const std::vector<uint32_t>& rows,
+                 const std::vector<AggregateInput>& inputs, const int8_t* weights) {
+  keys_.add_all(keys, rows, numbers_);
+  grow();
+  const RowGroups row_groups{rows, numbers_, weights};
+  for (size_t k = 0; k < rows.size(); ++k) {
+    row_counts_[numbers_[k]] += row_groups.weight(rows[k]);
+    mark(numbers_[k]);
+  }
+  for (size_t n = 0; n < accumulators_.size(); ++n) accumulators_[n]->update(inputs[n], row_groups);
+}
+
+void Groups::merge(const Groups& other, int sign) {
+  std::vector<uint32_t> to(other.size());
+  for (uint32_t g = 0; g < other.size(); ++g) to[g] = keys_.add(other.key(g));
+  grow();
+  for (uint32_t g = 0; g < other.size(); ++g) row_counts_[to[g]] += sign * other.row_counts_[g];
+  for (size_t n = 0; n < accumulators_.size(); ++n) accumulators_[n]->merge(*other.accumulators_[n], to, sign);
+}
+
+bool Groups::invertible() const {
+  return std::all_of(accumulators_.begin(), accumulators_.end(), [](const auto& a) { return a->invertible(); });
+}
+
+void Groups::result(uint32_t group, size_t aggregate, Column& out, size_t row) const {
+  accumulators_[aggregate]->result(group, out, row);
+}
+
+void Groups::put(std::string& out, bool only_changed) const {
+  const size_t from = only_changed ? keys_written_ : 0;
+  base::put_varint(out, from);
+  base::put_varint(out, keys_.size() - from);
+  for (size_t n = from; n < keys_.size(); ++n) base::put_bytes(out, keys_.key(static_cast<uint32_t>(n)));
+  std::vector<uint32_t> all;
+  if (!only_changed) {
+    all.resize(keys_.size());
+    for (uint32_t g = 0; g < all.size(); ++g) all[g] = g;
+  }
+  const std::span<const uint32_t> groups = only_changed ? std::span(changed_) : std::span(all);
+  base::put_varint(out, groups.size());
+  for (uint32_t g : groups) {
+    base::put_varint(out, g);
+    base::put_signed_varint(out, row_counts_[g]);
+  }
+  for (const auto& accumulator : accumulators_) accumulator->put(out, groups, only_changed);
+}
+
+Result<void> Groups::get(base::ByteReader& in) {
+  const uint64_t from = in.varint();
+  const uint64_t added = in.varint();
+  if (!in.ok() || from != keys_.size() || added > in.remaining()) {
+    return millrace::fail(ErrorKind::corrupt, "a state record does not continue the one before");
+  }
+  for (uint64_t i = 0; i < added; ++i) keys_.add(in.bytes());
+  if (keys_.size() != from + added) return millrace::fail(ErrorKind::corrupt, "a state record repeats a key");
+  grow();
+  std::vector<uint32_t> groups(std::min<uint64_t>(in.varint(), in.remaining()));
+  for (uint32_t& g : groups) {
+    const uint64_t number = in.varint();
+    const int64_t rows = in.signed_varint();
+    if (number >= keys_.size()) return millrace::fail(ErrorKind::corrupt, "a state record names an unknown group");
+    g = static_cast<uint32_t>(number);
+    row_counts_[g] = rows;
+  }
+  for (auto& accumulator : accumulators_) accumulator->get(in, groups);
+  if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "a state record ends early");
+  clear_changes();
+  return {};
+}
+
+void Groups::clear_changes() {
+  for (auto& accumulator : accumulators_) accumulator->clear_changes(changed_);
+  for (uint32_t g : changed_) is_changed_[g] = 0;
+  changed_.clear();
+  keys_written_ = keys_.size();
+}
+
+size_t Groups::bytes() const {
+  size_t bytes = keys_.bytes() + row_counts_.capacity() * 13;
+  for (const auto& accumulator : accumulators_) bytes += accumulator->bytes();
+  return bytes;
+}
+
+}  // namespace millrace::engine
