@@ -1,0 +1,89 @@
+#include "app/demo_screen.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "app/demo_items.h"
+#include "base/clock.h"
+
+namespace millrace::app {
+
+namespace {
+
+constexpr int64_t frame_ns = 250'000'000;
+constexpr int64_t plain_ns = 5'000'000'000;
+
+std::string grouped(double number) {
+  std::string digits = fmt::format("{:.0f}", number);
+  for (auto at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<size_t>(at), ",");
+  return digits;
+}
+
+std::string rush_line(const DemoView& view) {
+  if (!view.rush.begun) return "rush          none yet";
+  const double change = view.rush.before_cents == 0
+                            ? 0
+                            : 100.0 * static_cast<double>(view.rush.now_cents - view.rush.before_cents) /
+                                  static_cast<double>(view.rush.before_cents);
+  std::string line =
+      fmt::format("{}{}: {} -> {} ({:+.0f} %)", view.rush_on ? "rush on       " : "rush is over  ", view.rush_name,
+                  cents_text(view.rush.before_cents), cents_text(view.rush.now_cents), change);
+  if (view.rush.reaction_ms >= 0) line += fmt::format(", first raised after {:.0f} ms", view.rush.reaction_ms);
+  return line;
+}
+
+}  // namespace
+
+DemoScreen::DemoScreen() {
+  terminal_ = isatty(STDERR_FILENO) == 1;
+  colour_ = terminal_ && std::getenv("NO_COLOR") == nullptr;
+  due_ns_ = base::system_clock().monotonic_ns() + (terminal_ ? frame_ns : plain_ns);
+}
+
+bool DemoScreen::due() const {
+  return base::system_clock().monotonic_ns() >= due_ns_;
+}
+
+void DemoScreen::show(const DemoView& view) {
+  due_ns_ = base::system_clock().monotonic_ns() + (terminal_ ? frame_ns : plain_ns);
+  const double passed = view.seconds - last_seconds_;
+  const double rate = passed > 0 ? static_cast<double>(view.acknowledged - last_acknowledged_) / passed : 0;
+  last_seconds_ = view.seconds;
+  last_acknowledged_ = view.acknowledged;
+  const std::string delay = view.job.watermark_delay_ms < 0
+                                ? std::string("no watermark yet")
+                                : fmt::format("watermark {:.1f} s behind", view.job.watermark_delay_ms / 1000.0);
+  if (!terminal_) {
+    fmt::print(stderr,
+               "millrace: {:.0f} s: {} events/s, {} orders, {} price changes, click to price p50 {:.2f} ms, p99 {:.2f} "
+               "ms, job lag {}, {}; {}\n",
+               view.seconds, grouped(rate), view.orders, view.price_changes, view.latency.p50_ms, view.latency.p99_ms,
+               view.job.lag_records, delay, rush_line(view));
+    return;
+  }
+  if (lines_ > 0) fmt::print(stderr, "\x1b[{}A", lines_);
+  const char* const strong = colour_ ? "\x1b[1m" : "";
+  const char* const plain = colour_ ? "\x1b[0m" : "";
+  fmt::print(stderr, "\x1b[K  events        {}{}{} a second, {} in all, {} orders\n", strong, grouped(rate), plain,
+             grouped(static_cast<double>(view.acknowledged)), grouped(static_cast<double>(view.orders)));
+  fmt::print(stderr, "\x1b[K  prices        {} changes; click to price {}p50 {:.2f} ms, p99 {:.2f} ms{}\n",
+             grouped(static_cast<double>(view.price_changes)), strong, view.latency.p50_ms, view.latency.p99_ms, plain);
+  fmt::print(stderr, "\x1b[K  job           {}, {} records behind, {}\n", view.job.state, view.job.lag_records, delay);
+  fmt::print(stderr, "\x1b[K  {}\n", rush_line(view));
+  if (view.for_ms > 0) {
+    fmt::print(stderr, "\x1b[K  {:.0f} of {:.0f} s\n", view.seconds, static_cast<double>(view.for_ms) / 1000);
+  } else {
+    fmt::print(stderr, "\x1b[K  {:.0f} s; Ctrl-C ends it\n", view.seconds);
+  }
+  std::fflush(stderr);
+  lines_ = 5;
+}
+
+void DemoScreen::end() {
+  lines_ = 0;
+}
+
+}  // namespace millrace::app
