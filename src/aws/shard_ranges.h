@@ -15,7 +15,7 @@ __extension__ using HashKey = unsigned __int128;
 
 class ShardRanges {
  public:
-  explicit ShardRanges(uint32_t count) : count_(count), width_(count == 1 ? ~HashKey{0} : ~HashKey{0} / count) {}
+  explicit ShardRanges(uint32_t count);
 
   uint32_t count() const { return count_; }
   HashKey first(ShardId shard) const { return width_ * shard.value; }
@@ -24,7 +24,7 @@ class ShardRanges {
 
  private:
   uint32_t count_;
-  HashKey width_;
+  HashKey width_;  // 2^128 / count, rounded down; the last shard has the rest
 };
 
 std::string to_decimal(HashKey key);

@@ -81,8 +81,9 @@ class Streams {
   Result<void> create(std::string_view name, uint32_t shard_count, std::function<void(Result<void>)> done);
   // Creates and waits; for start-up, never on a reactor's thread. Fine if it exists already.
   Result<StreamPtr> ensure(std::string_view name, uint32_t shard_count);
-  // The stream is gone at once; its files go in the background. not_found; in_use while it is being created.
-  Result<void> remove(std::string_view name);
+  // The stream is gone at once, its files in the background; `done` is called on another thread when a restart cannot
+  // bring it back. not_found; in_use while it is being created.
+  Result<void> remove(std::string_view name, std::function<void(Result<void>)> done = {});
 
   StreamPtr find(std::string_view name) const;                                   // null: no such stream
   std::vector<StreamPtr> list() const;                                           // by name
@@ -106,6 +107,7 @@ class Streams {
   Result<void> open_all();
   Result<std::unique_ptr<log::Log>> open_stream_log(const Stream& stream) const;
   Result<void> build(const StreamPtr& stream);
+  Result<void> demolish(const StreamPtr& stream);
   std::string directory_of(std::string_view name) const;
   void enqueue(std::function<void()> task);
   void work();

@@ -1,0 +1,39 @@
+#include "aws/kinesis.h"
+
+#include "aws/kinesis_request.h"
+
+namespace millrace::aws {
+
+Kinesis::Kinesis(Streams& streams, KinesisOptions options)
+    : state_(std::make_unique<State>(streams, std::move(options))) {}
+Kinesis::~Kinesis() = default;
+
+const KinesisCounters& Kinesis::counters() const {
+  return state_->counters;
+}
+
+void Kinesis::add_to(Service& service) {
+  using Method = void (State::*)(Call&);
+  struct Named {
+    std::string_view name;
+    Method method;
+  };
+  constexpr Named operations[] = {
+      {"CreateStream", &State::create_stream},
+      {"DeleteStream", &State::delete_stream},
+      {"DescribeStream", &State::describe_stream},
+      {"DescribeStreamSummary", &State::describe_stream_summary},
+      {"ListStreams", &State::list_streams},
+      {"ListShards", &State::list_shards},
+      {"PutRecord", &State::put_record},
+      {"PutRecords", &State::put_records},
+      {"GetShardIterator", &State::get_shard_iterator},
+      {"GetRecords", &State::get_records},
+  };
+  for (const Named& each : operations) {
+    service.add({kinesis_protocol, std::string(each.name),
+                 [state = state_.get(), method = each.method](Call& call) { (state->*method)(call); }});
+  }
+}
+
+}  // namespace millrace::aws

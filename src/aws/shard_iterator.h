@@ -1,0 +1,29 @@
+#pragma once
+// A shard iterator: a place in a shard, opaque to the client, good for five minutes. It names the stream by its
+// identity, so it does not lead into a later stream of the same name. Values; any thread.
+// https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetShardIterator.html
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/ids.h"
+
+namespace millrace::aws {
+
+struct ShardIterator {
+  std::string stream;
+  uint64_t stream_id = 0;
+  ShardId shard;
+  SequenceNumber next;  // the first record to read
+  ProcessingTime issued;
+
+  std::string encode() const;
+  // invalid_argument: not an iterator of ours, or changed on the way; expired: older than `life_ms` at `now`.
+  static Result<ShardIterator> decode(std::string_view text, ProcessingTime now, int64_t life_ms);
+};
+
+inline constexpr int64_t kinesis_iterator_life_ms = 5 * 60 * 1000;
+
+}  // namespace millrace::aws

@@ -1,0 +1,106 @@
+#include "aws/shard_ranges.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+
+namespace millrace::aws {
+namespace {
+
+constexpr std::string_view shard_prefix = "shardId-";
+constexpr size_t shard_digits = 12;
+constexpr size_t sequence_digits = 20;  // after the leading 1
+
+template <class Integer>
+void append_padded(std::string& out, Integer value, size_t digits) {
+  const size_t begin = out.size();
+  out.resize(begin + digits);
+  for (size_t i = digits; i-- > 0; value /= 10) out[begin + i] = static_cast<char>('0' + value % 10);
+}
+
+}  // namespace
+
+ShardRanges::ShardRanges(uint32_t count) : count_(count) {
+  CHECK(count > 0);
+  constexpr HashKey most = ~HashKey{0};
+  // 2^128 itself has no place in the type.
+  width_ = most / count + (most % count + 1 == count ? 1 : 0);
+}
+
+ShardId ShardRanges::of(HashKey key) const {
+  if (count_ == 1) return ShardId(0);
+  // The upper half of the key gives the shard, or its neighbour when the key is near a border.
+  auto shard = static_cast<uint32_t>(HashKey{static_cast<uint64_t>(key >> 64)} * count_ >> 64);
+  while (shard > 0 && key < first(ShardId(shard))) --shard;
+  while (shard + 1 < count_ && key >= first(ShardId(shard + 1))) ++shard;
+  return ShardId(shard);
+}
+
+std::string to_decimal(HashKey key) {
+  std::array<char, 40> digits;
+  size_t at = digits.size();
+  do {
+    digits[--at] = static_cast<char>('0' + static_cast<int>(key % 10));
+    key /= 10;
+  } while (key != 0);
+  return {digits.data() + at, digits.size() - at};
+}
+
+std::optional<HashKey> parse_hash_key(std::string_view text) {
+  if (text.empty() || text.size() > 39 || (text[0] == '0' && text.size() > 1)) return std::nullopt;
+  HashKey value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    const auto digit = static_cast<HashKey>(c - '0');
+    if (value > (~HashKey{0} - digit) / 10) return std::nullopt;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+void append_shard_name(std::string& out, ShardId shard) {
+  out += shard_prefix;
+  append_padded(out, shard.value, shard_digits);
+}
+
+std::string shard_name(ShardId shard) {
+  std::string out;
+  append_shard_name(out, shard);
+  return out;
+}
+
+std::optional<ShardId> parse_shard_name(std::string_view name) {
+  if (!name.starts_with(shard_prefix) || name.size() != shard_prefix.size() + shard_digits) return std::nullopt;
+  uint64_t value = 0;
+  for (const char c : name.substr(shard_prefix.size())) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + static_cast<uint64_t>(c - '0');
+  }
+  if (value > UINT32_MAX) return std::nullopt;
+  return ShardId(static_cast<uint32_t>(value));
+}
+
+void append_sequence_number(std::string& out, SequenceNumber sequence) {
+  out += '1';
+  append_padded(out, sequence.value, sequence_digits);
+}
+
+std::string sequence_number_text(SequenceNumber sequence) {
+  std::string out;
+  append_sequence_number(out, sequence);
+  return out;
+}
+
+std::optional<SequenceNumber> parse_sequence_number(std::string_view text) {
+  if (text.size() != sequence_digits + 1 || text[0] != '1') return std::nullopt;
+  uint64_t value = 0;
+  for (const char c : text.substr(1)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    if (__builtin_mul_overflow(value, uint64_t{10}, &value)) return std::nullopt;
+    if (__builtin_add_overflow(value, static_cast<uint64_t>(c - '0'), &value)) return std::nullopt;
+  }
+  return SequenceNumber(value);
+}
+
+}  // namespace millrace::aws

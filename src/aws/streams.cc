@@ -1,0 +1,336 @@
+#include "aws/streams.h"
+
+#include <fcntl.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <future>
+#include <random>
+
+#include "aws/protocol.h"
+#include "base/file.h"
+
+namespace millrace::aws {
+namespace {
+
+constexpr std::string_view definition_name = "stream.json";
+constexpr std::string_view deleted_prefix = ".deleted-";
+
+// A leading dot is allowed in the name of a stream, and means something else in the name of a directory.
+std::string directory_name(std::string_view stream) {
+  if (stream.starts_with('.')) return "%2E" + std::string(stream.substr(1));
+  return std::string(stream);
+}
+
+Result<void> remove_tree(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error) return fail(ErrorKind::io, "cannot remove {}: {}", path, error.message());
+  return {};
+}
+
+std::string definition_text(const Stream& stream) {
+  std::string out = "{\"name\":";
+  append_json_string(out, stream.name);
+  out += fmt::format(",\"id\":\"{:016x}\",\"shards\":{},\"created_ms\":{},\"retention_ms\":{}}}\n", stream.id,
+                     stream.shard_count(), stream.created, stream.retention_ms);
+  return out;
+}
+
+Result<void> write_definition(const std::string& directory, const Stream& stream) {
+  const std::string path = fmt::format("{}/{}", directory, definition_name);
+  const std::string partial = path + ".new";
+  TRY_ASSIGN(base::File file, base::File::open(partial, O_CREAT | O_TRUNC | O_WRONLY));
+  TRY(file.write_at(definition_text(stream), 0));
+  TRY(file.sync_data());
+  TRY(base::rename_file(partial, path));
+  return base::sync_directory(directory);
+}
+
+struct Definition {
+  std::string name;
+  uint64_t id = 0;
+  uint32_t shards = 0;
+  int64_t created_ms = 0;
+  int64_t retention_ms = 0;
+};
+
+Result<Definition> read_definition(const std::string& directory) {
+  const std::string path = fmt::format("{}/{}", directory, definition_name);
+  TRY_ASSIGN(const base::File file, base::File::open(path, O_RDONLY));
+  TRY_ASSIGN(const uint64_t size, file.size());
+  std::string text(std::min<uint64_t>(size, 64 * 1024), '\0');
+  TRY_ASSIGN(const size_t read, file.read_at(text.data(), text.size(), 0));
+  text.resize(read);
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  std::string_view name, id;
+  uint64_t shards = 0;
+  Definition definition;
+  if (parser.parse(text).get(root) || root["name"].get(name) || root["id"].get(id) || root["shards"].get(shards) ||
+      root["created_ms"].get(definition.created_ms) || root["retention_ms"].get(definition.retention_ms) ||
+      shards == 0 || shards > 1'000'000) {
+    return fail(ErrorKind::corrupt, "{} is not the definition of a stream", path);
+  }
+  definition.name = name;
+  definition.id = std::strtoull(std::string(id).c_str(), nullptr, 16);
+  definition.shards = static_cast<uint32_t>(shards);
+  return definition;
+}
+
+uint64_t new_stream_id() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+bool is_stream_name(std::string_view name) {
+  if (name.empty() || name.size() > 128) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == '-';
+  });
+}
+
+}  // namespace
+
+std::string_view name(StreamStatus status) {
+  switch (status) {
+    case StreamStatus::creating:
+      return "CREATING";
+    case StreamStatus::active:
+      return "ACTIVE";
+    case StreamStatus::deleting:
+      break;
+  }
+  return "DELETING";
+}
+
+Streams::Streams(StreamsOptions options)
+    : options_(std::move(options)), clock_(options_.clock == nullptr ? base::system_clock() : *options_.clock) {}
+
+Streams::~Streams() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (worker_.joinable()) worker_.join();
+}
+
+Result<std::unique_ptr<Streams>> Streams::open(StreamsOptions options) {
+  auto streams = std::unique_ptr<Streams>(new Streams(std::move(options)));
+  TRY(base::make_directories(streams->options_.directory));
+  TRY(streams->open_all());
+  streams->worker_ = std::thread([&self = *streams] { self.work(); });
+  return streams;
+}
+
+std::string Streams::directory_of(std::string_view name) const {
+  return fmt::format("{}/{}", options_.directory, directory_name(name));
+}
+
+Result<void> Streams::open_all() {
+  TRY_ASSIGN(const auto entries, base::list_directory(options_.directory));
+  for (const std::string& entry : entries) {
+    const std::string path = fmt::format("{}/{}", options_.directory, entry);
+    if (!std::filesystem::is_directory(path)) continue;
+    if (entry.starts_with(deleted_prefix) || !std::filesystem::exists(fmt::format("{}/{}", path, definition_name))) {
+      TRY(remove_tree(path));
+      continue;
+    }
+    TRY_ASSIGN(const Definition found, read_definition(path));
+    StreamPtr stream(
+        new Stream(found.name, found.id, found.shards, ProcessingTime(found.created_ms), found.retention_ms));
+    auto log = open_stream_log(*stream);
+    if (!log) return std::unexpected(log.error().within(fmt::format("stream {}", found.name)));
+    stream->log_ = std::move(*log);
+    stream->status_ = StreamStatus::active;
+    streams_.emplace(stream->name, std::move(stream));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<log::Log>> Streams::open_stream_log(const Stream& stream) const {
+  log::LogOptions options;
+  options.directory = directory_of(stream.name);
+  options.segment_bytes = options_.segment_bytes;
+  options.durable = options_.durable;
+  options.clock = options_.clock;
+  options.io = options_.io;
+  TRY_ASSIGN(auto log, log::open_log(options));
+  for (uint32_t shard = 0; shard < stream.shard_count(); ++shard) log->add_shard(ShardId(shard));
+  return log;
+}
+
+Result<void> Streams::create(std::string_view name, uint32_t shard_count, std::function<void(Result<void>)> done) {
+  if (!is_stream_name(name)) {
+    return fail(ErrorKind::invalid_argument, "\"{}\" is not a stream's name: 1 to 128 letters, digits, '_', '.', '-'",
+                name);
+  }
+  if (shard_count == 0) return fail(ErrorKind::invalid_argument, "a stream has at least one shard");
+  StreamPtr stream;
+  {
+    std::lock_guard lock(mutex_);
+    if (streams_.contains(name)) return fail(ErrorKind::already_exists, "the stream {} exists already", name);
+    if (streams_.size() >= options_.streams_max) {
+      return fail(ErrorKind::limit_exceeded, "there are {} streams already, the most that are allowed",
+                  options_.streams_max);
+    }
+    uint64_t shards = shard_count;
+    for (const auto& [other, each] : streams_) shards += each->shard_count();
+    if (shards > options_.shards_max) {
+      return fail(ErrorKind::limit_exceeded, "all streams together would have {} shards; {} are allowed", shards,
+                  options_.shards_max);
+    }
+    stream.reset(new Stream(std::string(name), new_stream_id(), shard_count, clock_.now(), default_retention_ms));
+    streams_.emplace(stream->name, stream);
+  }
+  enqueue([this, stream, done = std::move(done)] {
+    auto built = build(stream);
+    if (!built) {
+      std::lock_guard lock(mutex_);
+      streams_.erase(stream->name);
+    }
+    if (done) done(std::move(built));
+  });
+  return {};
+}
+
+// On the worker's thread.
+Result<void> Streams::build(const StreamPtr& stream) {
+  const std::string directory = directory_of(stream->name);
+  TRY(remove_tree(directory));
+  auto log = open_stream_log(*stream);
+  const Result<void> written = log ? write_definition(directory, *stream) : std::unexpected(log.error());
+  if (!written) {
+    if (log) log->reset();
+    [[maybe_unused]] const auto removed = remove_tree(directory);
+    return std::unexpected(written.error().within(fmt::format("stream {}", stream->name)));
+  }
+  TRY(base::sync_directory(options_.directory));
+  stream->log_ = std::move(*log);
+  stream->status_ = StreamStatus::active;
+  return {};
+}
+
+Result<StreamPtr> Streams::ensure(std::string_view name, uint32_t shard_count) {
+  if (auto found = find(name); found && found->log() != nullptr) return found;
+  std::promise<Result<void>> built;
+  TRY(create(name, shard_count, [&](Result<void> result) { built.set_value(std::move(result)); }));
+  TRY(built.get_future().get());
+  return find(name);
+}
+
+Result<void> Streams::remove(std::string_view name, std::function<void(Result<void>)> done) {
+  StreamPtr stream;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = streams_.find(name);
+    if (found == streams_.end()) return fail(ErrorKind::not_found, "there is no stream {}", name);
+    if (found->second->status() != StreamStatus::active) {
+      return fail(ErrorKind::in_use, "the stream {} is {}; it can be deleted when it is ACTIVE", name,
+                  aws::name(found->second->status()));
+    }
+    stream = found->second;
+    stream->status_ = StreamStatus::deleting;
+    streams_.erase(found);
+  }
+  enqueue([this, stream, done = std::move(done)] {
+    auto result = demolish(stream);
+    if (done) done(std::move(result));
+  });
+  return {};
+}
+
+// On the worker's thread. Whoever still holds the stream gets `unavailable` from its log.
+Result<void> Streams::demolish(const StreamPtr& stream) {
+  stream->log_->close();
+  const std::string aside = fmt::format("{}/{}{:016x}", options_.directory, deleted_prefix, stream->id);
+  TRY(base::rename_file(directory_of(stream->name), aside));
+  TRY(base::sync_directory(options_.directory));
+  return remove_tree(aside);
+}
+
+void Streams::enqueue(std::function<void()> task) {
+  {
+    std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  wake_.notify_one();
+}
+
+void Streams::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
+    if (tasks_.empty()) return;
+    auto task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+    task = nullptr;
+    lock.lock();
+  }
+}
+
+StreamPtr Streams::find(std::string_view name) const {
+  std::lock_guard lock(mutex_);
+  const auto found = streams_.find(name);
+  return found == streams_.end() ? nullptr : found->second;
+}
+
+std::vector<StreamPtr> Streams::list() const {
+  std::lock_guard lock(mutex_);
+  std::vector<StreamPtr> all;
+  for (const auto& [name, stream] : streams_) all.push_back(stream);
+  return all;
+}
+
+std::vector<StreamPtr> Streams::list_after(std::string_view name, size_t count) const {
+  std::lock_guard lock(mutex_);
+  std::vector<StreamPtr> some;
+  for (auto at = streams_.upper_bound(name); at != streams_.end() && some.size() < count; ++at) {
+    some.push_back(at->second);
+  }
+  return some;
+}
+
+void Streams::mark_appended(const StreamPtr& stream) {
+  if (stream->appended_) return;
+  stream->appended_ = true;
+  appended_.push_back(stream);
+}
+
+void Streams::flush_all() {
+  // A flush may complete at once and its callbacks may append again: those are flushed in the same pass.
+  for (size_t i = 0; i < appended_.size(); ++i) {
+    const StreamPtr stream = appended_[i];
+    stream->appended_ = false;
+    stream->log_->flush();
+  }
+  appended_.clear();
+}
+
+void Streams::trim() {
+  const ProcessingTime now = clock_.now();
+  for (const StreamPtr& stream : list()) {
+    log::Log* const log = stream->log();
+    if (log == nullptr) continue;
+    // A segment that cannot be removed now is removed the next time.
+    [[maybe_unused]] const auto trimmed =
+        log->trim(ProcessingTime(now.value - stream->retention_ms), log->durable_group());
+  }
+}
+
+Streams::Totals Streams::totals() const {
+  std::lock_guard lock(mutex_);
+  Totals totals;
+  for (const auto& [name, stream] : streams_) {
+    ++totals.streams;
+    totals.shards += stream->shard_count();
+  }
+  return totals;
+}
+
+}  // namespace millrace::aws
