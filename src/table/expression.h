@@ -8,6 +8,7 @@
 //
 // Parsed expressions are immutable and shared; the cache may be used from any thread.
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,6 +53,23 @@ class UsedSubstitutions {
 // `item` null: there is none (attribute_not_exists holds).
 Result<bool> evaluate(const ConditionExpression& condition, UsedSubstitutions& substitutions, const Item* item);
 
+// A condition with its names and values looked up, for a filter that meets many items. Static errors (wrong types of
+// operands, unknown names) show in bind(), so also where there is no item at all. The substitutions outlive it.
+class BoundCondition {
+ public:
+  static Result<BoundCondition> bind(std::shared_ptr<const ConditionExpression> condition,
+                                     UsedSubstitutions& substitutions);
+  BoundCondition(BoundCondition&&) noexcept;
+  BoundCondition& operator=(BoundCondition&&) noexcept;
+  ~BoundCondition();
+  bool holds(const Item* item) const;
+
+ private:
+  struct State;
+  explicit BoundCondition(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
 struct UpdateOutcome {
   Item item;                         // the new item
   std::vector<std::string> touched;  // top-level attributes the expression named (for UPDATED_OLD/NEW)
@@ -60,7 +78,26 @@ struct UpdateOutcome {
 Result<UpdateOutcome> apply(const UpdateExpression& update, UsedSubstitutions& substitutions,
                             const TableDefinition& table, const Item& key, const Item* old);
 
+// What an update's paths point to in an item, before or after it: UPDATED_OLD and UPDATED_NEW.
+Result<Item> project_touched(const UpdateExpression& update, UsedSubstitutions& substitutions, const Item& item);
+
 Result<Item> project(const ProjectionExpression& projection, UsedSubstitutions& substitutions, const Item& item);
+
+// A projection with its names looked up, for many items.
+class BoundProjection {
+ public:
+  static Result<BoundProjection> bind(std::shared_ptr<const ProjectionExpression> projection,
+                                      UsedSubstitutions& substitutions);
+  BoundProjection(BoundProjection&&) noexcept;
+  BoundProjection& operator=(BoundProjection&&) noexcept;
+  ~BoundProjection();
+  Item project(const Item& item) const;
+
+ private:
+  struct State;
+  explicit BoundProjection(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
 
 // KeyConditionExpression: the hash key's value, and a range over the sort key.
 struct KeyRange {

@@ -1,0 +1,29 @@
+#pragma once
+// What the JSON of all requests with expressions has in common; also for those that read. Any thread.
+
+#include <simdjson.h>
+
+#include "table/table.h"
+
+namespace millrace::table {
+
+// ExpressionAttributeNames and ExpressionAttributeValues.
+struct ExpressionMembers {
+  Substitutions substitutions;
+  bool has_names = false;
+  bool has_values = false;
+
+  // Takes the member if it is one of the two; false: it is another.
+  Result<bool> take(std::string_view name, simdjson::ondemand::value value);
+  // Names without any expression are an error, and so are values without one that may have values (then
+  // `value_expressions` says which ones are missing, else it is empty), and empty maps.
+  Result<void> check(bool any_expression, std::string_view value_expressions) const;
+};
+
+// An error that says what to use instead, if the parameter is one from before expressions.
+Result<void> refuse_legacy_parameter(std::string_view name);
+
+// A table's name, which may be given as its ARN.
+Result<std::string> table_name_from(std::string_view name_or_arn);
+
+}  // namespace millrace::table
