@@ -45,6 +45,7 @@ struct TableDefinition {
   store::Keyspace keyspace;
   ProcessingTime created;
   std::string feed_label;  // the last part of the feed's ARN: its creation time
+  CommitId commit;         // that made it: CreateTable's answer waits for it; 0 after a restart
 };
 using TablePtr = std::shared_ptr<const TableDefinition>;
 

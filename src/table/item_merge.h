@@ -1,0 +1,15 @@
+#pragma once
+// Upserts on stored bytes: no Item is made. Pure; any thread.
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace millrace::table {
+
+// Appends the stored bytes of `base` with the attributes of `over` in place of their namesakes and beside the others.
+// Both are whole stored items. corrupt: one of them is not.
+Result<void> put_merged(std::string& out, std::string_view base, std::string_view over);
+
+}  // namespace millrace::table

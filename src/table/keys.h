@@ -1,0 +1,35 @@
+#pragma once
+// Keys of items, as bytes whose order is that of the items: two bytes of the hash key's checksum (what parallel scans
+// split by, as DynamoDB's partitions are), the hash key so that it tells where it ends, and the range key in its own
+// order. So a Query is one range. docs/store-layout.md has the grammar. Pure; any thread.
+//
+// Failure: invalid_argument in DynamoDB's words.
+
+#include <string>
+#include <string_view>
+
+#include "table/table.h"
+
+namespace millrace::table {
+
+inline constexpr size_t hash_key_bytes_max = 2048;
+inline constexpr size_t range_key_bytes_max = 1024;
+inline constexpr uint32_t key_buckets = 65536;  // how many values the leading two bytes have
+
+// Appends the key of an item; other attributes may be there.
+Result<void> put_key_of_item(std::string& out, const TableDefinition& table, const Item& item);
+// The same for what must be a key and nothing else.
+Result<void> put_key(std::string& out, const TableDefinition& table, const Item& key);
+
+// The parts, of values whose type was checked.
+void put_hash_key(std::string& out, const AttributeValue& value);
+void put_range_key(std::string& out, const AttributeValue& value);
+
+Item key_attributes(const TableDefinition& table, const Item& item);
+bool has_type(const AttributeValue& value, KeyType type);
+std::string_view type_name(KeyType type);  // "S", "N", "B"
+
+// The first key after all that begin with the prefix; empty: there is none.
+std::string end_of_prefix(std::string prefix);
+
+}  // namespace millrace::table

@@ -1,0 +1,256 @@
+#include "table/transaction.h"
+
+#include <algorithm>
+
+#include "table/expression.h"
+#include "table/item_merge.h"
+#include "table/keys.h"
+
+namespace millrace::table {
+namespace {
+
+// The counts of a table are written down after that many changes, so a crash leaves them wrong by less.
+constexpr uint64_t changes_between_saves = 256;
+
+// Stored bytes and DynamoDB's size differ by less than this factor, so small items need not be measured.
+constexpr size_t size_factor = 4;
+
+using Kind = WriteRequest::Kind;
+
+Result<void> check_size(size_t bytes, bool updates) {
+  if (bytes <= item_bytes_max) return {};
+  return fail(ErrorKind::invalid_argument, "Item size{} has exceeded the maximum allowed size",
+              updates ? " to update" : "");
+}
+
+Result<void> check_return_values(const WriteRequest& request) {
+  const bool ok =
+      request.kind == Kind::update || request.return_values == ReturnValues::none ||
+      (request.return_values == ReturnValues::all_old && (request.kind == Kind::put || request.kind == Kind::erase));
+  if (ok) return {};
+  return fail(ErrorKind::invalid_argument, "Return values set to invalid value");
+}
+
+Result<void> check_record_key(std::string_view key) {
+  if (key.empty() || key.starts_with(own_records)) {
+    return fail(ErrorKind::invalid_argument, "the records below \"{}\" are the tables' own", own_records);
+  }
+  return {};
+}
+
+}  // namespace
+
+struct TransactionImpl::Old {
+  store::Bytes bytes;
+  std::optional<Item> decoded;
+
+  Result<const Item*> item() {
+    if (!bytes) return nullptr;
+    if (!decoded) {
+      TRY_ASSIGN(decoded, get_item(*bytes));
+    }
+    return &*decoded;
+  }
+  Result<std::optional<Item>> copy() {
+    TRY_ASSIGN(const Item* found, item());
+    return found ? std::optional(*found) : std::nullopt;
+  }
+};
+
+bool TransactionImpl::Target::keeps_old() const {
+  const auto view = table().change_feed;
+  return view == ViewType::old_image || view == ViewType::new_and_old_images;
+}
+
+TransactionImpl::Target& TransactionImpl::target_of(TableStatePtr state) {
+  const auto at = std::ranges::find(targets_, state, &Target::state);
+  if (at != targets_.end()) return *at;
+  return targets_.emplace_back(Target{std::move(state)});
+}
+
+Result<WriteResult> TransactionImpl::write(const WriteRequest& request) {
+  TRY(check_return_values(request));
+  TRY_ASSIGN(auto state, catalog_.need(request.table));
+  Target& target = target_of(std::move(state));
+  const TableDefinition& table = target.table();
+  if (request.kind == Kind::merge) {
+    TRY(merge(target, request.item));
+    return WriteResult{};
+  }
+  key_.clear();
+  if (request.kind == Kind::put) {
+    TRY(put_key_of_item(key_, table, request.item));
+    TRY(check_size(item_size(request.item), false));
+  } else {
+    TRY(put_key(key_, table, request.item));
+  }
+  Old old;
+  TRY_ASSIGN(old.bytes, store_->get(table.keyspace, key_));
+
+  WriteResult result;
+  UsedSubstitutions used(request.substitutions);
+  if (!request.condition_expression.empty()) {
+    TRY_ASSIGN(const auto condition, parse_condition(request.condition_expression, "ConditionExpression"));
+    TRY_ASSIGN(const Item* item, old.item());
+    TRY_ASSIGN(result.condition_held, evaluate(*condition, used, item));
+  }
+  if (request.kind != Kind::update) TRY(used.check_all_used());
+  if (!result.condition_held) {
+    if (request.return_old_on_failure) {
+      TRY_ASSIGN(result.attributes, old.copy());
+    }
+    return result;
+  }
+  if (request.return_values == ReturnValues::all_old) {
+    TRY_ASSIGN(result.attributes, old.copy());
+  }
+  switch (request.kind) {
+    case Kind::put: {
+      std::string bytes;
+      put_item(bytes, request.item);
+      TRY(put_bytes(target, old.bytes, std::move(bytes)));
+      break;
+    }
+    case Kind::erase:
+      TRY(erase(target, old.bytes));
+      break;
+    case Kind::update: {
+      TRY_ASSIGN(auto updated, update(target, request, used, old));
+      if (updated.attributes) result.attributes = std::move(updated.attributes);
+      break;
+    }
+    case Kind::check:
+    case Kind::merge:
+      break;
+  }
+  return result;
+}
+
+Result<WriteResult> TransactionImpl::update(Target& target, const WriteRequest& request, UsedSubstitutions& used,
+                                            Old& old) {
+  TRY_ASSIGN(const Item* before, old.item());
+  std::shared_ptr<const UpdateExpression> expression;
+  Item item;
+  if (request.update_expression.empty()) {
+    item = before ? *before : request.item;
+  } else {
+    TRY_ASSIGN(expression, parse_update(request.update_expression));
+    TRY_ASSIGN(auto outcome, apply(*expression, used, target.table(), request.item, before));
+    item = std::move(outcome.item);
+  }
+  TRY(used.check_all_used());
+  TRY(check_size(item_size(item), true));
+
+  WriteResult result;
+  if (request.return_values == ReturnValues::updated_old && before && expression) {
+    TRY_ASSIGN(result.attributes, project_touched(*expression, used, *before));
+  } else if (request.return_values == ReturnValues::updated_new && expression) {
+    TRY_ASSIGN(result.attributes, project_touched(*expression, used, item));
+  }
+  if (result.attributes && result.attributes->empty()) result.attributes.reset();
+  std::string bytes;
+  put_item(bytes, item);
+  TRY(put_bytes(target, old.bytes, std::move(bytes)));
+  if (request.return_values == ReturnValues::all_new) result.attributes = std::move(item);
+  return result;
+}
+
+Result<void> TransactionImpl::merge(const TableDefinition& table, const Item& attributes) {
+  if (targets_.size() == 1 && targets_.front().state->definition->keyspace == table.keyspace) {
+    return merge(targets_.front(), attributes);
+  }
+  auto state = catalog_.find(table.keyspace);
+  if (!state) return fail(ErrorKind::not_found, "Requested resource not found: Table: {} not found", table.name);
+  return merge(target_of(std::move(state)), attributes);
+}
+
+Result<void> TransactionImpl::merge(Target& target, const Item& attributes) {
+  key_.clear();
+  TRY(put_key_of_item(key_, target.table(), attributes));
+  TRY_ASSIGN(const store::Bytes old, store_->get(target.table().keyspace, key_));
+  bytes_.clear();
+  put_item(bytes_, attributes);
+  if (!old) {
+    TRY(check_size(item_size(attributes), false));
+    return put_bytes(target, old, bytes_);
+  }
+  if (*old == bytes_) return {};
+  std::string merged;
+  merged.reserve(old->size() + bytes_.size());
+  TRY(put_merged(merged, *old, bytes_));
+  if (merged.size() > item_bytes_max / size_factor) {
+    TRY_ASSIGN(const Item item, get_item(merged));
+    TRY(check_size(item_size(item), true));
+  }
+  return put_bytes(target, old, std::move(merged));
+}
+
+Result<void> TransactionImpl::put_bytes(Target& target, const store::Bytes& old, std::string bytes) {
+  if (old && *old == bytes) return {};
+  target.items += old ? 0 : 1;
+  target.bytes += static_cast<int64_t>(bytes.size());
+  target.bytes -= old ? static_cast<int64_t>(old->size()) : -static_cast<int64_t>(key_.size());
+  ++target.changes;
+  return store_->put(target.table().keyspace, key_, std::make_shared<const std::string>(std::move(bytes)),
+                     target.keeps_old());
+}
+
+Result<void> TransactionImpl::erase(Target& target, const store::Bytes& old) {
+  if (!old) return {};
+  target.items -= 1;
+  target.bytes -= static_cast<int64_t>(key_.size() + old->size());
+  ++target.changes;
+  // The old value is always kept: the change's keys are read from it.
+  return store_->erase(target.table().keyspace, key_, true);
+}
+
+Result<void> TransactionImpl::put_record(std::string_view key, std::string value) {
+  TRY(check_record_key(key));
+  return store_->put(store::records_keyspace, key, std::make_shared<const std::string>(std::move(value)));
+}
+
+Result<void> TransactionImpl::erase_record(std::string_view key) {
+  TRY(check_record_key(key));
+  return store_->erase(store::records_keyspace, key);
+}
+
+Result<void> TransactionImpl::erase_records(std::string_view prefix) {
+  TRY(check_record_key(prefix));
+  return store_->erase_range(store::records_keyspace, prefix, end_of_prefix(std::string(prefix)));
+}
+
+Result<void> TransactionImpl::save_counts() {
+  for (const Target& target : targets_) {
+    const TableState& state = *target.state;
+    if (state.unsaved_changes + target.changes < changes_between_saves) continue;
+    TRY(store_->put(
+        store::records_keyspace, counts_record(target.table().keyspace),
+        std::make_shared<const std::string>(encode_counts(state.items + target.items, state.bytes + target.bytes))));
+  }
+  return {};
+}
+
+Result<CommitId> TransactionImpl::commit() {
+  TRY(save_counts());
+  // The counts are guarded by the lock that commit() lets go; nobody reads them before the commit is known to hold
+  // but for DescribeTable, which wants them roughly.
+  for (Target& target : targets_) {
+    TableState& state = *target.state;
+    state.items += target.items;
+    state.bytes += target.bytes;
+    state.unsaved_changes += target.changes;
+    if (state.unsaved_changes >= changes_between_saves) state.unsaved_changes = 0;
+  }
+  const CommitId depends_on = store_->depends_on();
+  const auto commit = store_->commit();
+  if (!commit) {
+    for (Target& target : targets_) {
+      target.state->items -= target.items;
+      target.state->bytes -= target.bytes;
+    }
+    return commit;
+  }
+  return std::max(*commit, depends_on);
+}
+
+}  // namespace millrace::table

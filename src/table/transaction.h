@@ -1,0 +1,55 @@
+#pragma once
+// The write path: a request becomes the item's new bytes, under the store's writer lock. Used by one thread.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "table/catalog.h"
+#include "table/expression.h"
+#include "table/table.h"
+
+namespace millrace::table {
+
+class TransactionImpl final : public Transaction {
+ public:
+  TransactionImpl(Catalog& catalog, std::unique_ptr<store::Transaction> transaction)
+      : catalog_(catalog), store_(std::move(transaction)) {}
+
+  Result<WriteResult> write(const WriteRequest& request) override;
+  Result<void> merge(const TableDefinition& table, const Item& attributes) override;
+  Result<void> put_record(std::string_view key, std::string value) override;
+  Result<void> erase_record(std::string_view key) override;
+  Result<void> erase_records(std::string_view prefix) override;
+  Result<CommitId> commit() override;
+
+ private:
+  // A table that this transaction writes, and by how much its counts change.
+  struct Target {
+    TableStatePtr state;
+    int64_t items = 0;
+    int64_t bytes = 0;
+    uint64_t changes = 0;
+
+    const TableDefinition& table() const { return *state->definition; }
+    bool keeps_old() const;
+  };
+  // The item under the key of the request: its bytes, decoded when somebody asks.
+  struct Old;
+
+  Target& target_of(TableStatePtr state);
+  Result<WriteResult> update(Target& target, const WriteRequest& request, UsedSubstitutions& used, Old& old);
+  Result<void> put_bytes(Target& target, const store::Bytes& old, std::string bytes);
+  Result<void> erase(Target& target, const store::Bytes& old);
+  Result<void> merge(Target& target, const Item& attributes);
+  Result<void> save_counts();
+
+  Catalog& catalog_;
+  std::unique_ptr<store::Transaction> store_;
+  std::vector<Target> targets_;
+  std::string key_;    // of the request under way
+  std::string bytes_;  // scratch
+};
+
+}  // namespace millrace::table
