@@ -58,6 +58,7 @@ class StreamSource {
     log::Log* log = nullptr;
     uint32_t shards = 0;
     std::string arn;
+    std::shared_ptr<const void> owner;  // keeps `log` alive while a mapping reads it, even if the stream is deleted
   };
   virtual ~StreamSource() = default;
   virtual Result<Stream> find_stream(std::string_view name) = 0;  // not_found
@@ -107,7 +108,8 @@ class Functions {
 
   // Ends the processes (a batch under way is dropped and delivered again next time). Before the reactor stops.
   virtual void stop() = 0;
-  // A stream or table was created: mappings that wait for one look again.
+  // A stream or table was created or deleted: mappings that wait for one look again, and one whose source is gone stops
+  // reading it.
   virtual void sources_changed() = 0;
   virtual std::vector<FunctionStatus> functions() const = 0;
   virtual std::vector<MappingStatus> mappings() const = 0;

@@ -67,6 +67,7 @@ Result<Mapping::Sources> Mapping::find_sources() const {
       source.shard = ShardId(shard);
       source.event.region = environment_.region;
       source.event.arn = stream.arn;
+      source.owner = stream.owner;
       source.event.shard_name = shard_name(source.shard);
       sources.push_back(std::move(source));
     }

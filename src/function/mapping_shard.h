@@ -56,6 +56,7 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
     log::Log* log = nullptr;
     ShardId shard;
     EventSource event;
+    std::shared_ptr<const void> owner;  // of the log
   };
 
   MappingShard(const Context& context, Source source);
