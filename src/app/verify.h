@@ -24,7 +24,7 @@ namespace millrace::app {
 
 // What the shop's pipeline counts.
 struct ShopEvent {
-  enum class Kind : uint8_t { view, cart, other, order } kind = Kind::view;
+  enum class Kind : uint8_t { view, cart, order } kind = Kind::view;
   int64_t ms = 0;
   uint32_t visitor = 0;  // a number for each visitor_id
   int64_t quantity = 0;  // of an order
@@ -52,12 +52,10 @@ class NaiveShop {
   std::vector<std::string> products() const;
   NaiveDemand demand(const std::string& product) const;
   NaiveWindow window(const std::string& product, int64_t start_ms, int64_t end_ms) const;
-  uint64_t events() const { return events_; }
 
  private:
   std::map<std::string, std::vector<ShopEvent>, std::less<>> events_of_;
   std::map<std::string, uint32_t, std::less<>> visitors_;
-  uint64_t events_ = 0;
 };
 
 // Which of the acknowledged ids have come by.

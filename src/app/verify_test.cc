@@ -50,7 +50,7 @@ TEST_F(NaiveShopTest, a_window_begins_with_its_start_and_ends_before_its_end) {
   const auto window = shop.window("p", start_ms + 1'000, start_ms + 2'000);
   EXPECT_EQ(window.views, 2);
   EXPECT_EQ(window.cart_adds, 1);
-  EXPECT_EQ(window.visitors, 2);
+  EXPECT_EQ(window.visitors, 3);  // the buyer is one
   EXPECT_EQ(window.units, 2);
   EXPECT_EQ(window.revenue_cents, 2'500);
   EXPECT_TRUE(shop.window("p", start_ms + 3'000, start_ms + 4'000).empty);
