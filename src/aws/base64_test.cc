@@ -1,0 +1,100 @@
+#include "aws/base64.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "aws/crc32.h"
+#include "aws/crypto.h"
+
+namespace millrace::aws {
+namespace {
+
+std::string encoded(std::string_view bytes) {
+  std::string out;
+  append_base64(out, bytes);
+  return out;
+}
+
+// RFC 4648, section 10.
+TEST(Base64, KnownVectors) {
+  const std::pair<std::string_view, std::string_view> vectors[] = {{"", ""},
+                                                                   {"f", "Zg=="},
+                                                                   {"fo", "Zm8="},
+                                                                   {"foo", "Zm9v"},
+                                                                   {"foob", "Zm9vYg=="},
+                                                                   {"fooba", "Zm9vYmE="},
+                                                                   {"foobar", "Zm9vYmFy"}};
+  for (const auto& [bytes, text] : vectors) {
+    EXPECT_EQ(encoded(bytes), text);
+    EXPECT_EQ(base64_decode(text), bytes);
+  }
+}
+
+TEST(Base64, AllLengthsComeBack) {
+  const unsigned seed = 7;
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  for (size_t size = 0; size < 400; ++size) {
+    std::string bytes(size, '\0');
+    for (char& c : bytes) c = static_cast<char>(random());
+    const std::string text = encoded(bytes);
+    EXPECT_EQ(text.size(), (size + 2) / 3 * 4);
+    ASSERT_EQ(base64_decode(text), bytes) << size;
+    // Without padding, too.
+    ASSERT_EQ(base64_decode(std::string_view(text).substr(0, text.find('='))), bytes) << size;
+  }
+}
+
+TEST(Base64, EveryOtherCharacterIsRefusedWhereverItStands) {
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (int c = 0; c < 256; ++c) {
+    const bool known = alphabet.find(static_cast<char>(c)) != std::string_view::npos;
+    for (size_t at = 0; at < 70; ++at) {
+      std::string text(71, 'A');
+      text[at] = static_cast<char>(c);
+      ASSERT_EQ(base64_decode(text).has_value(), known) << c << " at " << at;
+    }
+  }
+  EXPECT_FALSE(base64_decode("A"));
+  EXPECT_FALSE(base64_decode("AAAAA"));
+  EXPECT_FALSE(base64_decode("="));
+  EXPECT_FALSE(base64_decode("===="));
+  EXPECT_FALSE(base64_decode("AA=A"));
+  EXPECT_FALSE(base64_decode("AAA=AAA="));
+}
+
+TEST(Crc32, KnownVectors) {
+  EXPECT_EQ(crc32(""), 0u);
+  EXPECT_EQ(crc32("123456789"), 0xcbf43926u);
+  EXPECT_EQ(crc32("The quick brown fox jumps over the lazy dog"), 0x414fa339u);
+}
+
+std::string hex(const Digest256& digest) {
+  std::string out;
+  append_hex(out, digest);
+  return out;
+}
+
+// FIPS 180-2 and RFC 1321, 4231.
+TEST(Crypto, KnownVectors) {
+  Sha256 sha256;
+  EXPECT_EQ(hex(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(hex(sha256("")), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  Md5 md5;
+  for (int i = 0; i < 2; ++i) {
+    const Digest128 digest = md5("message digest");
+    EXPECT_EQ(digest[0], 0xf9);
+    EXPECT_EQ(digest[15], 0xd0);
+  }
+  HmacSha256 hmac("Jefe");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(hex(hmac("what do ya want for nothing?")),
+              "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  }
+  EXPECT_EQ(hex(HmacSha256(std::string(131, '\xaa'))("Test Using Larger Than Block-Size Key - Hash Key First")),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+}  // namespace
+}  // namespace millrace::aws
