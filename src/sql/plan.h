@@ -192,8 +192,11 @@ struct SinkNode {
 };
 
 struct Node {
-  data::Schema schema;   // of the output; empty for a sink
-  bool upserts = false;  // output replaces earlier rows of the same key (above a GroupAggregate) instead of adding rows
+  data::Schema schema;  // of the output; empty for a sink
+  // Output replaces earlier rows of the same key (above a GroupAggregate) instead of adding rows. In a Calc with a
+  // filter and in an inner LookupJoin with this flag, a row that does not pass is not dropped: it goes on with weight
+  // -1 (its values as they are, those of the table NULL), so that what its key was before is taken back.
+  bool upserts = false;
   std::variant<ScanNode, CalcNode, WatermarkNode, UnionNode, DeduplicateNode, WindowAggregateNode, GroupAggregateNode,
                LookupJoinNode, SinkNode>
       detail;

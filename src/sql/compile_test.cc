@@ -1,0 +1,169 @@
+// The examples compile, and no text, however broken, does more than give an error.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+
+#include "sql/plan.h"
+
+namespace millrace::sql {
+namespace {
+
+std::filesystem::path repository() {
+  return std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+}
+
+std::string example(const std::string& name) {
+  std::ifstream file(repository() / "examples" / name);
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_GT(text.str().size(), 100u) << name;
+  return text.str();
+}
+
+std::vector<std::string> sinks_of(const Plan& plan) {
+  std::vector<std::string> names;
+  for (const Node& node : plan.nodes) {
+    if (const auto* sink = std::get_if<SinkNode>(&node.detail)) {
+      names.push_back(plan.tables[static_cast<size_t>(sink->table)].resource);
+    }
+  }
+  return names;
+}
+
+TEST(Examples, ShopKeepsDemandAndWindows) {
+  const auto plan = compile(example("shop/pricing.sql"));
+  ASSERT_TRUE(plan.has_value()) << plan.error().message;
+  EXPECT_EQ(sinks_of(*plan), (std::vector<std::string>{"ProductDemand", "ProductWindows"}));
+  int scans = 0;
+  for (const Node& node : plan->nodes) scans += std::holds_alternative<ScanNode>(node.detail) ? 1 : 0;
+  EXPECT_EQ(scans, 2) << "both INSERTs share the sources\n" << explain(*plan);
+}
+
+TEST(Examples, Rees46CountsWindows) {
+  const auto plan = compile(example("rees46/windows.sql"));
+  ASSERT_TRUE(plan.has_value()) << plan.error().message;
+  EXPECT_EQ(sinks_of(*plan), std::vector<std::string>{"Rees46Windows"});
+}
+
+// Every node's columns exist below it; what the engine relies on.
+void check_plan(const Plan& plan) {
+  for (size_t i = 0; i < plan.nodes.size(); ++i) {
+    const Node& node = plan.nodes[i];
+    const auto width = [&](NodeId input) {
+      EXPECT_LT(input, static_cast<NodeId>(i)) << "inputs come first";
+      return static_cast<int>(plan.nodes[static_cast<size_t>(input)].schema.size());
+    };
+    const std::function<void(const ExpressionPtr&, int)> check = [&](const ExpressionPtr& expression, int columns) {
+      if (!expression) return;
+      if (expression->kind == Expression::Kind::column) {
+        EXPECT_GE(expression->column, 0);
+        EXPECT_LT(expression->column, columns);
+      }
+      for (const auto& argument : expression->arguments) check(argument, columns);
+    };
+    if (const auto* calc = std::get_if<CalcNode>(&node.detail)) {
+      EXPECT_EQ(calc->projections.size(), node.schema.size());
+      check(calc->filter, width(calc->input));
+      for (const auto& projection : calc->projections) check(projection, width(calc->input));
+    } else if (const auto* sink = std::get_if<SinkNode>(&node.detail)) {
+      for (const auto& projection : sink->projections) check(projection, width(sink->input));
+    } else if (const auto* lookup = std::get_if<LookupJoinNode>(&node.detail)) {
+      EXPECT_EQ(static_cast<int>(node.schema.size()), width(lookup->input) + static_cast<int>(lookup->columns.size()));
+      for (const auto& [column, expression] : lookup->keys) check(expression, width(lookup->input));
+      check(lookup->condition, static_cast<int>(node.schema.size()));
+    } else if (const auto* aggregate = std::get_if<GroupAggregateNode>(&node.detail)) {
+      EXPECT_EQ(node.schema.size(), aggregate->keys.size() + aggregate->aggregates.size());
+    } else if (const auto* window = std::get_if<WindowAggregateNode>(&node.detail)) {
+      EXPECT_EQ(node.schema.size(), window->keys.size() + 3 + window->aggregates.size());
+    } else if (const auto* all = std::get_if<UnionNode>(&node.detail)) {
+      for (const NodeId input : all->inputs) EXPECT_EQ(width(input), static_cast<int>(node.schema.size()));
+    }
+  }
+}
+
+// Cuts, doubles, swaps and replaces pieces of a script, mostly whole words, so that much of it still parses.
+std::string mutated(const std::string& script, const std::vector<std::string>& words, std::mt19937_64& random) {
+  const auto below = [&](size_t limit) { return static_cast<size_t>(random() % limit); };
+  std::string text = script;
+  for (size_t edits = 1 + below(3); edits > 0; --edits) {
+    const size_t at = below(text.size());
+    const size_t word = text.find_first_of(" \n(),", at);
+    const size_t end = word == std::string::npos ? text.size() : text.find_first_of(" \n(),", word + 1);
+    const size_t length = word == std::string::npos || end == std::string::npos ? 1 : end - word - 1;
+    switch (below(6)) {
+      case 0:
+        text.erase(at, 1 + below(20));
+        break;
+      case 1:
+        text.insert(at, std::string(1, static_cast<char>(below(256))));
+        break;
+      case 2:
+        text.insert(at, text.substr(below(text.size()), below(200)));
+        break;
+      case 3:
+        text[at] = static_cast<char>(random() % 128);
+        break;
+      default:
+        if (word != std::string::npos) text.replace(word + 1, length, words[below(words.size())]);
+        break;
+    }
+    if (text.empty()) text = " ";
+  }
+  return text;
+}
+
+TEST(Compile, BrokenScriptsGiveLocatedErrors) {
+  constexpr uint64_t seed = 20191001;
+  constexpr int rounds = 2'000;
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  int compiled = 0;
+  for (const char* name : {"shop/pricing.sql", "rees46/windows.sql"}) {
+    const std::string script = example(name);
+    std::vector<std::string> words;
+    std::stringstream stream(script);
+    for (std::string word; stream >> word;) words.push_back(word);
+    for (int round = 0; round < rounds; ++round) {
+      const std::string text = mutated(script, words, random);
+      const auto plan = compile(text);
+      if (plan) {
+        ++compiled;
+        check_plan(*plan);
+        EXPECT_FALSE(explain(*plan).empty());
+      } else {
+        EXPECT_EQ(plan.error().kind, ErrorKind::invalid_argument);
+        EXPECT_TRUE(plan.error().message.starts_with("line ")) << plan.error().message;
+      }
+      if (testing::Test::HasFailure()) FAIL() << "round " << round << " of " << name << ":\n" << text;
+    }
+  }
+  EXPECT_GT(compiled, 100) << "too few mutations reach the planner";
+}
+
+TEST(Compile, DeepNestingIsRefused) {
+  const auto nested = [](const std::string& open, const std::string& close, int times) {
+    std::string text =
+        "CREATE TABLE t (a INT) WITH ('connector' = 'kinesis', 'stream' = 's', 'format' = 'json');"
+        "CREATE TABLE o (a INT) WITH ('connector' = 'blackhole'); INSERT INTO o SELECT ";
+    for (int i = 0; i < times; ++i) text += open;
+    text += "a";
+    for (int i = 0; i < times; ++i) text += close;
+    return text + " FROM t";
+  };
+  EXPECT_TRUE(compile(nested("(", ")", 20)).has_value());
+  EXPECT_TRUE(compile(nested("", "+1", 400)).has_value());
+  for (const auto& text :
+       {nested("(", ")", 100'000), nested("- ", "", 100'000), nested("NOT ", "", 100'000), nested("", "+1", 100'000),
+        nested("ABS(", ")", 100'000), nested("CASE WHEN ", "", 100'000), nested("(SELECT ", "", 100'000)}) {
+    const auto plan = compile(text);
+    ASSERT_FALSE(plan.has_value());
+    EXPECT_TRUE(plan.error().message.starts_with("line 1, column ")) << plan.error().message.substr(0, 200);
+  }
+}
+
+}  // namespace
+}  // namespace millrace::sql
