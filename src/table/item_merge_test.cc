@@ -1,0 +1,69 @@
+#include "table/item_merge.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "table/item.h"
+
+namespace millrace::table {
+namespace {
+
+std::string stored(const Item& item) {
+  std::string out;
+  put_item(out, item);
+  return out;
+}
+
+AttributeValue any_value(std::mt19937_64& random, int depth = 0) {
+  switch (random() % (depth < 3 ? 8 : 5)) {
+    case 0:
+      return Null();
+    case 1:
+      return random() % 2 == 0;
+    case 2:
+      return static_cast<int64_t>(random());
+    case 3:
+      return std::string(random() % 200, 'x');
+    case 4:
+      return Binary{std::string(random() % 5, '\0')};
+    case 5:
+      return List{any_value(random, depth + 1), any_value(random, depth + 1)};
+    case 6:
+      return Map{{"inner", any_value(random, depth + 1)}};
+    default:
+      return NumberSet{Number(1), Number(static_cast<int64_t>(random()))};
+  }
+}
+
+Item any_item(std::mt19937_64& random) {
+  Item item;
+  for (size_t i = random() % 200; i > 0; --i) item["attribute" + std::to_string(random() % 300)] = any_value(random);
+  return item;
+}
+
+TEST(ItemMerge, gives_the_bytes_of_the_merged_item) {
+  const uint64_t seed = std::random_device()();
+  std::printf("seed %lu\n", static_cast<unsigned long>(seed));
+  std::mt19937_64 random(seed);
+  for (int i = 0; i < 200; ++i) {
+    const Item base = any_item(random), over = any_item(random);
+    Item expected = over;
+    expected.insert(base.begin(), base.end());
+    std::string merged;
+    ASSERT_TRUE(put_merged(merged, stored(base), stored(over)));
+    ASSERT_EQ(merged, stored(expected));
+  }
+}
+
+TEST(ItemMerge, damaged_bytes_are_corrupt) {
+  const std::string good = stored({{"a", "text"}, {"b", 1}});
+  for (size_t size = 0; size < good.size(); ++size) {
+    std::string out;
+    EXPECT_FALSE(put_merged(out, good.substr(0, size), good)) << size;
+    EXPECT_FALSE(put_merged(out, good, good.substr(0, size))) << size;
+  }
+}
+
+}  // namespace
+}  // namespace millrace::table
