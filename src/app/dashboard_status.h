@@ -1,0 +1,50 @@
+#pragma once
+// How a server does, gathered from its parts at one moment: streams, jobs, functions, mappings, the store. What the
+// live page, /api/state and /metrics show of it. Any thread, except those of the parts' callbacks.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "function/functions.h"
+#include "store/store.h"
+
+namespace millrace::app {
+
+class Instance;
+
+struct StreamSample {
+  std::string name;
+  uint64_t shards = 0;
+  uint64_t records = 0;  // ever
+};
+
+struct JobSample {
+  std::string name;
+  std::string state;
+  std::string reason;
+  uint64_t rows_in = 0;
+  uint64_t rows_out = 0;
+  uint64_t late_rows = 0;
+  uint64_t bad_rows = 0;
+  uint64_t lag_records = 0;
+  int64_t lag_ms = -1;              // below 0: not known
+  int64_t watermark_delay_ms = -1;  // below 0: none yet
+  double events_per_s = 0;
+};
+
+struct StatusSample {
+  std::vector<StreamSample> streams;
+  std::vector<JobSample> jobs;
+  std::vector<function::FunctionStatus> functions;
+  std::vector<function::MappingStatus> mappings;
+  store::Store::Statistics store;
+  uint64_t resident_bytes = 0;
+  double cpu_s = 0;
+
+  uint64_t events() const;  // records of all streams
+};
+
+StatusSample sample_status(Instance& instance);
+
+}  // namespace millrace::app
