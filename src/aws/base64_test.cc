@@ -6,6 +6,7 @@
 
 #include "aws/crc32.h"
 #include "aws/crypto.h"
+#include "aws/md5_lanes.h"
 
 namespace millrace::aws {
 namespace {
@@ -94,6 +95,26 @@ TEST(Crypto, KnownVectors) {
   }
   EXPECT_EQ(hex(HmacSha256(std::string(131, '\xaa'))("Test Using Larger Than Block-Size Key - Hash Key First")),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+TEST(Crypto, Md5InLanesIsMd5) {
+  Md5 md5;
+  std::mt19937 random(3);
+  std::vector<std::string> texts;
+  for (size_t size = 0; size <= md5_lane_bytes_max; ++size) {
+    std::string text(size, '\0');
+    for (char& c : text) c = static_cast<char>(random());
+    texts.push_back(text);
+  }
+  for (size_t count = 1; count <= md5_lanes; ++count) {
+    for (size_t from = 0; from + count <= texts.size(); ++from) {
+      const std::vector<std::string_view> keys(texts.begin() + static_cast<long>(from),
+                                               texts.begin() + static_cast<long>(from + count));
+      std::vector<Digest128> digests(count);
+      md5_of_short_keys(keys, digests);
+      for (size_t i = 0; i < count; ++i) ASSERT_EQ(digests[i], md5(keys[i])) << keys[i].size();
+    }
+  }
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
 // PutRecord and PutRecords: the way of every click. The body is walked once where it lies; data is decoded into one
 // buffer, keys stay in the body, and nothing is allocated per record.
 
+#include <array>
 #include <cstring>
 
 #include "aws/base64.h"
 #include "aws/kinesis_request.h"
+#include "aws/md5_lanes.h"
+#include "base/bytes.h"
 
 namespace millrace::aws {
 namespace {
@@ -38,9 +41,8 @@ size_t characters(std::string_view utf8) {
 }
 
 HashKey to_hash_key(const Digest128& digest) {
-  HashKey key = 0;
-  for (const unsigned char byte : digest) key = key << 8 | byte;
-  return key;
+  const auto* const bytes = reinterpret_cast<const char*>(digest.data());
+  return HashKey{base::get_be64(bytes)} << 64 | base::get_be64(bytes + 8);
 }
 
 std::string member(bool batch, size_t index, std::string_view name) {
@@ -184,19 +186,41 @@ std::optional<AwsError> Kinesis::State::check_entries(bool batch) const {
   return std::nullopt;
 }
 
-Expected<ShardId> Kinesis::State::route(const Stream& stream, const Entry& entry) {
-  if (!entry.hash_key.empty()) [[unlikely]] {
-    const auto key = parse_hash_key(entry.hash_key);
-    if (!key) {
-      return invalid_argument(
-          fmt::format("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
-                      "Specified value was {}",
-                      entry.hash_key));
+std::optional<AwsError> Kinesis::State::route(const Stream& stream) {
+  records.clear();
+  const bool one_shard = stream.shard_count() == 1;
+  std::array<std::string_view, md5_lanes> keys;
+  std::array<size_t, md5_lanes> places;  // whose keys they are
+  std::array<Digest128, md5_lanes> digests;
+  size_t waiting = 0;
+  auto hash_waiting = [&] {
+    md5_of_short_keys({keys.data(), waiting}, digests);
+    for (size_t i = 0; i < waiting; ++i) records[places[i]].shard = stream.shards.of(to_hash_key(digests[i]));
+    waiting = 0;
+  };
+  for (const Entry& entry : entries) {
+    records.push_back({ShardId(0), entry.key, entry.data});
+    if (!entry.hash_key.empty()) [[unlikely]] {
+      const auto key = parse_hash_key(entry.hash_key);
+      if (!key) {
+        return invalid_argument(fmt::format("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: "
+                                            "[0, 2^128-1]. Specified value was {}",
+                                            entry.hash_key))
+            .error();
+      }
+      records.back().shard = stream.shards.of(*key);
+    } else if (one_shard) {
+      continue;
+    } else if (entry.key.size() > md5_lane_bytes_max) {
+      records.back().shard = stream.shards.of(to_hash_key(md5(entry.key)));
+    } else {
+      keys[waiting] = entry.key;
+      places[waiting] = records.size() - 1;
+      if (++waiting == md5_lanes) hash_waiting();
     }
-    return stream.shards.of(*key);
   }
-  if (stream.shard_count() == 1) return ShardId(0);
-  return stream.shards.of(to_hash_key(md5(entry.key)));
+  if (waiting > 0) hash_waiting();
+  return std::nullopt;
 }
 
 template <class MakeReply>
@@ -215,14 +239,9 @@ void Kinesis::State::put(Call& call, const PutArguments& arguments, bool batch, 
   if (!found) return call.answer.fail(found.error());
   const StreamPtr& stream = *found;
 
-  records.clear();
+  if (const auto error = route(*stream)) return call.answer.fail(*error);
   size_t bytes = 0;
-  for (const Entry& entry : entries) {
-    const auto shard = route(*stream, entry);
-    if (!shard) return call.answer.fail(shard.error());
-    records.push_back({*shard, entry.key, entry.data});
-    bytes += entry.key.size() + entry.data.size();
-  }
+  for (const Entry& entry : entries) bytes += entry.key.size() + entry.data.size();
   sequences.resize(records.size());
   const auto group = stream->log()->append(records, sequences);
   if (!group) return call.answer.fail(group.error());

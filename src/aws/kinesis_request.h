@@ -103,8 +103,9 @@ struct Kinesis::State {
   std::optional<AwsError> decode_data(simdjson::ondemand::value value, Entry& entry);
   std::optional<AwsError> check_entries(bool batch) const;
   void reserve_scratch(size_t bytes);
-  Expected<ShardId> route(const Stream& stream, const Entry& entry);
-  // Appends entries_ and answers when they are durable, with what `reply` makes of the sequence numbers.
+  // Fills `records`: each entry with its shard.
+  std::optional<AwsError> route(const Stream& stream);
+  // Appends `entries` and answers when they are durable, with what `reply` makes of the sequence numbers.
   template <class MakeReply>
   void put(Call& call, const PutArguments& arguments, bool batch, MakeReply&& make_reply);
 

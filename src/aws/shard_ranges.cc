@@ -14,9 +14,8 @@ constexpr size_t sequence_digits = 20;  // after the leading 1
 
 template <class Integer>
 void append_padded(std::string& out, Integer value, size_t digits) {
-  const size_t begin = out.size();
-  out.resize(begin + digits);
-  for (size_t i = digits; i-- > 0; value /= 10) out[begin + i] = static_cast<char>('0' + value % 10);
+  out.append(digits, '0');
+  for (char* at = out.data() + out.size(); value != 0; value /= 10) *--at = static_cast<char>('0' + value % 10);
 }
 
 }  // namespace
