@@ -93,10 +93,12 @@ std::string_view as_view(const Digest256& digest) {
 
 void append_hex(std::string& out, const Digest256& digest) {
   constexpr char digits[] = "0123456789abcdef";
-  for (const unsigned char byte : digest) {
-    out += digits[byte >> 4];
-    out += digits[byte & 15];
+  char text[2 * sizeof(Digest256)];
+  for (size_t i = 0; i < digest.size(); ++i) {
+    text[2 * i] = digits[digest[i] >> 4];
+    text[2 * i + 1] = digits[digest[i] & 15];
   }
+  out.append(text, sizeof(text));
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {

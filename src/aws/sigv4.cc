@@ -115,6 +115,10 @@ bool equals_lower(std::string_view any_case, std::string_view lower_case) {
 
 // Trimmed, and runs of spaces inside as one.
 void append_header_value(std::string& out, std::string_view value) {
+  if (value.find_first_of(" \t") == std::string_view::npos) {
+    out += value;
+    return;
+  }
   bool pending_space = false;
   bool begun = false;
   for (const char c : value) {
