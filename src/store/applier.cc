@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 constexpr auto gather_time = 50ms;
 constexpr auto maintenance_interval = 60s;
 constexpr auto retry_interval = 500ms;
-constexpr size_t batch_bytes_max = size_t{2} << 20;
+constexpr size_t batch_bytes_max = size_t{4} << 20;
 
 }  // namespace
 
@@ -87,6 +87,16 @@ void Applier::run() {
       if (const auto done = flush_and_trim(false); !done) spdlog::warn("tables: {}", done.error().message);
       maintenance_due = std::chrono::steady_clock::now() + maintenance_interval;
     }
+  }
+}
+
+Result<void> Applier::catch_up(GroupNumber group) {
+  for (;;) {
+    batch_->clear();
+    const auto position = parts_.overlay.take(group, batch_bytes_max, *batch_);
+    if (!position) return {};
+    TRY(parts_.rows.write(*batch_, *position));
+    parts_.overlay.applied();
   }
 }
 

@@ -39,6 +39,8 @@ class Applier {
   ~Applier();
 
   void start();
+  // Before start(): applies what is in the overlay, up to the group.
+  Result<void> catch_up(GroupNumber group);
   // Applies what is durable, then ends. What cannot be applied stays in the journal.
   void stop();
 

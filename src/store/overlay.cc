@@ -91,32 +91,54 @@ void Overlay::commit(std::span<const OverlayWrite> writes, GroupNumber group) {
 }
 
 std::optional<GroupNumber> Overlay::take(GroupNumber limit, size_t bytes_max, RowBatch& batch) {
+  const auto last = take_pending(limit, bytes_max);
+  if (last) fill(batch);
+  return last;
+}
+
+std::optional<GroupNumber> Overlay::take_pending(GroupNumber limit, size_t bytes_max) {
   std::optional<GroupNumber> last;
-  for (bool full = false; !full;) {
+  for (size_t bytes = 0;;) {
     std::unique_lock lock(mutex_);
     for (size_t i = 0; i < rows_per_lock_max; ++i) {
-      if (pending_.empty() || pending_.front().group > limit ||
-          (last && batch.bytes() >= bytes_max && pending_.front().group != *last)) {
-        full = true;
-        break;
-      }
+      if (pending_.empty() || pending_.front().group > limit) return last;
       Pending& pending = pending_.front();
+      if (last && bytes >= bytes_max && pending.group != *last) return last;
       last = pending.group;
-      if (pending.range) {
-        batch.erase_range(pending.range->from, pending.range->to);
-      } else if (const Version& newest = pending.row->second;
-                 newest.sequence > pending.sequence && newest.group <= limit) {
-        // Written again further on in the queue, and durably so: once is enough.
-      } else if (pending.value) {
-        batch.put(pending.row->first, *pending.value);
-      } else {
-        batch.erase(pending.row->first);
+      bytes += pending.bytes;
+      if (!pending.range) {
+        const Version& newest = pending.row->second;
+        pending.superseded = newest.sequence > pending.sequence && newest.group <= limit;
       }
       taken_.push_back(std::move(pending));
       pending_.pop_front();
     }
   }
-  return last;
+}
+
+// Without the lock: only the applier removes rows, and keys do not change.
+void Overlay::fill(RowBatch& batch) const {
+  std::vector<const Pending*> changes;
+  changes.reserve(taken_.size());
+  bool ordered = false;
+  for (const Pending& pending : taken_) {
+    ordered |= pending.range != nullptr;
+    if (!pending.superseded) changes.push_back(&pending);
+  }
+  // RocksDB takes rows in key order with less work; an erased range wants the order of the commits.
+  if (!ordered) {
+    std::ranges::stable_sort(changes, {},
+                             [](const Pending* pending) -> std::string_view { return pending->row->first; });
+  }
+  for (const Pending* pending : changes) {
+    if (pending->range) {
+      batch.erase_range(pending->range->from, pending->range->to);
+    } else if (pending->value) {
+      batch.put(pending->row->first, *pending->value);
+    } else {
+      batch.erase(pending->row->first);
+    }
+  }
 }
 
 uint64_t Overlay::droppable_batch() const {

@@ -59,8 +59,8 @@ class Overlay {
   std::unique_ptr<OverlayCursor> cursor(const Rows& rows, std::string from, std::string to, bool reverse) const;
 
   // --- The applier ---
-  // Fills the batch with the changes of whole groups up to `limit`, about `bytes_max` bytes. Returns the last group
-  // taken; nullopt: there is none.
+  // Fills the batch with the changes of whole groups up to `limit`, about `bytes_max` bytes of bytes(). Returns the
+  // last group taken; nullopt: there is none.
   std::optional<GroupNumber> take(GroupNumber limit, size_t bytes_max, RowBatch& batch);
   // What was taken is in RocksDB: forgets it, as far as no scan needs it.
   void applied();
@@ -93,12 +93,15 @@ class Overlay {
     uint64_t sequence = 0;
     GroupNumber group;
     size_t bytes = 0;
-    uint64_t batch = 0;  // which batch applied it
+    bool superseded = false;  // by a durable write further on in the queue
+    uint64_t batch = 0;       // which batch applied it
   };
 
   void enter(const OverlayWrite& write, GroupNumber group, bool keep_older);
   void enter_range(const OverlayWrite& write, GroupNumber group, bool keep_older);
   static void set_version(Version& version, Bytes value, uint64_t sequence, GroupNumber group, bool keep_older);
+  std::optional<GroupNumber> take_pending(GroupNumber limit, size_t bytes_max);
+  void fill(RowBatch& batch) const;  // with what is taken
   void forget(const Pending& pending);
   void forget_row(VersionMap::iterator row, uint64_t sequence);
   static const Version* visible(const Version& newest, uint64_t moment);

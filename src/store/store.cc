@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "store/change.h"
 #include "store/directory.h"
@@ -10,8 +11,6 @@
 
 namespace millrace::store {
 namespace {
-
-constexpr size_t replay_batch_bytes = size_t{1} << 20;
 
 const base::Clock& clock_of(const Store::Options& options) {
   return options.clock ? *options.clock : base::system_clock();
@@ -161,42 +160,39 @@ uint64_t StoreImpl::approximate_bytes(Keyspace space) const {
   return rows_->approximate_bytes(row_key(space, {}), row_key(space.next(), {}));
 }
 
-Result<void> StoreImpl::replay_group(GroupNumber group, std::span<const log::BlockPtr> blocks, RowBatch& batch) const {
-  // Dropped keyspaces go last: nothing is written to them afterwards, and a group keeps no order between its shards.
-  std::vector<std::pair<std::string, std::string>> dropped;
+Result<void> StoreImpl::replay_group(GroupNumber group, std::span<const log::BlockPtr> blocks) {
+  std::vector<OverlayWrite> writes;
+  std::vector<OverlayWrite> dropped;
+  std::deque<std::string> keys;
+  const auto add = [&](ShardId shard, const log::Record& record) -> Result<void> {
+    TRY_ASSIGN(const auto range, get_range_erasure(record.data));
+    if (!range) {
+      TRY_ASSIGN(const auto change, get_change(record.data));
+      Bytes value = change.new_value ? std::make_shared<const std::string>(*change.new_value) : nullptr;
+      writes.push_back({keys.emplace_back(row_key(shard, record.key)), std::move(value), std::nullopt});
+      return {};
+    }
+    if (shard != records_keyspace || record.key.size() < keyspace_prefix_bytes) {
+      return fail(ErrorKind::corrupt, "an erased range in shard {}", shard);
+    }
+    // Dropped keyspaces go last: nothing is written to them afterwards, and a group keeps no order between its shards.
+    auto& list = keyspace_of(record.key) == records_keyspace ? writes : dropped;
+    list.push_back({record.key, nullptr, range->to});
+    return {};
+  };
   for (const log::BlockPtr& block : blocks) {
-    Result<void> decoded;
+    Result<void> added;
     log::for_each_record(*block, block->first, [&](const log::Record& record) {
-      if (!decoded) return;
-      decoded = [&]() -> Result<void> {
-        TRY_ASSIGN(const auto range, get_range_erasure(record.data));
-        if (range) {
-          if (block->shard != records_keyspace || record.key.size() < keyspace_prefix_bytes) {
-            return fail(ErrorKind::corrupt, "an erasure of a range in shard {}", block->shard);
-          }
-          if (keyspace_of(record.key) == records_keyspace) {
-            batch.erase_range(record.key, range->to);
-          } else {
-            dropped.emplace_back(record.key, range->to);
-          }
-          return {};
-        }
-        TRY_ASSIGN(const auto change, get_change(record.data));
-        const std::string key = row_key(block->shard, record.key);
-        if (change.new_value) {
-          batch.put(key, *change.new_value);
-        } else {
-          batch.erase(key);
-        }
-        return {};
-      }();
+      if (added) added = add(block->shard, record);
     });
-    if (!decoded) return std::unexpected(decoded.error().within(fmt::format("group {}", group)));
+    if (!added) return std::unexpected(added.error().within(fmt::format("the journal's group {}", group)));
   }
-  for (const auto& [from, to] : dropped) batch.erase_range(from, to);
+  writes.insert(writes.end(), dropped.begin(), dropped.end());
+  overlay_.commit(writes, group);
   return {};
 }
 
+// What RocksDB lacks goes to the overlay, as it was before the stop; what is too much for it is applied at once.
 Result<void> StoreImpl::replay() {
   const GroupNumber position = rows_->position();
   const GroupNumber durable = journal_->durable_group();
@@ -206,28 +202,18 @@ Result<void> StoreImpl::replay() {
                 "Restore the whole data directory from one copy",
                 options_.directory, durable, position);
   }
-  GroupNumber last = position;
-  const auto batch = rows_->make_batch();
   auto replayed =
       journal_->replay(position, [&](GroupNumber group, std::span<const log::BlockPtr> blocks) -> Result<void> {
-        CHECK(group == last.next(), "group {} after {}", group, last);
-        TRY(replay_group(group, blocks, *batch));
-        last = group;
-        if (batch->bytes() < replay_batch_bytes) return {};
-        TRY(rows_->write(*batch, last));
-        batch->clear();
-        return {};
+        TRY(replay_group(group, blocks));
+        return overlay_.bytes() < options_.overlay_bytes_max / 2 ? Result<void>() : applier_.catch_up(group);
       });
   if (!replayed && replayed.error().kind == ErrorKind::trimmed) {
-    return fail(
-        ErrorKind::corrupt,
-        "{}: the journal no longer holds what follows group {}, to which the rows have come; they are not of one "
-        "time. Restore the whole data directory from one copy",
-        options_.directory, position);
+    return fail(ErrorKind::corrupt,
+                "{}: the journal no longer holds what follows group {}, to which the rows have come; they are not of "
+                "one time. Restore the whole data directory from one copy",
+                options_.directory, position);
   }
-  TRY(std::move(replayed));
-  if (last != rows_->position()) TRY(rows_->write(*batch, last));
-  return {};
+  return replayed;
 }
 
 void StoreImpl::close() {

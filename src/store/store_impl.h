@@ -41,7 +41,7 @@ class StoreImpl final : public Store {
  private:
   GroupNumber complete_group() const;
   CommitId not_durable(GroupNumber group) const;
-  Result<void> replay_group(GroupNumber group, std::span<const log::BlockPtr> blocks, RowBatch& batch) const;
+  Result<void> replay_group(GroupNumber group, std::span<const log::BlockPtr> blocks);
 
   const Options options_;
   std::unique_ptr<log::Log> journal_;
