@@ -78,6 +78,27 @@ TEST(Keys, of_different_hash_keys_never_lie_between) {
   }
 }
 
+// The example of docs/store-layout.md.
+TEST(Keys, and_items_are_stored_as_documented) {
+  const TableDefinition table{
+      .name = "Orders", .hash_key = {"customer"}, .range_key = KeyAttribute{"at", KeyType::number}};
+  const Item order{{"customer", "ann"}, {"at", 1700}, {"total", number("12.5")}};
+  EXPECT_EQ(key_of(table, order), std::string("\x22\xb2"
+                                              "ann\x00\x01\x03\x85\x12\x00",
+                                              11));
+  std::string stored;
+  put_item(stored, order);
+  EXPECT_EQ(stored,
+            "\x01\x03\x02"
+            "at\x03\x01\x04\x11\x08"
+            "customer\x04\x03"
+            "ann\x05"
+            "total\x03\x01\x01}");
+  std::string change;
+  store::put_change(change, {.new_value = stored});
+  EXPECT_EQ(change, "\x02!" + stored);
+}
+
 TEST(Keys, are_refused_in_dynamodbs_words) {
   const auto table = table_of(KeyType::string, KeyType::number);
   EXPECT_EQ(refusal(table, {{"r", 1}}), "One or more parameter values were invalid: Missing the key h in the item");
