@@ -69,6 +69,7 @@ class DiskIo : public IoDriver {
   Keeper keeper_;
 };
 
-[[noreturn]] void stop_process(std::string_view path, std::string_view what, int error_number);
+// `what` names the file, what was done with it and the system's word for the failure.
+[[noreturn]] void stop_process(std::string_view what);
 
 }  // namespace millrace::log

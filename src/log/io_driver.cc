@@ -9,7 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 #include <vector>
 
 #include "base/file.h"
@@ -17,12 +17,11 @@
 
 namespace millrace::log {
 
-void stop_process(std::string_view path, std::string_view what, int error_number) {
+void stop_process(std::string_view what) {
   std::fprintf(stderr,
-               "millrace: %.*s: %.*s failed: %s. What the disk holds is unknown now; stopping. "
+               "millrace: %.*s. What the disk holds is unknown now; stopping. "
                "A restart recovers all that was acknowledged.\n",
-               static_cast<int>(path.size()), path.data(), static_cast<int>(what.size()), what.data(),
-               std::strerror(error_number));
+               static_cast<int>(what.size()), what.data());
   _exit(exit_code_disk_failed);
 }
 
@@ -57,6 +56,10 @@ void Keeper::run() {
 
 namespace {
 
+[[noreturn]] void stop_for(std::string_view path, std::string_view what, int error_number) {
+  stop_process(fmt::format("{}: {} failed: {}", path, what, std::generic_category().message(error_number)));
+}
+
 void write_and_wait(const DiskWrite& write) {
   std::string_view bytes = write.bytes;
   uint64_t offset = write.offset;
@@ -64,7 +67,7 @@ void write_and_wait(const DiskWrite& write) {
     const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
     const ssize_t n = ::pwritev2(write.descriptor, &part, 1, static_cast<off_t>(offset), write.sync ? RWF_DSYNC : 0);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) stop_process(write.path, "a write", errno);
+    if (n < 0) stop_for(write.path, "a write", errno);
     bytes.remove_prefix(static_cast<size_t>(n));
     offset += static_cast<size_t>(n);
   }
@@ -174,7 +177,7 @@ class UringIo final : public DiskIo {
     uint64_t count;
     // Before the queue is looked at, so that nothing that comes later goes unnoticed.
     if (::read(event_.descriptor(), &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR) {
-      stop_process("io_uring", "reading its event", errno);
+      stop_for("io_uring", "reading its event", errno);
     }
     struct Finished {
       uint64_t data;
@@ -204,7 +207,7 @@ class UringIo final : public DiskIo {
       const int submitted = io_uring_submit(&ring_);
       if (submitted >= 0) return;
       if (submitted != -EINTR && submitted != -EAGAIN && submitted != -EBUSY) {
-        stop_process(write.path, "handing a write to io_uring", -submitted);
+        stop_for(write.path, "handing a write to io_uring", -submitted);
       }
       sched_yield();
     }
@@ -220,7 +223,7 @@ class UringIo final : public DiskIo {
     if (unfinished) {
       write_and_wait(write);
     } else if (result < 0) {
-      stop_process(write.path, synced ? "a sync" : "a write", -result);
+      stop_for(write.path, synced ? "a sync" : "a write", -result);
     }
     write.on_written();
   }

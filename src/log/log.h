@@ -137,7 +137,7 @@ class Log {
 };
 
 struct LogOptions {
-  std::string directory;                        // created if missing; one process at a time
+  std::string directory;                        // created if missing; the log's alone while it is open
   size_t segment_bytes = size_t{32} << 20;      // pre-zeroed, recycled
   size_t group_bytes_max = size_t{16} << 20;    // a larger append is refused with limit_exceeded
   size_t pending_bytes_max = size_t{64} << 20;  // gathered and in flight; beyond it append() answers throttled

