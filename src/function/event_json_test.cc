@@ -1,0 +1,33 @@
+#include "function/event_json.h"
+
+#include <gtest/gtest.h>
+
+namespace millrace::function {
+namespace {
+
+TEST(EventJson, a_record_of_a_stream_looks_as_lambda_shows_it) {
+  EventSource source;
+  source.region = "us-east-2";
+  source.arn = "arn:aws:kinesis:us-east-2:000000000000:stream/clicks";
+  source.shard_name = shard_name(ShardId(6));
+  std::string out;
+  put_stream_record(out, source, {SequenceNumber(41), ProcessingTime(1'545'084'650'007), "visitor \"7\"", "Hello"});
+  EXPECT_EQ(out, R"({"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":"visitor \"7\"",)"
+                 R"("sequenceNumber":"100000000000000000041","data":"SGVsbG8=",)"
+                 R"("approximateArrivalTimestamp":1545084650.007},"eventSource":"aws:kinesis","eventVersion":"1.0",)"
+                 R"("eventID":"shardId-000000000006:100000000000000000041","eventName":"aws:kinesis:record",)"
+                 R"("invokeIdentityArn":"arn:aws:iam::000000000000:role/millrace","awsRegion":"us-east-2",)"
+                 R"("eventSourceARN":"arn:aws:kinesis:us-east-2:000000000000:stream/clicks"})");
+}
+
+TEST(EventJson, data_is_padded_base64) {
+  for (const auto& [bytes, text] : std::vector<std::pair<std::string, std::string>>{
+           {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe\xfd", "//79"}}) {
+    std::string out = "x";
+    put_base64(out, bytes);
+    EXPECT_EQ(out, "x" + text);
+  }
+}
+
+}  // namespace
+}  // namespace millrace::function
