@@ -1,0 +1,49 @@
+#pragma once
+// DynamoDB over the tables: CreateTable, DescribeTable, ListTables, DeleteTable, PutItem, GetItem, UpdateItem,
+// DeleteItem, Query, Scan, BatchGetItem, BatchWriteItem, and the few descriptions that tools ask for beside a table's.
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
+//
+// A write is answered when its commit is durable, and a read when what it saw is. Throughput is not limited: a write is
+// throttled only when the disk falls behind. A table has no indexes yet; what a request asks for beyond that is refused
+// with a ValidationException that says so.
+//
+// Threads: the handlers run on one reactor's thread, whose end of turn calls Tables::flush(). The Tables outlive this;
+// this outlives the Service it is added to.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "aws/service.h"
+#include "table/table.h"
+
+namespace millrace::aws {
+
+struct DynamoDbOptions {
+  std::string account_id = "000000000000";
+};
+
+struct DynamoDbCounters {
+  uint64_t items_written = 0;  // accepted: puts, updates and deletions whose condition held
+  uint64_t items_read = 0;     // of gets, queries and scans, before filters
+};
+
+class DynamoDb {
+ public:
+  static constexpr size_t batch_writes_max = 25;
+  static constexpr size_t batch_gets_max = 100;
+  static constexpr size_t batch_bytes_max = size_t{16} << 20;  // of a BatchGetItem's answer
+  static constexpr size_t tables_per_list_max = 100;
+
+  DynamoDb(table::Tables& tables, DynamoDbOptions options);
+  ~DynamoDb();
+
+  void add_to(Service& service);
+  const DynamoDbCounters& counters() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace millrace::aws

@@ -1,0 +1,223 @@
+// Query and Scan.
+
+#include <algorithm>
+#include <limits>
+
+#include "aws/dynamodb_request.h"
+
+namespace millrace::aws {
+namespace {
+
+constexpr int64_t segments_max = 1'000'000;
+
+// Members of the two requests that do not go straight into a QueryRequest.
+struct PageArguments {
+  std::optional<std::string> table_name;
+  std::optional<std::string> key_condition;
+  std::optional<std::string> filter;
+  std::optional<std::string> projection;
+  std::optional<std::string> select;
+  std::optional<std::string> index;
+  std::optional<int64_t> limit;
+  std::optional<int64_t> segment;
+  std::optional<int64_t> segments;
+  table::ExpressionMembers expression;
+  bool consistent = false;
+  CapacityWanted wanted = CapacityWanted::none;
+
+  Result<void> take(std::string_view name, Json value, table::QueryRequest& request);
+  Result<void> check_select(table::QueryRequest& request) const;
+  Result<void> check_segments(table::QueryRequest& request) const;
+  Result<void> check_expressions(const table::QueryRequest& request) const;
+};
+
+Result<void> PageArguments::take(std::string_view name, Json value, table::QueryRequest& request) {
+  if (name == "TableName") {
+    TRY_ASSIGN(table_name, text_from(value));
+  } else if (name == "KeyConditionExpression" && !request.scan) {
+    TRY_ASSIGN(key_condition, text_from(value));
+  } else if (name == "FilterExpression") {
+    TRY_ASSIGN(filter, text_from(value));
+  } else if (name == "ProjectionExpression") {
+    TRY_ASSIGN(projection, text_from(value));
+  } else if (name == "Select") {
+    TRY_ASSIGN(select, text_from(value));
+  } else if (name == "IndexName") {
+    TRY_ASSIGN(index, text_from(value));
+  } else if (name == "Limit") {
+    TRY_ASSIGN(limit, integer_from(value));
+  } else if (name == "ScanIndexForward" && !request.scan) {
+    TRY_ASSIGN(request.forward, table::boolean_from_json(value));
+  } else if (name == "ConsistentRead") {
+    TRY_ASSIGN(consistent, table::boolean_from_json(value));
+  } else if (name == "Segment" && request.scan) {
+    TRY_ASSIGN(segment, integer_from(value));
+  } else if (name == "TotalSegments" && request.scan) {
+    TRY_ASSIGN(segments, integer_from(value));
+  } else if (name == "ExclusiveStartKey") {
+    TRY_ASSIGN(const auto object, table::object_from_json(value));
+    TRY_ASSIGN(request.exclusive_start_key, table::item_from_json(object));
+  } else if (name == "ReturnConsumedCapacity") {
+    TRY_ASSIGN(const std::string_view text, table::string_from_json(value));
+    TRY_ASSIGN(wanted, capacity_wanted_from(text));
+  } else {
+    TRY(expression.take(name, value));
+    TRY(table::refuse_legacy_parameter(name));
+  }
+  return {};
+}
+
+Result<void> PageArguments::check_select(table::QueryRequest& request) const {
+  const auto refuse = [](std::string_view what) { return fail(ErrorKind::invalid_argument, "{}", what); };
+  if (!select) return {};
+  constexpr std::array<std::string_view, 4> known = {"SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES",
+                                                     "ALL_PROJECTED_ATTRIBUTES"};
+  TRY(check_one_of("select", *select, known));
+  request.count_only = *select == "COUNT";
+  if (*select == "ALL_PROJECTED_ATTRIBUTES") {
+    return refuse("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName");
+  }
+  if (*select == "SPECIFIC_ATTRIBUTES" && !projection) {
+    return refuse("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES");
+  }
+  if (projection && *select == "COUNT") {
+    return refuse("Cannot specify the ProjectionExpression when choosing to get only the Count");
+  }
+  if (projection && *select == "ALL_ATTRIBUTES") {
+    return refuse("Cannot specify the ProjectionExpression when choosing to get ALL_ATTRIBUTES");
+  }
+  return {};
+}
+
+Result<void> PageArguments::check_segments(table::QueryRequest& request) const {
+  TRY(check_between("segment", segment, 0, segments_max - 1));
+  TRY(check_between("totalSegments", segments, 1, segments_max));
+  if (segment && !segments) {
+    return fail(ErrorKind::invalid_argument,
+                "The TotalSegments parameter is required but was not present in the request when Segment parameter is "
+                "present");
+  }
+  if (segments && !segment) {
+    return fail(ErrorKind::invalid_argument,
+                "The Segment parameter is required but was not present in the request when parameter TotalSegments is "
+                "present");
+  }
+  request.segment = static_cast<uint32_t>(segment.value_or(0));
+  request.segments = static_cast<uint32_t>(segments.value_or(1));
+  return {};
+}
+
+Result<void> PageArguments::check_expressions(const table::QueryRequest& request) const {
+  for (const auto& [parameter, text] : {std::pair{"KeyConditionExpression", &key_condition},
+                                        {"FilterExpression", &filter},
+                                        {"ProjectionExpression", &projection}}) {
+    if (*text && (*text)->empty()) {
+      return fail(ErrorKind::invalid_argument, "Invalid {}: The expression can not be empty;", parameter);
+    }
+  }
+  const bool with_values = key_condition || filter;
+  return expression.check(with_values || projection, with_values ? ""
+                                                     : request.scan
+                                                         ? "FilterExpression is null"
+                                                         : "FilterExpression and KeyConditionExpression are null");
+}
+
+bool is_word_part(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+bool uses(std::string_view expression, std::string_view placeholder) {
+  for (size_t at = 0; (at = expression.find(placeholder, at)) != std::string_view::npos; ++at) {
+    const size_t end = at + placeholder.size();
+    if (end == expression.size() || !is_word_part(expression[end])) return true;
+  }
+  return false;
+}
+
+// The bytes of all items that a page read, also of those that a filter or a projection kept back: they are read again
+// without, which only those pay for who ask for the capacity.
+Result<size_t> bytes_read(table::Tables& tables, const table::QueryRequest& request, const table::QueryResult& result) {
+  const auto sum = [](const std::vector<table::Item>& items) {
+    size_t bytes = 0;
+    for (const auto& item : items) bytes += table::item_size(item);
+    return bytes;
+  };
+  if (result.scanned_count == 0) return 0;
+  const bool whole = request.filter_expression.empty() && request.projection_expression.empty() && !request.count_only;
+  if (whole) return sum(result.items);
+  table::QueryRequest again = request;
+  again.filter_expression.clear();
+  again.projection_expression.clear();
+  again.count_only = false;
+  again.limit = result.scanned_count;
+  const auto is_unused = [&](const auto& each) { return !uses(request.key_condition_expression, each.first); };
+  std::erase_if(again.substitutions.names, is_unused);
+  std::erase_if(again.substitutions.values, is_unused);
+  TRY_ASSIGN(const auto all, tables.query(again));
+  return sum(all.items);
+}
+
+}  // namespace
+
+DynamoDb::State::Reply DynamoDb::State::read_page(table::QueryRequest& request, JsonObject body) {
+  PageArguments arguments;
+  TRY(each_member(body, [&](std::string_view name, Json value) { return arguments.take(name, value, request); }));
+  TRY(calls.ended());
+  if (!arguments.table_name) return missing_member("tableName");
+  TRY_ASSIGN(request.table, table::table_name_from(*arguments.table_name));
+  TRY(check_between("limit", arguments.limit, 1, std::numeric_limits<int32_t>::max()));
+  if (arguments.limit) request.limit = static_cast<size_t>(*arguments.limit);
+  TRY(arguments.check_select(request));
+  TRY(arguments.check_segments(request));
+  TRY(arguments.check_expressions(request));
+  request.key_condition_expression = std::move(arguments.key_condition).value_or("");
+  request.filter_expression = std::move(arguments.filter).value_or("");
+  request.projection_expression = std::move(arguments.projection).value_or("");
+  request.substitutions = std::move(arguments.expression.substitutions);
+  if (arguments.index) {
+    TRY(tables.find(request.table));
+    return fail(ErrorKind::invalid_argument, "The table does not have the specified index: {}", *arguments.index);
+  }
+
+  TRY_ASSIGN(const table::QueryResult result, tables.query(request));
+  counters.items_read += result.scanned_count;
+  DynamoDbReply reply;
+  reply.commit = result.commit;
+  std::string& out = reply.body;
+  out = "{";
+  if (!request.count_only) {
+    out += "\"Items\":[";
+    bool first = true;
+    for (const auto& item : result.items) {
+      if (!first) out += ',';
+      first = false;
+      table::put_json(out, item);
+    }
+    out += "],";
+  }
+  fmt::format_to(std::back_inserter(out), "\"Count\":{},\"ScannedCount\":{}", result.count, result.scanned_count);
+  if (result.last_evaluated_key) {
+    out += ",\"LastEvaluatedKey\":";
+    table::put_json(out, *result.last_evaluated_key);
+  }
+  if (arguments.wanted != CapacityWanted::none) {
+    TRY_ASSIGN(const size_t bytes, bytes_read(tables, request, result));
+    out += ",\"ConsumedCapacity\":";
+    append_capacity(out, request.table, read_units(bytes, arguments.consistent), arguments.wanted);
+  }
+  out += '}';
+  return reply;
+}
+
+DynamoDb::State::Reply DynamoDb::State::query(const Call&, JsonObject body) {
+  table::QueryRequest request;
+  return read_page(request, body);
+}
+
+DynamoDb::State::Reply DynamoDb::State::scan(const Call&, JsonObject body) {
+  table::QueryRequest request;
+  request.scan = true;
+  return read_page(request, body);
+}
+
+}  // namespace millrace::aws

@@ -1,0 +1,147 @@
+#pragma once
+// What the handlers of DynamoDB share: reading a request's members, AWS's sentences for what is wrong with them, the
+// names of things, and an answer that waits for its commit. Private to the DynamoDB files of this folder; the reactor's
+// thread.
+
+#include <simdjson.h>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "aws/dynamodb.h"
+#include "aws/dynamodb_capacity.h"
+#include "table/item.h"
+#include "table/write_json.h"
+
+namespace millrace::aws {
+
+using Json = simdjson::ondemand::value;
+using JsonObject = simdjson::ondemand::object;
+
+// What a handler answers with, once its commit is durable.
+struct DynamoDbReply {
+  std::string body;  // of a success
+  table::CommitId commit;
+  std::optional<AwsError> error = {};
+};
+
+// Calls f(name, value) -> Result<void> for each member that is not null; null means absent to AWS.
+template <class F>
+Result<void> each_member(JsonObject object, F&& f) {
+  for (auto field : object) {
+    std::string_view name;
+    if (const auto code = field.unescaped_key().get(name)) return std::unexpected(table::wrong_json(code));
+    Json value;
+    if (const auto code = field.value().get(value)) return std::unexpected(table::wrong_json(code));
+    bool is_null = false;
+    if (const auto code = value.is_null().get(is_null); code && code != simdjson::INCORRECT_TYPE) {
+      return std::unexpected(table::wrong_json(code));
+    }
+    if (is_null) continue;
+    TRY(f(name, value));
+  }
+  return {};
+}
+
+// Calls f(value) -> Result<void> for each element.
+template <class F>
+Result<void> each_element(Json list, F&& f) {
+  simdjson::ondemand::array array;
+  if (const auto code = list.get_array().get(array)) return std::unexpected(table::wrong_json(code));
+  for (auto element : array) {
+    Json value;
+    if (const auto code = element.get(value)) return std::unexpected(table::wrong_json(code));
+    TRY(f(value));
+  }
+  return {};
+}
+
+Result<std::string> text_from(Json value);
+Result<int64_t> integer_from(Json value);
+
+// "1 validation error detected: Value ... failed to satisfy constraint: Member must ...".
+std::unexpected<Error> missing_member(std::string_view member);
+std::unexpected<Error> broken_constraint(std::string_view member, std::string_view value, std::string_view constraint);
+Result<void> check_between(std::string_view member, std::optional<int64_t> value, int64_t least, int64_t most);
+Result<void> check_one_of(std::string_view member, std::string_view value, std::span<const std::string_view> values);
+std::unexpected<Error> invalid_parameter(std::string_view what);  // "One or more parameter values were invalid: ..."
+
+std::string table_arn(std::string_view region, std::string_view account_id, std::string_view table);
+std::string feed_arn(std::string_view region, std::string_view account_id, const table::TableDefinition& table);
+std::string_view view_type_name(table::ViewType view);
+Result<table::ViewType> view_type_from(std::string_view name);
+void append_key_schema(std::string& out, const table::TableDefinition& table);  // "KeySchema":[...]
+void append_attribute_definitions(std::string& out, const table::TableDefinition& table);
+// "1700000000.123": seconds, as AWS's JSON has times.
+void append_time(std::string& out, ProcessingTime time);
+
+// The size of the item of that key as it is stored now; 0: there is none.
+Result<size_t> stored_item_size(table::Tables& tables, const std::string& table_name, const table::Item& item);
+
+// Parses a body, hands its object to a handler, and answers with what that returns when it is durable.
+class JsonCalls {
+ public:
+  explicit JsonCalls(table::Tables& tables) : tables_(tables) {}
+
+  template <class Handler>
+  void run(Call& call, Handler&& handler) {
+    auto object = begin(call.body);
+    finish(call, object ? handler(*object) : std::unexpected(std::move(object).error()));
+  }
+
+  // Nothing follows the object: to be asked when all members have been read and before anything is done.
+  Result<void> ended();
+  // A member of the body by name, once all has been read; for what is asked for seldom.
+  Result<std::optional<std::string>> text_member(std::string_view name);
+
+ private:
+  Result<JsonObject> begin(std::string_view body);
+  void finish(Call& call, Result<DynamoDbReply> reply);
+
+  table::Tables& tables_;
+  simdjson::ondemand::parser parser_;
+  simdjson::ondemand::document document_;
+};
+
+struct DynamoDb::State {
+  State(table::Tables& tables, DynamoDbOptions options) : tables(tables), options(std::move(options)), calls(tables) {}
+
+  using Reply = Result<DynamoDbReply>;
+
+  // dynamodb_tables.cc
+  Reply create_table(const Call& call, JsonObject body);
+  Reply describe_table(const Call& call, JsonObject body);
+  Reply list_tables(const Call& call, JsonObject body);
+  Reply delete_table(const Call& call, JsonObject body);
+  Reply describe_time_to_live(const Call& call, JsonObject body);
+  Reply describe_continuous_backups(const Call& call, JsonObject body);
+  Reply list_tags(const Call& call, JsonObject body);
+  void append_description(std::string& out, const Call& call, const table::TableDefinition& table,
+                          std::string_view status);
+
+  // dynamodb_items.cc
+  Reply put_item(const Call& call, JsonObject body);
+  Reply update_item(const Call& call, JsonObject body);
+  Reply delete_item(const Call& call, JsonObject body);
+  Reply get_item(const Call& call, JsonObject body);
+  Reply write(const Call& call, table::WriteRequest::Kind kind, JsonObject body);
+  Result<CapacityWanted> capacity_wanted(const Call& call);
+
+  // dynamodb_query.cc
+  Reply query(const Call& call, JsonObject body);
+  Reply scan(const Call& call, JsonObject body);
+  Reply read_page(table::QueryRequest& request, JsonObject body);
+
+  // dynamodb_batch.cc
+  Reply batch_get_item(const Call& call, JsonObject body);
+  Reply batch_write_item(const Call& call, JsonObject body);
+
+  table::Tables& tables;
+  DynamoDbOptions options;
+  JsonCalls calls;
+  DynamoDbCounters counters;
+};
+
+}  // namespace millrace::aws

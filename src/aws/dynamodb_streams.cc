@@ -1,0 +1,342 @@
+#include "aws/dynamodb_streams.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "aws/dynamodb_request.h"
+#include "aws/shard_iterator.h"
+#include "base/bytes.h"
+
+namespace millrace::aws {
+namespace {
+
+using table::TableDefinition;
+using table::TablePtr;
+
+// Tells a table from an earlier or later one of the same name.
+uint64_t identity_of(const TableDefinition& table) {
+  std::string seed;
+  base::put_fixed(seed, table.keyspace.value);
+  base::put_fixed(seed, table.created.value);
+  return base::hash64(seed);
+}
+
+// At least 28 characters, as AWS's are.
+std::string shard_id_of(const TableDefinition& table) {
+  return fmt::format("shardId-{:020}-{:08x}", table.created.value, table.keyspace.value);
+}
+
+void append_event_id(std::string& out, const TableDefinition& table, SequenceNumber sequence) {
+  const uint64_t identity = identity_of(table);
+  fmt::format_to(std::back_inserter(out), "{:016x}{:016x}", identity, base::hash64("event", identity ^ sequence.value));
+}
+
+struct FeedName {
+  std::string_view table;
+  std::string_view label;
+};
+std::optional<FeedName> parse_feed_arn(std::string_view arn) {
+  constexpr std::string_view table_part = ":table/";
+  constexpr std::string_view stream_part = "/stream/";
+  const size_t table_at = arn.find(table_part);
+  const size_t stream_at = arn.find(stream_part);
+  if (!arn.starts_with("arn:") || table_at == std::string_view::npos || stream_at == std::string_view::npos ||
+      stream_at < table_at) {
+    return std::nullopt;
+  }
+  return FeedName{arn.substr(table_at + table_part.size(), stream_at - table_at - table_part.size()),
+                  arn.substr(stream_at + stream_part.size())};
+}
+
+std::unexpected<Error> invalid_arn(std::string_view arn) {
+  return fail(ErrorKind::invalid_argument, "Invalid StreamArn: {}", arn);
+}
+
+std::unexpected<Error> no_such_stream(std::string_view arn) {
+  return fail(ErrorKind::not_found, "Requested resource not found: Stream: {} not found", arn);
+}
+
+}  // namespace
+
+struct DynamoDbStreams::State {
+  State(table::Tables& tables, DynamoDbStreamsOptions given)
+      : tables(tables),
+        options(std::move(given)),
+        clock(options.clock == nullptr ? base::system_clock() : *options.clock),
+        calls(tables) {}
+
+  using Reply = Result<DynamoDbReply>;
+
+  Reply list_streams(const Call& call, JsonObject body);
+  Reply describe_stream(const Call& call, JsonObject body);
+  Reply get_shard_iterator(const Call& call, JsonObject body);
+  Reply get_records(const Call& call, JsonObject body);
+
+  // The table whose feed the ARN names, if it still shows one.
+  Result<TablePtr> table_of(std::string_view arn) const;
+  Result<SequenceNumber> position(const TableDefinition& table, std::string_view type,
+                                  const std::optional<std::string>& sequence_number) const;
+
+  table::Tables& tables;
+  DynamoDbStreamsOptions options;
+  base::Clock& clock;
+  JsonCalls calls;
+  uint64_t records_out = 0;
+};
+
+Result<TablePtr> DynamoDbStreams::State::table_of(std::string_view arn) const {
+  const auto name = parse_feed_arn(arn);
+  if (!name) return invalid_arn(arn);
+  auto found = tables.find(name->table);
+  if (!found || !(*found)->change_feed || (*found)->feed_label != name->label) return no_such_stream(arn);
+  return found;
+}
+
+DynamoDbStreams::State::Reply DynamoDbStreams::State::list_streams(const Call& call, JsonObject body) {
+  std::optional<std::string> table_name;
+  std::optional<std::string> start;
+  std::optional<int64_t> limit;
+  TRY(each_member(body, [&](std::string_view name, Json value) -> Result<void> {
+    if (name == "TableName") {
+      TRY_ASSIGN(table_name, text_from(value));
+    } else if (name == "ExclusiveStartStreamArn") {
+      TRY_ASSIGN(start, text_from(value));
+    } else if (name == "Limit") {
+      TRY_ASSIGN(limit, integer_from(value));
+    }
+    return {};
+  }));
+  TRY(calls.ended());
+  TRY(check_between("limit", limit, 1, streams_per_list_max));
+  if (table_name) {
+    TRY_ASSIGN(table_name, table::table_name_from(*table_name));
+  }
+  std::string_view after;  // tables come by name, which is not the order of their ARNs
+  if (start) {
+    const auto name = parse_feed_arn(*start);
+    if (!name) return invalid_arn(*start);
+    after = name->table;
+  }
+  const auto count_max = static_cast<size_t>(limit.value_or(streams_per_list_max));
+  DynamoDbReply reply;
+  reply.body = "{\"Streams\":[";
+  size_t count = 0;
+  std::string last;
+  for (const TablePtr& table : tables.list()) {
+    if (!table->change_feed || (table_name && *table_name != table->name)) continue;
+    if (table->name <= after) continue;
+    std::string arn = feed_arn(call.region, options.account_id, *table);
+    if (count == count_max) {
+      fmt::format_to(std::back_inserter(reply.body), "],\"LastEvaluatedStreamArn\":\"{}\"}}", last);
+      return reply;
+    }
+    fmt::format_to(std::back_inserter(reply.body),
+                   "{}{{\"StreamArn\":\"{}\",\"TableName\":\"{}\",\"StreamLabel\":\"{}\"}}", count++ > 0 ? "," : "",
+                   arn, table->name, table->feed_label);
+    last = std::move(arn);
+  }
+  reply.body += "]}";
+  return reply;
+}
+
+DynamoDbStreams::State::Reply DynamoDbStreams::State::describe_stream(const Call&, JsonObject body) {
+  std::optional<std::string> arn;
+  std::optional<std::string> start;
+  std::optional<std::string> parent;
+  std::optional<int64_t> limit;
+  TRY(each_member(body, [&](std::string_view name, Json value) -> Result<void> {
+    if (name == "StreamArn") {
+      TRY_ASSIGN(arn, text_from(value));
+    } else if (name == "ExclusiveStartShardId") {
+      TRY_ASSIGN(start, text_from(value));
+    } else if (name == "Limit") {
+      TRY_ASSIGN(limit, integer_from(value));
+    } else if (name == "ShardFilter") {
+      TRY_ASSIGN(const auto filter, table::object_from_json(value));
+      return each_member(filter, [&](std::string_view member, Json each) -> Result<void> {
+        if (member != "ShardId") return {};
+        TRY_ASSIGN(parent, text_from(each));
+        return {};
+      });
+    }
+    return {};
+  }));
+  TRY(calls.ended());
+  if (!arn) return missing_member("streamArn");
+  TRY(check_between("limit", limit, 1, std::numeric_limits<int32_t>::max()));
+  TRY_ASSIGN(const TablePtr table, table_of(*arn));
+  TRY_ASSIGN(const log::ShardRange range, tables.journal().range(table->keyspace));
+
+  DynamoDbReply reply;
+  std::string& out = reply.body;
+  fmt::format_to(std::back_inserter(out),
+                 "{{\"StreamDescription\":{{\"StreamArn\":\"{}\",\"StreamLabel\":\"{}\",\"StreamStatus\":\"ENABLED\","
+                 "\"StreamViewType\":\"{}\",\"TableName\":\"{}\",\"CreationRequestDateTime\":",
+                 *arn, table->feed_label, view_type_name(*table->change_feed), table->name);
+  append_time(out, table->created);
+  out += ',';
+  append_key_schema(out, *table);
+  out += ",\"Shards\":[";
+  const std::string shard_id = shard_id_of(*table);
+  // The one shard has no children, and nothing comes after it.
+  if (!parent && (!start || *start < shard_id)) {
+    fmt::format_to(std::back_inserter(out),
+                   "{{\"ShardId\":\"{}\",\"SequenceNumberRange\":{{\"StartingSequenceNumber\":\"{}\"}}}}", shard_id,
+                   table::wire_sequence_number(range.oldest));
+  }
+  out += "]}}";
+  return reply;
+}
+
+Result<SequenceNumber> DynamoDbStreams::State::position(const TableDefinition& table, std::string_view type,
+                                                        const std::optional<std::string>& sequence_number) const {
+  TRY_ASSIGN(const log::ShardRange range, tables.journal().range(table.keyspace));
+  if (type == "TRIM_HORIZON") return range.oldest;
+  if (type == "LATEST") return range.end;
+  if (!sequence_number) {
+    return fail(ErrorKind::invalid_argument, "SequenceNumber must be specified for ShardIteratorType {}", type);
+  }
+  TRY_ASSIGN(const SequenceNumber at, table::parse_wire_sequence_number(*sequence_number));
+  if (at >= range.end && !(type == "AT_SEQUENCE_NUMBER" && at == range.end)) {
+    return fail(ErrorKind::invalid_argument, "Invalid SequenceNumber: {}; it is not one of this shard's records yet",
+                *sequence_number);
+  }
+  const SequenceNumber next = type == "AT_SEQUENCE_NUMBER" ? at : at.next();
+  if (next < range.oldest) {
+    return fail(ErrorKind::trimmed,
+                "The operation attempted to read past the oldest stream record in a shard; the oldest is {}",
+                table::wire_sequence_number(range.oldest));
+  }
+  return next;
+}
+
+DynamoDbStreams::State::Reply DynamoDbStreams::State::get_shard_iterator(const Call&, JsonObject body) {
+  std::optional<std::string> arn;
+  std::optional<std::string> shard_id;
+  std::optional<std::string> type;
+  std::optional<std::string> sequence_number;
+  TRY(each_member(body, [&](std::string_view name, Json value) -> Result<void> {
+    if (name == "StreamArn") {
+      TRY_ASSIGN(arn, text_from(value));
+    } else if (name == "ShardId") {
+      TRY_ASSIGN(shard_id, text_from(value));
+    } else if (name == "ShardIteratorType") {
+      TRY_ASSIGN(type, text_from(value));
+    } else if (name == "SequenceNumber") {
+      TRY_ASSIGN(sequence_number, text_from(value));
+    }
+    return {};
+  }));
+  TRY(calls.ended());
+  if (!arn) return missing_member("streamArn");
+  if (!shard_id) return missing_member("shardId");
+  if (!type) return missing_member("shardIteratorType");
+  constexpr std::array<std::string_view, 4> types = {"AFTER_SEQUENCE_NUMBER", "LATEST", "AT_SEQUENCE_NUMBER",
+                                                     "TRIM_HORIZON"};
+  TRY(check_one_of("shardIteratorType", *type, types));
+  TRY_ASSIGN(const TablePtr table, table_of(*arn));
+  if (*shard_id != shard_id_of(*table)) {
+    return fail(ErrorKind::not_found, "Requested resource not found: Shard does not exist");
+  }
+  TRY_ASSIGN(const SequenceNumber next, position(*table, *type, sequence_number));
+  const ShardIterator iterator{table->name, identity_of(*table), table->keyspace, next, clock.now()};
+  return DynamoDbReply{.body = fmt::format("{{\"ShardIterator\":\"{}\"}}", iterator.encode())};
+}
+
+DynamoDbStreams::State::Reply DynamoDbStreams::State::get_records(const Call& call, JsonObject body) {
+  std::optional<std::string> text;
+  std::optional<int64_t> limit;
+  TRY(each_member(body, [&](std::string_view name, Json value) -> Result<void> {
+    if (name == "ShardIterator") {
+      TRY_ASSIGN(text, text_from(value));
+    } else if (name == "Limit") {
+      TRY_ASSIGN(limit, integer_from(value));
+    }
+    return {};
+  }));
+  TRY(calls.ended());
+  if (!text) return missing_member("shardIterator");
+  TRY(check_between("limit", limit, 1, records_per_get_max));
+  TRY_ASSIGN(const ShardIterator iterator, ShardIterator::decode(*text, clock.now(), iterator_life_ms));
+  const auto found = tables.find(iterator.stream);
+  if (!found || !(*found)->change_feed || identity_of(**found) != iterator.stream_id) {
+    return fail(ErrorKind::not_found,
+                "Requested resource not found: the table {} that the iterator belongs to has been deleted",
+                iterator.stream);
+  }
+  const TableDefinition& table = **found;
+  const auto count_max = static_cast<size_t>(limit.value_or(records_per_get_max));
+
+  DynamoDbReply reply;
+  std::string& out = reply.body;
+  out = "{\"Records\":[";
+  SequenceNumber next = iterator.next;
+  size_t count = 0;
+  size_t bytes = 0;
+  bool full = false;
+  Result<void> decoded;
+  while (!full) {
+    auto blocks = tables.journal().read(table.keyspace, next, get_bytes_max);
+    if (!blocks && blocks.error().kind == ErrorKind::trimmed) {
+      return fail(ErrorKind::trimmed, "The operation attempted to read past the oldest stream record in a shard");
+    }
+    if (!blocks) return std::unexpected(std::move(blocks).error());
+    if (blocks->empty()) break;
+    for (const log::BlockPtr& block : *blocks) {
+      log::for_each_record(*block, next, [&](const log::Record& record) {
+        if (full) return;
+        const size_t size = record.key.size() + record.data.size();
+        if (count == count_max || (count > 0 && bytes + size > get_bytes_max)) {
+          full = true;
+          return;
+        }
+        const auto change = table::decode_change(table, record);
+        if (!change) {
+          decoded = std::unexpected(change.error());
+          full = true;
+          return;
+        }
+        if (count > 0) out += ',';
+        out += "{\"eventID\":\"";
+        append_event_id(out, table, record.sequence);
+        out += "\",\"eventVersion\":\"1.1\",\"eventSource\":\"aws:dynamodb\",\"awsRegion\":";
+        append_json_string(out, call.region);
+        out += ',';
+        table::put_change_json(out, table, *change, record, *table.change_feed);
+        out += '}';
+        ++count;
+        bytes += size;
+        next = record.sequence.next();
+      });
+      if (full) break;
+    }
+    TRY(std::move(decoded));
+    full |= count == count_max;
+  }
+  records_out += count;
+  const ShardIterator following{table.name, iterator.stream_id, table.keyspace, next, clock.now()};
+  fmt::format_to(std::back_inserter(out), "],\"NextShardIterator\":\"{}\"}}", following.encode());
+  return reply;
+}
+
+DynamoDbStreams::DynamoDbStreams(table::Tables& tables, DynamoDbStreamsOptions options)
+    : state_(std::make_unique<State>(tables, std::move(options))) {}
+DynamoDbStreams::~DynamoDbStreams() = default;
+
+uint64_t DynamoDbStreams::records_out() const {
+  return state_->records_out;
+}
+
+void DynamoDbStreams::add_to(Service& service) {
+  const auto add = [&](std::string name, State::Reply (State::*handler)(const Call&, JsonObject)) {
+    service.add({dynamodb_streams_protocol, std::move(name), [state = state_.get(), handler](Call& call) {
+                   state->calls.run(call, [&](JsonObject body) { return (state->*handler)(call, body); });
+                 }});
+  };
+  add("ListStreams", &State::list_streams);
+  add("DescribeStream", &State::describe_stream);
+  add("GetShardIterator", &State::get_shard_iterator);
+  add("GetRecords", &State::get_records);
+}
+
+}  // namespace millrace::aws
