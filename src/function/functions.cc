@@ -1,6 +1,7 @@
 #include "function/functions.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <future>
 
 #include "function/mapping.h"
@@ -153,6 +154,14 @@ Result<std::unique_ptr<Functions>> Functions::start(const Environment& environme
                                                     std::vector<FunctionDefinition> functions,
                                                     std::vector<MappingDefinition> mappings) {
   TRY(check(functions, mappings));
+  if (!environment.log_directory.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(environment.log_directory, error);
+    if (error) {
+      return fail(ErrorKind::io, "cannot make {} for what functions print: {}", environment.log_directory,
+                  error.message());
+    }
+  }
   auto running = std::make_unique<RunningFunctions>(environment, std::move(functions), std::move(mappings));
   running->begin();
   return std::unique_ptr<Functions>(std::move(running));

@@ -1,0 +1,52 @@
+"""Handlers as they are written for Lambda."""
+
+import base64
+import os
+import signal
+
+
+def count(event, context):
+    """Counts the orders of each visitor; the example of docs/functions.md."""
+    return {"effects": [
+        {"Update": {
+            "TableName": "Buyers",
+            "Key": {"visitor_id": record["dynamodb"]["NewImage"]["visitor_id"]},
+            "UpdateExpression": "ADD orders :one",
+            "ExpressionAttributeValues": {":one": {"N": "1"}},
+        }}
+        for record in event["Records"] if record["eventName"] == "INSERT"
+    ]}
+
+
+def count_and_die(event, context):
+    """The same, but every third batch kills the process before it has answered."""
+    count_and_die.batches += 1
+    if count_and_die.batches % 3 == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return count(event, context)
+
+
+count_and_die.batches = 0
+
+
+def refuse_poison(event, context):
+    """Fails on a click that says `poison`."""
+    for record in event["Records"]:
+        if base64.b64decode(record["kinesis"]["data"]) == b"poison":
+            raise ValueError("cannot swallow this")
+    return {"batchItemFailures": []}
+
+
+def name_poison(event, context):
+    """Takes what comes before a click that says `poison`, as ReportBatchItemFailures has it."""
+    effects = []
+    for record in event["Records"]:
+        kinesis = record["kinesis"]
+        if base64.b64decode(kinesis["data"]) == b"poison":
+            return {"effects": effects, "batchItemFailures": [{"itemIdentifier": kinesis["sequenceNumber"]}]}
+        effects.append({"Put": {"TableName": "Clicks", "Item": {
+            "visitor_id": {"S": kinesis["partitionKey"]},
+            "request_id": {"S": context.aws_request_id},
+            "function": {"S": os.environ["AWS_LAMBDA_FUNCTION_NAME"]},
+        }}})
+    return {"effects": effects}

@@ -1,0 +1,163 @@
+"""Functions in Python against a running server: with AWS's own runtime client (awslambdaric) where it is installed, and
+with a runtime of a few lines always. What they write is exact, whatever is killed on the way."""
+
+import importlib.util
+import os
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "aws"))
+from server import Server  # noqa: E402
+
+WAIT_SECONDS = 60
+
+
+class FunctionTest:
+    """The tests, for each runtime."""
+
+    runtime = []
+
+    def configure(self, handler, source, retries_max):
+        self.configuration.seek(0)
+        self.configuration.truncate()
+        command = ", ".join(f'"{word}"' for word in [*self.runtime, f"handlers.{handler}"])
+        self.configuration.write(f"""
+[[function]]
+name = "tested"
+command = [{command}]
+timeout_ms = 20_000
+
+[function.environment]
+PYTHONPATH = "{HERE}"
+
+[[mapping]]
+name = "to-tested"
+function = "tested"
+{source}
+batch_records_max = 10
+retries_max = {retries_max}
+on_failure_table = "FailedBatches"
+""")
+        self.configuration.flush()
+
+    def setUp(self):
+        if os.environ.get("MILLRACE_ENDPOINT"):
+            self.skipTest("functions are configured in a server that the test starts itself")
+        self.configuration = tempfile.NamedTemporaryFile("w", suffix=".toml")
+        self.server = Server(["--config", self.configuration.name, "--dashboard", "off"])
+
+    def tearDown(self):
+        self.server.stop()
+        self.configuration.close()
+
+    def start(self):
+        self.server.start()
+        self.dynamodb = self.server.client("dynamodb", retries=5)
+        self.kinesis = self.server.client("kinesis", retries=5)
+
+    def create_table(self, name, key):
+        self.dynamodb.create_table(
+            TableName=name, BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}])
+
+    def scan(self, name):
+        return self.dynamodb.scan(TableName=name, ConsistentRead=True)["Items"]
+
+    def wait_for(self, what, condition):
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not (value := condition()):
+            self.assertLess(time.monotonic(), deadline, f"waited in vain for {what}: {self.server.messages()}")
+            time.sleep(0.02)
+        return value
+
+    def orders_of(self, count):
+        """Waits until that many orders are counted; answers the count of each visitor."""
+        def counted():
+            buyers = {item["visitor_id"]["S"]: int(item["orders"]["N"]) for item in self.scan("Buyers")}
+            return buyers if sum(buyers.values()) >= count else None
+        return self.wait_for(f"{count} orders", counted)
+
+    def order(self, number):
+        self.dynamodb.put_item(TableName="Orders", Item={
+            "order_id": {"S": f"o-{number}"}, "visitor_id": {"S": f"v-{number % 3}"}})
+
+    def create_stream(self):
+        self.kinesis.create_stream(StreamName="clicks", ShardCount=1)
+        self.kinesis.get_waiter("stream_exists").wait(StreamName="clicks", WaiterConfig={"Delay": 1})
+
+    def click(self, *all_data):
+        self.kinesis.put_records(StreamName="clicks", Records=[
+            {"Data": data, "PartitionKey": f"v-{i}"} for i, data in enumerate(all_data)])
+
+    def test_effects_of_a_change_feed(self):
+        self.configure("count", 'table = "Orders"', 3)
+        self.start()
+        self.create_table("Buyers", "visitor_id")
+        self.create_table("Orders", "order_id")
+        for number in range(30):
+            self.order(number)
+        self.assertEqual(self.orders_of(30), {"v-0": 10, "v-1": 10, "v-2": 10})
+
+    def test_each_order_counts_once_when_function_and_server_die(self):
+        self.configure("count_and_die", 'table = "Orders"', -1)
+        self.start()
+        self.create_table("Buyers", "visitor_id")
+        self.create_table("Orders", "order_id")
+        for number in range(90):
+            if number % 30 == 20:
+                self.server.restart()
+                self.start_again()
+            self.order(number)
+        self.orders_of(90)
+        time.sleep(0.5)  # for what would be counted twice
+        self.assertEqual(self.orders_of(90), {"v-0": 30, "v-1": 30, "v-2": 30})
+
+    def start_again(self):
+        self.dynamodb = self.server.client("dynamodb", retries=5)
+
+    def test_a_batch_that_fails_for_good_is_found_again(self):
+        self.configure("refuse_poison", 'stream = "clicks"', 1)
+        self.start()
+        self.create_stream()
+        self.click(b"good", b"poison")
+        failed = self.wait_for("a failed batch", lambda: self.failed_batches())
+        self.assertEqual(failed[0]["mapping"]["S"], "to-tested")
+        self.assertIn("ValueError: cannot swallow this", failed[0]["error"]["S"])
+        self.assertIn('"data":"cG9pc29u"', failed[0]["records"]["S"])
+        self.assertEqual(failed[0]["attempts"]["N"], "2")
+
+    def test_a_function_names_the_record_that_it_cannot_handle(self):
+        self.configure("name_poison", 'stream = "clicks"', 0)
+        self.start()
+        self.create_table("Clicks", "visitor_id")
+        self.create_stream()
+        self.click(b"good", b"good", b"poison")
+        failed = self.wait_for("a failed batch", lambda: self.failed_batches())
+        self.assertEqual(failed[0]["first_sequence"], failed[0]["last_sequence"])
+        clicks = {item["visitor_id"]["S"]: item for item in self.scan("Clicks")}
+        self.assertEqual(set(clicks), {"v-0", "v-1"})
+        self.assertEqual(clicks["v-0"]["function"]["S"], "tested")
+        self.assertEqual(len(clicks["v-0"]["request_id"]["S"]), 36)
+
+    def failed_batches(self):
+        try:
+            return self.scan("FailedBatches")
+        except self.dynamodb.exceptions.ResourceNotFoundException:
+            return []
+
+
+class PlainRuntimeTest(FunctionTest, unittest.TestCase):
+    runtime = [sys.executable, os.path.join(HERE, "plain_runtime.py")]
+
+
+@unittest.skipUnless(importlib.util.find_spec("awslambdaric"), "AWS's runtime client, awslambdaric, is not installed")
+class LambdaRuntimeTest(FunctionTest, unittest.TestCase):
+    runtime = [sys.executable, "-m", "awslambdaric"]
+
+
+if __name__ == "__main__":
+    unittest.main()
