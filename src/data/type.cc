@@ -37,10 +37,11 @@ std::string to_string(const Type& type) {
 std::string to_string(const Value& value, const Type& type) {
   if (std::holds_alternative<std::monostate>(value)) return "NULL";
   if (const auto* boolean = std::get_if<bool>(&value)) return *boolean ? "TRUE" : "FALSE";
-  if (const auto* real = std::get_if<double>(&value)) return fmt::format("{}", *real);
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
   std::string out;
-  if (const auto* decimal = std::get_if<Int128>(&value)) {
+  if (const auto* real = std::get_if<double>(&value)) {
+    put_double(out, *real);
+  } else if (const auto* decimal = std::get_if<Int128>(&value)) {
     put_decimal(out, *decimal, type.scale);
   } else if (type.kind == TypeKind::timestamp) {
     put_timestamp(out, std::get<int64_t>(value));

@@ -117,7 +117,13 @@ class Describer {
     }
     std::string text =
         fmt::format("LookupJoin[{} {} on {}", node.left ? "LEFT" : "INNER", looked_up.name, join(keys, " AND "));
-    if (full_ && node.condition) text += " AND " + print(node.condition, node_.schema);
+    if (full_ && node.condition) {
+      data::Schema qualified = node_.schema;
+      for (size_t i = schema(node.input).size(); i < qualified.size(); ++i) {
+        qualified[i].name = looked_up.name + "." + qualified[i].name;
+      }
+      text += " AND " + print(node.condition, qualified);
+    }
     if (full_ && !node.columns.empty()) text += "; " + column_names_of(looked_up, node.columns);
     return text + "]";
   }
@@ -172,15 +178,15 @@ class Printer {
   }
 
   std::string state_of(const Node& node) const {
-    const auto keys = [&](const auto& detail) {
-      return names_of(plan_.nodes[static_cast<size_t>(detail.input)].schema, detail.keys);
+    const auto each = [&](const auto& detail) {
+      if (detail.keys.empty()) return std::string("a row");
+      return "a row for each " + names_of(plan_.nodes[static_cast<size_t>(detail.input)].schema, detail.keys);
     };
-    if (const auto* group = std::get_if<GroupAggregateNode>(&node.detail))
-      return "; state: a row for each " + keys(*group);
+    if (const auto* group = std::get_if<GroupAggregateNode>(&node.detail)) return "; state: " + each(*group);
     if (const auto* window = std::get_if<WindowAggregateNode>(&node.detail)) {
-      return fmt::format("; state: a row for each {} and {}", keys(*window), print_duration(window->slide_ms));
+      return fmt::format("; state: {} and {}", each(*window), print_duration(window->slide_ms));
     }
-    if (const auto* first = std::get_if<DeduplicateNode>(&node.detail)) return "; state: each " + keys(*first);
+    if (const auto* first = std::get_if<DeduplicateNode>(&node.detail)) return "; state: " + each(*first);
     return {};
   }
 

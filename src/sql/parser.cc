@@ -61,7 +61,7 @@ std::unexpected<Error> Parser::unexpected(std::string_view wanted,
     }
   }
   // A misspelt keyword after a column or a table was read as its alias: say so where it stands.
-  if (next_ > 0 && tokens_[next_ - 1].kind == Token::Kind::word) {
+  if (next_ > 0 && tokens_[next_ - 1].kind == Token::Kind::word && tokens_[next_ - 1].text.size() > 2) {
     const Token& before = tokens_[next_ - 1];
     if (const std::string near = nearest(before.text, candidates); !near.empty() && near != before.capitals) {
       return fail_at(before.position, "'{}' is not a keyword; did you mean {}?", before.text, near);

@@ -281,7 +281,7 @@ Result<ParsedExpressionPtr> Parser::parse_primary() {
         }
         TRY_ASSIGN(auto expression, parse_expression());
         if (at_symbol(",")) return fail_at(peek().position, "a list of values (a row) is not supported here");
-        if (!accept_symbol(")")) return unexpected("')'", {"AND", "OR", "AS"});
+        if (!accept_symbol(")")) return unexpected("')'", {"AND", "OR"});
         return expression;
       }
       break;
@@ -445,7 +445,7 @@ Result<ParsedExpressionPtr> Parser::parse_call() {
       expression->arguments.push_back(std::move(argument));
     }
   }
-  if (!accept_symbol(")")) return unexpected("',' or ')'", {"AND", "OR", "AS", "FROM"});
+  if (!accept_symbol(")")) return unexpected("',' or ')'", {"AND", "OR"});
   if (at("WITHIN") || at("IGNORE") || at("RESPECT")) {
     return fail_at(peek().position, "{} is not supported after a function", peek().capitals);
   }

@@ -221,7 +221,7 @@ Result<> Parser::parse_window_argument(ParsedRelation::Window& window, size_t in
   if (at_symbol("=>", 1)) {
     const Token word = take();
     take();
-    name = word.capitals;
+    name = capitals_of(word.text);
     if (std::find(order.begin(), order.end(), name) == order.end()) {
       return fail_at(word.position, "{} has no argument '{}'{}", window.function, word.text,
                      suggestion(word.text, order, "it has"));

@@ -90,24 +90,12 @@ Result<> Planner::check_aggregates(const Relation& input, const Grouping& groupi
                    "step, or use a window first",
                    grouping.windowed ? "put into windows" : "grouped again");
   }
-  if (!graph_.retracts(input.node)) return {};
-  for (const Aggregate& aggregate : grouping.aggregates) {
-    const bool extreme = aggregate.function == AggregateFunction::min || aggregate.function == AggregateFunction::max;
-    if (extreme || aggregate.distinct) {
-      return fail_at(position,
-                     "{} cannot be kept up over a change feed whose rows are taken back; set 'scan.changelog-mode' "
-                     "= 'insert-only' in the table's WITH if items are only ever added",
-                     aggregate.distinct                             ? "DISTINCT"
-                     : aggregate.function == AggregateFunction::min ? "MIN"
-                                                                    : "MAX");
-    }
-  }
   return {};
 }
 
 // A Calc with each expression once, and the aggregate above it.
 Result<NodeId> Planner::add_aggregate(const Relation& input, const ExpressionPtr& filter, Grouping& grouping) {
-  const data::Schema& from = graph_.schema(input.node);
+  const data::Schema from = graph_.schema(input.node);  // a copy: the graph grows below
   std::vector<ExpressionPtr> projections;
   std::vector<std::string> names;
   const auto place = [&](const ExpressionPtr& expression, const std::string& name) -> int {
@@ -177,7 +165,9 @@ Result<Planner::Relation> Planner::plan_aggregate(const ParsedSelect& parsed, co
     if (expression->kind != Expression::Kind::column || expression->column < aggregate_column_base) continue;
     const auto index = static_cast<size_t>(expression->column - aggregate_column_base);
     grouping.aggregate_names.resize(grouping.aggregates.size());
-    if (grouping.aggregate_names[index].empty()) grouping.aggregate_names[index] = item.name;
+    if (grouping.aggregate_names[index].empty() && !item.name.starts_with("EXPR$")) {
+      grouping.aggregate_names[index] = item.name;
+    }
   }
   ExpressionPtr having;
   if (parsed.having) {

@@ -113,10 +113,12 @@ Result<> Planner::check_key(const ParsedInsert& parsed, const SinkNode& sink) co
   for (const int column : table.primary_key) of_table.push_back(table.columns[static_cast<size_t>(column)].name);
   const auto& of_query = graph_.key(sink.input);
   const std::string_view what =
-      upserts ? "replaces rows by the key of its GROUP BY" : "takes back rows of a change feed";
+      upserts ? "replaces rows by the key of its GROUP BY" : "takes back rows by the key of a change feed";
   if (!of_query) {
-    return fail_at(parsed.table.position, "the query {}, and {} is keyed by ({}): {}", what, table.name, join(of_table),
-                   upserts ? "SELECT all columns of the GROUP BY"
+    return fail_at(parsed.table.position,
+                   "the query {}, and not all columns of that key reach {} as they are, whose primary key is ({}): {}",
+                   what, table.name, join(of_table),
+                   upserts ? "the two keys must be the same, so SELECT every column of the GROUP BY"
                            : "declare the feed's PRIMARY KEY and SELECT its columns, or set 'scan.changelog-mode' = "
                              "'insert-only'");
   }

@@ -51,7 +51,7 @@ Result<Planner::Relation> Planner::plan_union(std::vector<Relation> inputs, Posi
     const Scope& columns = inputs[i].columns;
     if (columns.size() != output.columns.size()) {
       return fail_at(position,
-                     "the SELECTs of UNION ALL need the same number of columns: the first has {}, the {}. has {}",
+                     "the SELECTs of UNION ALL need the same number of columns: the first has {}, number {} has {}",
                      output.columns.size(), i + 1, columns.size());
     }
     for (size_t c = 0; c < columns.size(); ++c) {
@@ -62,8 +62,7 @@ Result<Planner::Relation> Planner::plan_union(std::vector<Relation> inputs, Posi
       const auto common = common_type(types[c], columns[c].type);
       if (!common) {
         return fail_at(position,
-                       "column {} ('{}') of UNION ALL is {} in the first SELECT and {} in the {}.; CAST one of "
-                       "them",
+                       "column {} ('{}') of UNION ALL is {} in the first SELECT and {} in number {}; CAST one of them",
                        c + 1, output.columns[c].name, to_string(with_nullable(types[c], true)),
                        to_string(with_nullable(columns[c].type, true)), i + 1);
       }
