@@ -34,7 +34,7 @@ Result<std::optional<int64_t>> read_largest(Api& api, const std::string& visitor
   std::string request = fmt::format(R"({{"TableName":"{}","ConsistentRead":true,"Key":)", flagged_table);
   table::put_json(request, table::Item{{"visitor_id", visitor_id}});
   request += '}';
-  TRY_ASSIGN(const std::string answer, api.call(aws::dynamodb_protocol, "GetItem", request));
+  TRY_ASSIGN(const std::string answer, call_dynamodb(api, "GetItem", request));
   const simdjson::padded_string padded(answer);
   simdjson::ondemand::parser parser;
   simdjson::ondemand::document document;

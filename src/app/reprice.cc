@@ -122,8 +122,7 @@ class CatalogReader {
       constexpr int calls_max = 20;
       for (int call = 0; !request.empty(); ++call) {
         if (call == calls_max) return fail(ErrorKind::throttled, "BatchGetItem keeps leaving keys unprocessed");
-        TRY_ASSIGN(std::string answer,
-                   api_.call(aws::dynamodb_protocol, "BatchGetItem", R"({"RequestItems":)" + request + "}"));
+        TRY_ASSIGN(std::string answer, call_dynamodb(api_, "BatchGetItem", R"({"RequestItems":)" + request + "}"));
         request.clear();
         TRY(add_items(std::move(answer), items, request));
       }

@@ -11,6 +11,7 @@ namespace millrace::app {
 namespace {
 
 constexpr size_t padding_bytes = 64;
+constexpr int64_t patience_ms = 5'000;
 
 std::string error_json(const Error& error) {
   std::string json = R"({"errorType":)";
@@ -33,6 +34,14 @@ Result<Endpoint> endpoint_of_environment() {
   endpoint.secret_key = variable("AWS_SECRET_ACCESS_KEY", endpoint.secret_key);
   endpoint.region = variable("AWS_REGION", endpoint.region);
   return parse_endpoint(variable("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"), endpoint);
+}
+
+Result<std::string> call_dynamodb(Api& api, std::string_view operation, std::string_view body) {
+  Patience patience(patience_ms);
+  for (;;) {
+    auto answer = api.call(aws::dynamodb_protocol, operation, body);
+    if (answer || !may_pass(answer.error()) || !patience.next()) return answer;
+  }
 }
 
 int run_event_loop(const EventHandler& handler) {

@@ -20,6 +20,8 @@ using EventHandler = std::function<Result<std::string>(std::string_view event)>;
 
 // The server whose function this is, with its credentials: AWS_ENDPOINT_URL and so on.
 Result<Endpoint> endpoint_of_environment();
+// An operation of DynamoDB; what may pass (a server that is just starting) is tried again for some seconds.
+Result<std::string> call_dynamodb(Api& api, std::string_view operation, std::string_view body);
 
 // Until the handler fails, the server is gone, or it did not take an answer (what the handler remembers may be wrong
 // then, too). The exit code of the program: 2 outside of a server (AWS_LAMBDA_RUNTIME_API is not set), else 1.
