@@ -497,6 +497,11 @@ Result<Bound> Binder::bind_in(const ParsedExpression& parsed) {
     alternatives.insert(alternatives.begin(), boolean_call(Function::in_list, std::move(list)));
   }
   if (null) alternatives.push_back(make_null(boolean_type(true)));
+  constexpr size_t computed_max = 100;
+  if (alternatives.size() > computed_max) {
+    return fail_at(parsed.position, "IN takes any number of constants, and at most {} values that are none",
+                   computed_max);
+  }
   ExpressionPtr condition = alternatives[0];
   for (size_t i = 1; i < alternatives.size(); ++i) {
     condition = boolean_call(Function::logical_or, {condition, alternatives[i]});

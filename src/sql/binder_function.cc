@@ -336,6 +336,10 @@ Result<Bound> Binder::add_aggregate(Aggregate aggregate, Position position) {
       return finish(make_column(aggregate_column_base + static_cast<int>(i), other.type), position);
     }
   }
+  constexpr size_t aggregates_max = 1'000;
+  if (aggregates_->size() >= aggregates_max) {
+    return fail_at(position, "a SELECT has at most {} aggregates", aggregates_max);
+  }
   aggregates_->push_back(aggregate);
   const int column = aggregate_column_base + static_cast<int>(aggregates_->size()) - 1;
   return finish(make_column(column, aggregate.type), position);

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <random>
 #include <sstream>
 
@@ -163,6 +164,53 @@ TEST(Compile, DeepNestingIsRefused) {
     ASSERT_FALSE(plan.has_value());
     EXPECT_TRUE(plan.error().message.starts_with("line 1, column ")) << plan.error().message.substr(0, 200);
   }
+}
+
+std::string repeated(int times, const std::function<std::string(int)>& part) {
+  std::string text;
+  for (int i = 0; i < times; ++i) text += part(i);
+  return text;
+}
+
+TEST(Compile, LargeScriptsAreBounded) {
+  const std::string tables =
+      "CREATE TABLE v0 (a INT, p AS PROCTIME()) WITH ('connector' = 'kinesis', 'stream' = 's', 'format' = 'json');"
+      "CREATE TABLE k (a INT PRIMARY KEY NOT ENFORCED) WITH ('connector' = 'dynamodb', 'table-name' = 'k');"
+      "CREATE TABLE o (a INT) WITH ('connector' = 'blackhole');";
+  const auto message = [&](const std::string& script) {
+    const auto plan = compile(tables + script);
+    return plan ? explain(*plan).substr(0, 100) : plan.error().message;
+  };
+  const auto view = [](int i, const std::string& items, const std::string& where) {
+    return "CREATE VIEW v" + std::to_string(i + 1) + " AS SELECT " + items + " FROM v" + std::to_string(i) + where +
+           ";";
+  };
+  EXPECT_NE(message(repeated(20, [&](int i) { return view(i, "*, *", ""); })).find("at most 1000 columns"),
+            std::string::npos);
+  EXPECT_NE(message(repeated(5'000, [&](int i) { return view(i, "a + 1 AS a", ""); })).find("more than 500 steps"),
+            std::string::npos);
+  EXPECT_NE(message("INSERT INTO o SELECT v0.a FROM v0 " + repeated(5'000,
+                                                                    [](int i) {
+                                                                      const std::string k = "k" + std::to_string(i);
+                                                                      return "JOIN k FOR SYSTEM_TIME AS OF v0.p AS " +
+                                                                             k + " ON v0.a = " + k + ".a ";
+                                                                    }))
+                .find("more than 500 steps"),
+            std::string::npos);
+  EXPECT_NE(message("INSERT INTO o SELECT a FROM v0 WHERE a IN (a" + repeated(50'000, [](int) { return ", a"; }) + ")")
+                .find("at most 100 values"),
+            std::string::npos);
+  // Values that double from view to view are not computed again and again.
+  EXPECT_TRUE(
+      message(repeated(60, [&](int i) { return view(i, "a + a AS a", ""); }) + "INSERT INTO o SELECT a FROM v60")
+          .starts_with("#"));
+  EXPECT_TRUE(message("INSERT INTO o SELECT a FROM v0 WHERE a IN (1" +
+                      repeated(50'000, [](int i) { return "," + std::to_string(i); }) + ")")
+                  .starts_with("#"));
+  // Many conditions, all of which meet in one place.
+  const std::string many = " WHERE a > 0" + repeated(400, [](int i) { return " AND a <> " + std::to_string(i); });
+  EXPECT_TRUE(message(repeated(50, [&](int i) { return view(i, "a", many); }) + "INSERT INTO o SELECT a FROM v50")
+                  .starts_with("#"));
 }
 
 }  // namespace

@@ -142,18 +142,26 @@ std::vector<ExpressionPtr> conjuncts_of(const ExpressionPtr& condition) {
   return conditions;
 }
 
+namespace {
+
+// Halves, so that a long list does not make a deep tree.
+ExpressionPtr conjunction_of(const std::vector<ExpressionPtr>& conditions, size_t from, size_t to) {
+  if (to - from == 1) return conditions[from];
+  const size_t middle = from + (to - from + 1) / 2;
+  ExpressionPtr left = conjunction_of(conditions, from, middle);
+  ExpressionPtr right = conjunction_of(conditions, middle, to);
+  const Type type{TypeKind::boolean, 0, 0, left->type.nullable || right->type.nullable};
+  return make_call(Function::logical_and, type, {std::move(left), std::move(right)});
+}
+
+}  // namespace
+
 ExpressionPtr conjunction_of(const std::vector<ExpressionPtr>& conditions) {
-  ExpressionPtr all;
+  std::vector<ExpressionPtr> kept;
   for (const auto& condition : conditions) {
-    if (is_true_literal(condition)) continue;
-    if (!all) {
-      all = condition;
-      continue;
-    }
-    const Type type{TypeKind::boolean, 0, 0, all->type.nullable || condition->type.nullable};
-    all = make_call(Function::logical_and, type, {all, condition});
+    if (!is_true_literal(condition)) kept.push_back(condition);
   }
-  return all;
+  return kept.empty() ? nullptr : conjunction_of(kept, 0, kept.size());
 }
 
 namespace {
@@ -318,7 +326,9 @@ std::string print_case(const Expression& expression, const data::Schema& schema)
 std::string print_call(const Expression& call, const data::Schema& schema, int strength) {
   const auto argument = [&](size_t i, int at_least) { return print_argument(call.arguments[i], schema, at_least); };
   if (const std::string_view infix = infix_of(call.function); !infix.empty()) {
-    return fmt::format("{} {} {}", argument(0, strength), infix, argument(1, strength + 1));
+    // a - (b - c) needs its parentheses, a AND (b AND c) does not.
+    const bool associative = call.function == Function::logical_and || call.function == Function::logical_or;
+    return fmt::format("{} {} {}", argument(0, strength), infix, argument(1, associative ? strength : strength + 1));
   }
   const auto list = [&](size_t from) {
     std::vector<std::string> parts;

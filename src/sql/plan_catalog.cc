@@ -51,6 +51,7 @@ Result<> Planner::create_table(const ParsedCreateTable& parsed) {
   table.resource = source.options.resource;
   table.options = source.options.options;
 
+  TRY(check_size(parsed.columns.size(), parsed.name.position));
   std::vector<std::string> names;
   Scope physical;
   for (size_t i = 0; i < parsed.columns.size(); ++i) {

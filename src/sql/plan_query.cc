@@ -162,6 +162,15 @@ Result<Planner::Relation> Planner::plan_window(const ParsedRelation& parsed) {
   return relation;
 }
 
+Result<> Planner::check_size(size_t columns, Position position) const {
+  if (columns > columns_max) return fail_at(position, "at most {} columns are allowed", columns_max);
+  if (graph_.nodes().size() > nodes_max) {
+    return fail_at(position, "the script is too large: its plan has more than {} steps; make two jobs of it",
+                   nodes_max);
+  }
+  return {};
+}
+
 Result<> Planner::require_plain(const Relation& relation, Position position) const {
   if (relation.ranked) {
     return fail_at(position,
@@ -273,11 +282,13 @@ Result<Planner::Relation> Planner::plan_lookup(Relation input, const ParsedJoin&
   node.detail = std::move(detail);
   input.node = graph_.add(std::move(node));
   input.columns = std::move(scope);
+  TRY(check_size(input.columns.size(), join.position));
   return input;
 }
 
 Result<Planner::Relation> Planner::plan_select(const ParsedSelect& parsed) {
   TRY_ASSIGN(Relation input, plan_relation(parsed.from));
+  TRY(check_size(std::max(parsed.items.size(), parsed.group_by.size()), parsed.position));
   for (const ParsedJoin& join : parsed.joins) {
     TRY_ASSIGN(input, plan_lookup(std::move(input), join));
   }
@@ -315,6 +326,7 @@ Result<std::vector<Planner::Item>> Planner::bind_items(const ParsedSelect& parse
         item.bound.position = parsed_item.position;
         items.push_back(std::move(item));
       }
+      TRY(check_size(items.size(), parsed_item.position));
       if (items.size() == before) {
         return fail_at(parsed_item.position, "there is no table '{}' in this query{}", parsed_item.star_qualifier->text,
                        suggestion(parsed_item.star_qualifier->text, qualifiers, "there are"));

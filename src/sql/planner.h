@@ -14,6 +14,10 @@
 
 namespace millrace::sql {
 
+// Bounds of a script, so that no input takes more than moderate time, memory or stack.
+inline constexpr size_t columns_max = 1'000;  // of a table, a SELECT, a GROUP BY
+inline constexpr size_t nodes_max = 500;      // of the plan, before it is made smaller
+
 class Planner {
  public:
   Planner() : graph_(tables_) {}
@@ -78,6 +82,7 @@ class Planner {
   Result<> rank(const ParsedExpression& call, const Relation& input, std::vector<ExpressionPtr>& projections,
                 Relation& output);
   Result<> keep_first(Relation& input, std::vector<ExpressionPtr>& conditions);
+  Result<> check_size(size_t columns, Position position) const;
   Result<> require_plain(const Relation& relation, Position position) const;
   Result<> refuse_virtual(const ExpressionPtr& expression, Position position, std::string_view clause) const;
 
