@@ -53,6 +53,10 @@ class UsedSubstitutions {
 // `item` null: there is none (attribute_not_exists holds).
 Result<bool> evaluate(const ConditionExpression& condition, UsedSubstitutions& substitutions, const Item* item);
 
+// Whether a path of the condition begins with that attribute: a Query's filter may not name the table's key.
+Result<bool> names_attribute(const ConditionExpression& condition, UsedSubstitutions& substitutions,
+                             std::string_view attribute);
+
 // A condition with its names and values looked up, for a filter that meets many items. Static errors (wrong types of
 // operands, unknown names) show in bind(), so also where there is no item at all. The substitutions outlive it.
 class BoundCondition {

@@ -89,6 +89,19 @@ std::string shown(const AttributeValue& value) {
   return out;
 }
 
+bool names_attribute(const Operand& operand, const Bindings& bindings, std::string_view attribute) {
+  if (operand.kind == Operand::Kind::path && bindings.name(operand.path.front()) == attribute) return true;
+  return std::ranges::any_of(operand.operands,
+                             [&](const Operand& inner) { return names_attribute(inner, bindings, attribute); });
+}
+
+bool names_attribute(const Condition& condition, const Bindings& bindings, std::string_view attribute) {
+  return std::ranges::any_of(condition.conditions,
+                             [&](const Condition& each) { return names_attribute(each, bindings, attribute); }) ||
+         std::ranges::any_of(condition.operands,
+                             [&](const Operand& each) { return names_attribute(each, bindings, attribute); });
+}
+
 constexpr std::array<std::string_view, 10> valid_types = {"B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "M"};
 
 class OperandCheck {
@@ -273,6 +286,13 @@ Result<bool> evaluate(const ConditionExpression& condition, UsedSubstitutions& s
   TRY(bind(bindings, condition, substitutions));
   TRY(check_operands(condition, bindings));
   return holds(condition.root, bindings, item);
+}
+
+Result<bool> names_attribute(const ConditionExpression& condition, UsedSubstitutions& substitutions,
+                             std::string_view attribute) {
+  Bindings bindings;
+  TRY(bind(bindings, condition, substitutions));
+  return names_attribute(condition.root, bindings, attribute);
 }
 
 struct BoundCondition::State {

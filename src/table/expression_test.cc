@@ -321,6 +321,16 @@ TEST(ConditionTest, FilterSeesItsErrorsWithoutItems) {
   EXPECT_TRUE(good->holds(&request.item));
 }
 
+TEST(ConditionTest, TellsWhatItNames) {
+  Request request;
+  UsedSubstitutions used(request.substitutions);
+  const auto condition = *parse_condition("price = :one OR NOT contains(#t, :tea) AND size(maker.city) > :one", "C");
+  for (const auto& [attribute, named] :
+       {std::pair{"price", true}, {"title", true}, {"maker", true}, {"city", false}, {"id", false}}) {
+    EXPECT_EQ(*names_attribute(*condition, used, attribute), named) << attribute;
+  }
+}
+
 TEST(SubstitutionsTest, UnusedOnesAreRefused) {
   Substitutions substitutions;
   substitutions.names = {{"#a", "a"}, {"#b", "b"}};

@@ -521,6 +521,9 @@ class QueryTest(DynamoDbTest):
             ("must be less than parameter TotalSegments", self.db.scan, {"Segment": 5, "TotalSegments": 5}),
             ("get only the Count", self.db.scan, {"Select": "COUNT", "ProjectionExpression": "id"}),
             ("The provided starting key is invalid", self.db.scan, {"ExclusiveStartKey": wire({"id": "a"})}),
+            ("Filter Expression can only contain non-primary key attributes: Primary key attribute: pos", self.db.query,
+             {"KeyConditionExpression": "id = :id", "FilterExpression": "pos > :n",
+              "ExpressionAttributeValues": {**values, **wire({":n": 1})}}),
             ("Invalid FilterExpression: Incorrect operand type", self.db.scan,
              {"FilterExpression": "size(:n) = :n", "ExpressionAttributeValues": wire({":n": 1})}),
         ]
