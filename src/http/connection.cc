@@ -285,6 +285,7 @@ Connection::Parsed Connection::parse_body() {
 void Connection::dispatch() {
   state_ = State::handling;
   deadline_ms_ = 0;
+  host_->reactor.note_work();
   keep_alive_ = parser_->keep_alive();
   discard_body_ = parser_->is_head();
   const char* const at = buffer_.get() + begin_;

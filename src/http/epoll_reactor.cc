@@ -110,7 +110,7 @@ void EpollReactor::read_clock() {
 }
 
 int EpollReactor::wait_ms() const {
-  if (!own_tasks_.empty()) return 0;
+  if (again_ || !own_tasks_.empty()) return 0;
   if (timers_.empty()) return -1;
   return static_cast<int>(std::clamp<int64_t>(timers_.begin()->first.first - now_ms_, 0, 3'600'000));
 }
@@ -121,7 +121,8 @@ void EpollReactor::run() {
   while (!stopped_.load(std::memory_order_relaxed)) {
     event_count_ = ::epoll_wait(epoll_fd_, events_.get(), events_per_turn_max, wait_ms());
     read_clock();
-    bool did_something = event_count_ > 0;
+    bool did_something = event_count_ > 0 || again_;
+    again_ = false;
     for (event_at_ = 0; event_at_ < event_count_; ++event_at_) {
       const epoll_event& event = events_[event_at_];
       if (event.data.ptr != nullptr) static_cast<EventSink*>(event.data.ptr)->on_events(event.events);
@@ -130,7 +131,9 @@ void EpollReactor::run() {
     did_something |= run_tasks();
     did_something |= run_timers();
     if (did_something) {
+      in_hooks_ = true;
       for (size_t i = 0; i < hooks_.size(); ++i) hooks_[i]();
+      in_hooks_ = false;
     }
     // Time passed while the turn ran: the next wait is counted from here.
     read_clock();

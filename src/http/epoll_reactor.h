@@ -70,6 +70,10 @@ class EpollReactor final : public Reactor {
   void modify(int fd, uint32_t events, EventSink* sink);
   void remove(int fd, EventSink* sink);
 
+  // A request was handed out. If that happens while the hooks run (one of them finished a write, whose answer let a
+  // pipelined request in), another turn follows at once, so that its appends are flushed too.
+  void note_work() { again_ |= in_hooks_; }
+
   int64_t now_ms() const { return now_ms_; }       // monotonic, read once a turn
   std::string_view date() const { return date_; }  // of the Date header, to the second
   const std::shared_ptr<TaskQueue>& tasks() const { return tasks_; }
@@ -96,6 +100,8 @@ class EpollReactor final : public Reactor {
   std::unordered_map<uint64_t, int64_t> timer_due_;
   uint64_t next_timer_ = 1;
   std::vector<std::function<void()>> hooks_;
+  bool in_hooks_ = false;
+  bool again_ = false;
 
   std::unique_ptr<epoll_event[]> events_;
   int event_at_ = 0;

@@ -106,6 +106,7 @@ class HttpServer : public testing::Test {
     reactor_->stop();
     thread_.join();
     held_ = Reply();
+    handled_.clear();
     stream_.reset();
     server_.reset();
     reactor_.reset();
@@ -117,6 +118,8 @@ class HttpServer : public testing::Test {
     if (request.path == "/hold") {
       held_ = std::move(reply);
       held_promise_.set_value();
+    } else if (request.path == "/gather") {
+      handled_.push_back(std::move(reply));
     } else if (request.path == "/drop") {
     } else if (request.path == "/stream") {
       stream_ = reply.stream({.content_type = "text/event-stream"});
@@ -155,6 +158,7 @@ class HttpServer : public testing::Test {
   std::atomic<int> requests_ = 0;
   size_t big_bytes_ = size_t{8} << 20;
   Reply held_;
+  std::vector<Reply> handled_;
   std::promise<void> held_promise_;
   std::shared_ptr<Reply::Stream> stream_;
   std::promise<void> stream_promise_;
@@ -291,6 +295,29 @@ TEST_F(HttpServer, ConnectionCloseAndHttp10AreHonoured) {
   Wire kept(port_);
   kept.send("GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /y HTTP/1.0\r\n\r\n");
   EXPECT_NE(kept.receive_to_end().find("GET /y"), std::string::npos);
+}
+
+TEST_F(HttpServer, WhatAHookLetsInGetsAHookToo) {
+  // As with a log that is flushed at the end of a turn and whose commit answers at once.
+  serve();
+  std::atomic<int> answered = 0;
+  on_reactor([&] {
+    reactor_->at_end_of_turn([&] {
+      if (handled_.empty()) return;
+      std::vector<Reply> replies;
+      replies.swap(handled_);
+      for (Reply& reply : replies) {
+        ++answered;
+        reply.send({.body = "flushed"});
+      }
+    });
+  });
+  Wire wire(port_);
+  std::string all;
+  for (int i = 0; i < 5; ++i) all += "GET /gather HTTP/1.1\r\nHost: h\r\n\r\n";
+  wire.send(all + "GET /last HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(wire.receive_until("GET /last"));
+  EXPECT_EQ(answered, 5);
 }
 
 TEST_F(HttpServer, AClientThatStopsSendingStillGetsItsAnswer) {
