@@ -1,0 +1,85 @@
+#include "app/dashboard_status.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "app/instance.h"
+#include "aws/streams.h"
+#include "base/clock.h"
+#include "engine/jobs.h"
+
+namespace millrace::app {
+
+namespace {
+
+uint64_t resident_bytes() {
+  std::FILE* const file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr) return 0;
+  unsigned long size = 0;
+  unsigned long resident = 0;
+  const int read = std::fscanf(file, "%lu %lu", &size, &resident);
+  std::fclose(file);
+  return read == 2 ? resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
+}
+
+double cpu_s() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+StreamSample sample(const aws::Stream& stream) {
+  StreamSample sample;
+  sample.name = stream.name;
+  sample.shards = stream.shard_count();
+  log::Log* const log = stream.log();
+  for (uint32_t shard = 0; log != nullptr && shard < stream.shard_count(); ++shard) {
+    if (const auto range = log->range(ShardId(shard))) sample.records += range->end.value;
+  }
+  return sample;
+}
+
+JobSample sample(const engine::JobStatus& job, int64_t now_ms) {
+  JobSample sample;
+  sample.name = job.name;
+  sample.state = engine::name(job.state);
+  sample.reason = job.reason;
+  sample.rows_in = job.rows_in;
+  sample.rows_out = job.rows_out;
+  sample.late_rows = job.rows_late;
+  sample.bad_rows = job.rows_bad;
+  sample.lag_records = job.lag_records;
+  sample.lag_ms = job.lag_ms;
+  if (job.watermark) sample.watermark_delay_ms = std::max<int64_t>(now_ms - job.watermark->value, 0);
+  sample.events_per_s = job.rows_per_second;
+  return sample;
+}
+
+}  // namespace
+
+uint64_t StatusSample::events() const {
+  uint64_t all = 0;
+  for (const StreamSample& stream : streams) all += stream.records;
+  return all;
+}
+
+StatusSample sample_status(Instance& instance) {
+  StatusSample status;
+  const int64_t now_ms = base::system_clock().now().value;
+  for (const aws::StreamPtr& stream : instance.streams().list()) status.streams.push_back(sample(*stream));
+  for (const engine::JobStatus& job : instance.jobs().list()) status.jobs.push_back(sample(job, now_ms));
+  status.functions = instance.functions().functions();
+  status.mappings = instance.functions().mappings();
+  status.store = instance.store().statistics();
+  status.resident_bytes = resident_bytes();
+  status.cpu_s = cpu_s();
+  return status;
+}
+
+}  // namespace millrace::app
