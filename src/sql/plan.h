@@ -193,9 +193,8 @@ struct SinkNode {
 
 struct Node {
   data::Schema schema;  // of the output; empty for a sink
-  // Output replaces earlier rows of the same key (above a GroupAggregate) instead of adding rows. In a Calc with a
-  // filter and in an inner LookupJoin with this flag, a row that does not pass is not dropped: it goes on with weight
-  // -1 (its values as they are, those of the table NULL), so that what its key was before is taken back.
+  // Output replaces earlier rows of the same key (above a GroupAggregate) instead of adding rows. A filter above stands
+  // only where a row that passed once passes ever after (COUNT(*) > 3), so rows that do not pass can just be dropped.
   bool upserts = false;
   std::variant<ScanNode, CalcNode, WatermarkNode, UnionNode, DeduplicateNode, WindowAggregateNode, GroupAggregateNode,
                LookupJoinNode, SinkNode>

@@ -210,6 +210,7 @@ Result<Planner::Relation> Planner::plan_aggregate(const ParsedSelect& parsed, co
   if (having) {
     TRY_ASSIGN(having, rewrite(having, parsed.having->position));
     if (is_true_literal(having)) having = nullptr;
+    TRY(check_filter(aggregate, conjuncts_of(having), parsed.having->position, "HAVING"));
   }
   Relation output;
   std::vector<ExpressionPtr> projections;

@@ -278,6 +278,11 @@ Result<Planner::Relation> Planner::plan_lookup(Relation input, const ParsedJoin&
                    table.name, qualifier, column.name, to_string(with_nullable(column.type, true)));
   }
   std::sort(detail.keys.begin(), detail.keys.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  if (!rest.empty() && !join.left && graph_.upserts(input.node)) {
+    return fail_at(join.on->position,
+                   "above a continuous GROUP BY an inner lookup can only compare keys: a row that matched "
+                   "might later fail, and would have to be taken back; write LEFT JOIN");
+  }
   detail.condition = conjunction_of(rest);
   node.detail = std::move(detail);
   input.node = graph_.add(std::move(node));
@@ -302,6 +307,7 @@ Result<Planner::Relation> Planner::plan_select(const ParsedSelect& parsed) {
     TRY(keep_first(input, conditions));
   }
   for (const auto& condition : conditions) TRY(refuse_virtual(condition, parsed.where->position, "WHERE"));
+  if (parsed.where) TRY(check_filter(input.node, conditions, parsed.where->position, "WHERE"));
   const ExpressionPtr filter = conjunction_of(conditions);
   const bool aggregated = !parsed.group_by.empty() || parsed.having ||
                           std::any_of(parsed.items.begin(), parsed.items.end(), [](const ParsedSelectItem& item) {

@@ -83,6 +83,10 @@ class Planner {
                 Relation& output);
   Result<> keep_first(Relation& input, std::vector<ExpressionPtr>& conditions);
   Result<> check_size(size_t columns, Position position) const;
+  // plan_filter.cc
+  Result<> check_filter(NodeId node, const std::vector<ExpressionPtr>& conditions, Position position,
+                        std::string_view clause) const;
+
   Result<> require_plain(const Relation& relation, Position position) const;
   Result<> refuse_virtual(const ExpressionPtr& expression, Position position, std::string_view clause) const;
 
