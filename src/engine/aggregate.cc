@@ -523,6 +523,10 @@ class Decayed final : public Accumulator {
     const auto& times = input.time->integers();
     for (size_t k = 0; k < rows.rows.size(); ++k) {
       const uint32_t row = rows.rows[k];
+      if (!input.time->valid[row]) continue;
+      DecayedSum& sum = sums_[rows.groups[k]];
+      // The result is as of the newest event of the group, so rows that the filter leaves out count for that.
+      sum.touch(times[row], (*input.places)[row]);
       if (!input.included[row]) continue;
       Int128 x = 1;
       if (input.argument.column != nullptr) {
@@ -531,7 +535,7 @@ class Decayed final : public Accumulator {
                 ? input.argument.column->decimals()[at]
                 : Int128{input.argument.column->integers()[at]};
       }
-      sums_[rows.groups[k]].add(times[row], (*input.places)[row], x * rows.weight(row));
+      sum.add(times[row], (*input.places)[row], x * rows.weight(row));
     }
   }
   void merge(const Accumulator& other, std::span<const uint32_t> to, int) override {

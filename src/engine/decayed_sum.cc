@@ -64,12 +64,15 @@ Int128& DecayedSum::slot(int64_t age) {
   return sums_[age];
 }
 
-void DecayedSum::add(int64_t time_ms, const DecayPlace& place, Int128 x) {
+void DecayedSum::touch(int64_t time_ms, const DecayPlace& place) {
+  if (!sums_.empty() && time_ms <= newest_time_) return;
   if (sums_.empty() || place.bucket > newest_bucket_) advance(place.bucket);
-  if (sums_.empty() || time_ms > newest_time_) {
-    newest_time_ = time_ms;
-    slot(0);
-  }
+  newest_time_ = time_ms;
+  slot(0);
+}
+
+void DecayedSum::add(int64_t time_ms, const DecayPlace& place, Int128 x) {
+  touch(time_ms, place);
   const int64_t age = newest_bucket_ - place.bucket;
   if (age < buckets_max) slot(age) += x * place.factor;
 }

@@ -30,6 +30,8 @@ class DecayedSum {
  public:
   static constexpr int buckets_max = 40;
 
+  // An event of the group at that time: T is the newest of them, whether they add something or not.
+  void touch(int64_t time_ms, const DecayPlace& place);
   void add(int64_t time_ms, const DecayPlace& place, data::Int128 x);
   void merge(const DecayedSum& other);
   double value(int64_t half_life_ms) const;  // 0 for nothing

@@ -125,7 +125,7 @@ void KeyEncoder::decode(std::string_view key, const std::vector<Column*>& out, s
 }
 
 uint32_t KeyTable::add(std::string_view key) {
-  return add_hashed(key, base::hash64(key));
+  return add(key, base::hash64(key));
 }
 
 void KeyTable::add_all(const std::vector<std::string_view>& keys, const std::vector<uint32_t>& rows,
@@ -137,11 +137,11 @@ void KeyTable::add_all(const std::vector<std::string_view>& keys, const std::vec
   constexpr size_t ahead = 8;
   for (size_t i = 0; i < count; ++i) {
     if (i + ahead < count && !slots_.empty()) __builtin_prefetch(&slots_[hashes_[i + ahead] & (slots_.size() - 1)]);
-    numbers[i] = add_hashed(keys[rows[i]], hashes_[i]);
+    numbers[i] = add(keys[rows[i]], hashes_[i]);
   }
 }
 
-uint32_t KeyTable::add_hashed(std::string_view key, uint64_t hash) {
+uint32_t KeyTable::add(std::string_view key, uint64_t hash) {
   if (keys_.size() * 2 >= slots_.size()) grow();
   const uint64_t mark = hash >> 32 << 32;
   const size_t mask = slots_.size() - 1;
@@ -162,8 +162,11 @@ uint32_t KeyTable::add_hashed(std::string_view key, uint64_t hash) {
 }
 
 uint32_t KeyTable::find(std::string_view key) const {
+  return find(key, base::hash64(key));
+}
+
+uint32_t KeyTable::find(std::string_view key, uint64_t hash) const {
   if (slots_.empty()) return none;
-  const uint64_t hash = base::hash64(key);
   const size_t mask = slots_.size() - 1;
   for (size_t at = hash & mask; slots_[at] != 0; at = (at + 1) & mask) {
     if ((slots_[at] ^ hash) >> 32 != 0) continue;

@@ -42,6 +42,9 @@ class KeyTable {
   // The number of the key; the next free one if it is new.
   uint32_t add(std::string_view key);
   uint32_t find(std::string_view key) const;  // none: unknown
+  // The same with base::hash64(key) at hand.
+  uint32_t add(std::string_view key, uint64_t hash);
+  uint32_t find(std::string_view key, uint64_t hash) const;
   // add() for many, overlapping the waits for memory.
   void add_all(const std::vector<std::string_view>& keys, const std::vector<uint32_t>& rows,
                std::vector<uint32_t>& numbers);
@@ -53,7 +56,6 @@ class KeyTable {
   }
 
  private:
-  uint32_t add_hashed(std::string_view key, uint64_t hash);
   void grow();
 
   // A slot is the upper half of the key's hash and its number + 1; 0 is free. Linear probing, at most half full.

@@ -1,0 +1,133 @@
+#include "engine/attribute.h"
+
+#include "data/text.h"
+
+namespace millrace::engine {
+
+using data::Column;
+using data::TypeKind;
+using table::AttributeValue;
+using table::KeyType;
+using table::Number;
+
+namespace {
+
+bool set_from_number(Column& column, size_t row, const Number& number, data::StringArena& arena) {
+  switch (column.type.kind) {
+    case TypeKind::integer:
+    case TypeKind::bigint:
+    case TypeKind::timestamp: {
+      const auto v = number.to_int64();
+      if (!v || (column.type.kind == TypeKind::integer && (*v > INT32_MAX || *v < INT32_MIN))) return false;
+      column.integers()[row] = *v;
+      return true;
+    }
+    case TypeKind::real:
+      column.reals()[row] = number.to_double();
+      return true;
+    case TypeKind::decimal: {
+      const auto v = number.to_decimal(column.type.scale);
+      if (!v || *v >= data::power_of_ten(column.type.precision) || *v <= -data::power_of_ten(column.type.precision)) {
+        return false;
+      }
+      column.decimals()[row] = *v;
+      return true;
+    }
+    case TypeKind::string:
+      column.strings()[row] = arena.copy(number.to_string());
+      return true;
+    case TypeKind::boolean:
+      break;
+  }
+  return false;
+}
+
+bool set_from_text(Column& column, size_t row, const std::string& text, data::StringArena& arena) {
+  const std::string_view word = data::trimmed(text);
+  switch (column.type.kind) {
+    case TypeKind::string:
+      column.strings()[row] = arena.copy(text);
+      return true;
+    case TypeKind::timestamp: {
+      const auto v = data::parse_timestamp(word);
+      if (v) column.integers()[row] = *v;
+      return v.has_value();
+    }
+    case TypeKind::boolean:
+      if (word != "true" && word != "false") return false;
+      column.booleans()[row] = word == "true";
+      return true;
+    default: {
+      const auto number = Number::parse(word);
+      return number && set_from_number(column, row, *number, arena);
+    }
+  }
+}
+
+}  // namespace
+
+bool set_from_attribute(Column& column, size_t row, const AttributeValue& value, data::StringArena& arena) {
+  column.set_null(row);
+  bool good = false;
+  if (std::holds_alternative<table::Null>(value.value)) return true;
+  if (const Number* number = value.number()) {
+    good = set_from_number(column, row, *number, arena);
+  } else if (const std::string* text = value.string()) {
+    good = set_from_text(column, row, *text, arena);
+  } else if (const bool* flag = std::get_if<bool>(&value.value)) {
+    if (column.type.kind == TypeKind::boolean) {
+      column.booleans()[row] = *flag;
+      good = true;
+    } else if (column.type.kind == TypeKind::string) {
+      column.strings()[row] = *flag ? "true" : "false";
+      good = true;
+    }
+  } else if (column.type.kind == TypeKind::string) {
+    // Lists, maps, sets and bytes come as their JSON.
+    std::string json;
+    table::put_json(json, value);
+    column.strings()[row] = arena.copy(json);
+    good = true;
+  }
+  column.valid[row] = good;
+  return good;
+}
+
+std::optional<AttributeValue> attribute_of(const Column& column, size_t row) {
+  if (column.is_null(row)) return AttributeValue(table::Null{});
+  switch (column.type.kind) {
+    case TypeKind::boolean:
+      return AttributeValue(column.booleans()[row] != 0);
+    case TypeKind::integer:
+    case TypeKind::bigint:
+    case TypeKind::timestamp:
+      return AttributeValue(Number(column.integers()[row]));
+    case TypeKind::real: {
+      const auto number = Number::from_double(column.reals()[row]);
+      if (!number) return std::nullopt;
+      return AttributeValue(*number);
+    }
+    case TypeKind::decimal:
+      return AttributeValue(Number(column.decimals()[row], column.type.scale));
+    case TypeKind::string:
+      return AttributeValue(std::string(column.strings()[row]));
+  }
+  return std::nullopt;
+}
+
+std::optional<AttributeValue> key_attribute_of(const Column& column, size_t row, KeyType type) {
+  if (column.is_null(row)) return std::nullopt;
+  if (column.type.kind == TypeKind::timestamp && type == KeyType::string) {
+    std::string text;
+    data::put_timestamp(text, column.integers()[row], 'T');
+    return AttributeValue(std::move(text));
+  }
+  return attribute_of(column, row);
+}
+
+bool can_be_key(const data::Type& type, KeyType key) {
+  if (key == KeyType::string) return type.kind == TypeKind::string || type.kind == TypeKind::timestamp;
+  return key == KeyType::number && (type.is_numeric() || type.kind == TypeKind::timestamp);
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,363 @@
+#include "engine/jobs.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+
+namespace millrace::engine {
+
+namespace {
+
+constexpr std::string_view definition_prefix = "engine/definition/";
+constexpr uint8_t definition_version = 1;
+constexpr size_t name_bytes_max = 128;
+
+Result<void> check_name(std::string_view name) {
+  const bool good = !name.empty() && name.size() <= name_bytes_max && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
+  });
+  if (good) return {};
+  return millrace::fail(ErrorKind::invalid_argument, "a job's name has 1 to {} letters, digits, '_', '-' or '.'",
+                        name_bytes_max);
+}
+
+struct Definition {
+  std::string script;
+  JobState state;
+  std::string reason;
+};
+
+std::string encode(const Definition& definition) {
+  std::string out;
+  base::put_u8(out, definition_version);
+  base::put_u8(out, static_cast<uint8_t>(definition.state));
+  base::put_bytes(out, definition.reason);
+  base::put_bytes(out, definition.script);
+  return out;
+}
+
+Result<Definition> decode(std::string_view bytes) {
+  base::ByteReader in(bytes);
+  Definition definition;
+  const uint8_t version = in.u8();
+  const uint8_t state = in.u8();
+  definition.reason = std::string(in.bytes());
+  definition.script = std::string(in.bytes());
+  if (!in.ok() || version != definition_version || state > static_cast<uint8_t>(JobState::failed)) {
+    return millrace::fail(ErrorKind::corrupt, "a job's definition cannot be read");
+  }
+  definition.state = static_cast<JobState>(state);
+  return definition;
+}
+
+}  // namespace
+
+std::string_view name(JobState state) {
+  switch (state) {
+    case JobState::running:
+      return "running";
+    case JobState::draining:
+      return "draining";
+    case JobState::stopped:
+      return "stopped";
+    case JobState::finished:
+      return "finished";
+    case JobState::failed:
+      return "failed";
+  }
+  return "";
+}
+
+Result<std::unique_ptr<Jobs>> Jobs::open(Environment& environment, const Options& options) {
+  std::unique_ptr<Jobs> jobs(new Jobs(environment, options));
+  Result<void> read;
+  TRY(environment.tables().scan_records(definition_prefix, [&](std::string_view key, std::string_view value) {
+    auto definition = decode(value);
+    if (!definition) {
+      read = std::unexpected(definition.error());
+      return false;
+    }
+    Entry entry;
+    entry.script = std::move(definition->script);
+    entry.state = definition->state;
+    entry.reason = std::move(definition->reason);
+    jobs->entries_.emplace(std::string(key.substr(definition_prefix.size())), std::move(entry));
+    return true;
+  }));
+  if (!read) return std::unexpected(read.error());
+  for (auto& [name, entry] : jobs->entries_) {
+    if (entry.state != JobState::running && entry.state != JobState::draining) continue;
+    if (auto started = jobs->start(name, entry); !started) {
+      std::lock_guard lock(jobs->mutex_);
+      entry.state = JobState::failed;
+      entry.reason = started.error().message;
+    }
+  }
+  return jobs;
+}
+
+Jobs::~Jobs() {
+  close();
+}
+
+void Jobs::close() {
+  std::lock_guard changes(changes_mutex_);
+  std::vector<Job*> running;
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+    for (auto& [name, entry] : entries_) {
+      if (entry.job) running.push_back(entry.job.get());
+    }
+  }
+  for (Job* job : running) job->stop();
+  for (Job* job : running) job->join();
+  std::lock_guard lock(mutex_);
+  for (auto& [name, entry] : entries_) {
+    if (entry.job) entry.last = entry.job->figures();
+    entry.job.reset();
+  }
+}
+
+Result<void> Jobs::store(const std::string& name, const Entry& entry) {
+  return store(name, encode({entry.script, entry.state, entry.reason}));
+}
+
+Result<void> Jobs::store(const std::string& name, std::string definition) {
+  auto transaction = environment_.tables().begin();
+  TRY(transaction->put_record(std::string(definition_prefix) + name, std::move(definition)));
+  TRY_ASSIGN(const table::CommitId commit, transaction->commit());
+  environment_.tables().wait_durable(commit);
+  return {};
+}
+
+// Called with changes_mutex_ held, or before anybody else knows the jobs.
+Result<void> Jobs::start(const std::string& name, Entry& entry) {
+  TRY_ASSIGN(const sql::Plan plan, sql::compile(entry.script));
+  uint64_t run = 0;
+  {
+    std::lock_guard lock(mutex_);
+    run = ++entry.run;
+    entry.job.reset();
+  }
+  auto job = Job::start(plan, name, base::hash64(entry.script), environment_, options_.lane,
+                        [this, name, run](Job::End end, std::string reason) { ended(name, run, end, reason); });
+  if (!job) return std::unexpected(job.error());
+  std::lock_guard lock(mutex_);
+  entry.job = std::move(*job);
+  // A job may have ended already; then ended() has said how.
+  if (entry.run == run && entry.state != JobState::failed) entry.state = JobState::running;
+  return {};
+}
+
+void Jobs::ended(const std::string& name, uint64_t run, Job::End end, std::string reason) {
+  std::unique_lock lock(mutex_);
+  const auto found = entries_.find(name);
+  if (found == entries_.end() || found->second.run != run) return;
+  Entry& entry = found->second;
+  if (end == Job::End::failed || end == Job::End::drained) {
+    // Stored before anybody is told; not under the lock, which a reactor may wait for.
+    const bool failed = end == Job::End::failed;
+    const std::string definition =
+        encode({entry.script, failed ? JobState::failed : JobState::finished, failed ? reason : std::string()});
+    lock.unlock();
+    if (auto done = store(name, definition); !done)
+      reason += " (and this could not be stored: " + done.error().message + ")";
+    lock.lock();
+  }
+  switch (end) {
+    case Job::End::failed:
+      entry.state = JobState::failed;
+      entry.reason = std::move(reason);
+      break;
+    case Job::End::drained:
+      entry.state = JobState::finished;
+      entry.reason.clear();
+      break;
+    default:
+      // At close() the job counts as running still: it goes on at the next start.
+      if (!closing_) entry.state = JobState::stopped;
+      entry.reason.clear();
+  }
+  end_.notify_all();
+}
+
+Result<Jobs::Entry*> Jobs::find(std::string_view name) {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return millrace::fail(ErrorKind::not_found, "there is no job {}", name);
+  return &found->second;
+}
+
+Result<void> Jobs::submit(std::string_view name_view, std::string_view script) {
+  const std::string name(name_view);
+  TRY(check_name(name));
+  if (script.size() > options_.script_bytes_max) {
+    return millrace::fail(ErrorKind::limit_exceeded, "a script has at most {} bytes", options_.script_bytes_max);
+  }
+  // Errors of the script first, whatever else is wrong.
+  TRY(sql::compile(script));
+  bool exists = false;
+  {
+    std::lock_guard changes(changes_mutex_);
+    std::unique_lock lock(mutex_);
+    if (closing_) return millrace::fail(ErrorKind::unavailable, "the server is shutting down");
+    if (const auto found = entries_.find(name); found != entries_.end()) {
+      if (found->second.script != script) {
+        return millrace::fail(ErrorKind::already_exists,
+                              "there is a job {} with another script; submit under another name, or remove that job "
+                              "first (millrace jobs remove {}), which forgets its state",
+                              name, name);
+      }
+      exists = true;
+    } else {
+      if (entries_.size() >= options_.jobs_max) {
+        return millrace::fail(ErrorKind::limit_exceeded, "there are {} jobs, the most that a server has",
+                              options_.jobs_max);
+      }
+      Entry& entry = entries_[name];
+      entry.script = script;
+      entry.state = JobState::running;
+      lock.unlock();
+      auto started = start(name, entry);
+      if (started) started = store(name, entry);
+      if (!started) {
+        lock.lock();
+        auto job = std::move(entry.job);
+        ++entry.run;
+        lock.unlock();
+        job.reset();
+        lock.lock();
+        entries_.erase(name);
+        return started;
+      }
+    }
+  }
+  if (exists) {
+    auto resumed = resume(name);
+    if (!resumed && resumed.error().kind != ErrorKind::in_use) return resumed;
+  }
+  return {};
+}
+
+Result<void> Jobs::resume(std::string_view name_view) {
+  const std::string name(name_view);
+  std::lock_guard changes(changes_mutex_);
+  Entry* entry = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    if (closing_) return millrace::fail(ErrorKind::unavailable, "the server is shutting down");
+    TRY_ASSIGN(entry, find(name));
+    if (entry->state == JobState::running || entry->state == JobState::draining) {
+      return millrace::fail(ErrorKind::in_use, "job {} is {}", name, engine::name(entry->state));
+    }
+  }
+  std::unique_ptr<Job> former;
+  JobState former_state;
+  {
+    std::lock_guard lock(mutex_);
+    former = std::move(entry->job);
+    former_state = entry->state;
+    entry->state = JobState::running;
+    entry->reason.clear();
+  }
+  former.reset();
+  if (auto started = start(name, *entry); !started) {
+    std::lock_guard lock(mutex_);
+    entry->state = former_state == JobState::failed ? JobState::failed : former_state;
+    entry->reason = started.error().message;
+    return started;
+  }
+  return store(name, *entry);
+}
+
+Result<void> Jobs::stop(std::string_view name_view, bool drain) {
+  const std::string name(name_view);
+  std::lock_guard changes(changes_mutex_);
+  std::unique_lock lock(mutex_);
+  TRY_ASSIGN(Entry * entry, find(name));
+  if (entry->state != JobState::running) {
+    return millrace::fail(ErrorKind::invalid_argument, "job {} is {}, not running", name, engine::name(entry->state));
+  }
+  if (drain) {
+    entry->state = JobState::draining;
+    entry->job->drain();
+  } else {
+    entry->job->stop();
+  }
+  end_.wait(lock, [&] { return entry->state != JobState::running && entry->state != JobState::draining; });
+  entry->last = entry->job->figures();
+  auto job = std::move(entry->job);
+  const std::string reason = entry->state == JobState::failed ? entry->reason : std::string();
+  lock.unlock();
+  job.reset();
+  if (!reason.empty()) return millrace::fail(ErrorKind::unavailable, "job {} has failed: {}", name, reason);
+  return store(name, *entry);
+}
+
+Result<void> Jobs::remove(std::string_view name_view) {
+  const std::string name(name_view);
+  std::lock_guard changes(changes_mutex_);
+  std::unique_ptr<Job> job;
+  {
+    std::lock_guard lock(mutex_);
+    TRY_ASSIGN(Entry * entry, find(name));
+    job = std::move(entry->job);
+    ++entry->run;
+  }
+  job.reset();
+  auto transaction = environment_.tables().begin();
+  TRY(transaction->erase_record(std::string(definition_prefix) + name));
+  TRY(transaction->erase_records(StateLog::prefix_of(name)));
+  TRY_ASSIGN(const table::CommitId commit, transaction->commit());
+  transaction.reset();
+  environment_.tables().wait_durable(commit);
+  std::lock_guard lock(mutex_);
+  entries_.erase(name);
+  return {};
+}
+
+JobStatus Jobs::status_of(const std::string& name, const Entry& entry) const {
+  const Lane::Figures figures = entry.job ? entry.job->figures() : entry.last;
+  JobStatus status;
+  status.name = name;
+  status.state = entry.state;
+  status.reason = entry.state == JobState::running && entry.reason.empty() ? figures.waiting : entry.reason;
+  status.lag_records = figures.lag_records;
+  status.lag_ms = figures.lag_ms;
+  if (figures.watermark != no_watermark) status.watermark = figures.watermark;
+  status.rows_in = figures.totals.rows_in;
+  status.rows_out = figures.totals.rows_out;
+  status.rows_late = figures.totals.rows_late;
+  status.rows_bad = figures.totals.rows_bad;
+  status.rows_duplicate = figures.totals.rows_duplicate;
+  status.row_errors = figures.totals.row_errors;
+  status.rows_per_second = entry.state == JobState::running ? figures.rows_per_second : 0;
+  status.commits = figures.totals.commits;
+  status.commit_ms = figures.commit_ms;
+  status.state_bytes = figures.state_bytes;
+  return status;
+}
+
+std::vector<JobStatus> Jobs::list() const {
+  std::lock_guard lock(mutex_);
+  std::vector<JobStatus> all;
+  for (const auto& [name, entry] : entries_) all.push_back(status_of(name, entry));
+  return all;
+}
+
+Result<JobStatus> Jobs::status(std::string_view name) const {
+  std::lock_guard lock(mutex_);
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return millrace::fail(ErrorKind::not_found, "there is no job {}", name);
+  return status_of(found->first, found->second);
+}
+
+Result<std::string> Jobs::script(std::string_view name) const {
+  std::lock_guard lock(mutex_);
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return millrace::fail(ErrorKind::not_found, "there is no job {}", name);
+  return found->second.script;
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,107 @@
+#pragma once
+// The jobs of a server: submitted as SQL scripts, kept in the store, running again after a restart.
+//
+// A job's name stands for one script. Its definition is the record "engine/definition/<name>"; its state lies below
+// "engine/job/<name>/" (docs/engine.md). The shards of a stream are those of the job's start: a job must be stopped,
+// removed and submitted again to see new ones.
+//
+// Threads: any; the functions wait for the store and for a job's thread to end, so not on a reactor. Failure: submit()
+// reports what is wrong with the script (line and column) or with what it needs; a job that fails later says why in its
+// status, keeps its last commit, and can be resumed.
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/environment.h"
+#include "engine/job.h"
+
+namespace millrace::engine {
+
+enum class JobState : uint8_t {
+  running,
+  draining,  // works off what is there, then is finished
+  stopped,   // by stop(); resume() goes on where it was
+  finished,  // by a drain; rows that came later wait for resume()
+  failed,    // see `reason`; resume() tries again from the last commit
+};
+std::string_view name(JobState state);
+
+struct JobStatus {
+  std::string name;
+  JobState state = JobState::running;
+  std::string reason;  // of failed, or why a running job waits for the store
+  uint64_t lag_records = 0;
+  int64_t lag_ms = 0;                  // age of the newest record processed, while others wait
+  std::optional<EventTime> watermark;  // none: no watermark yet
+  uint64_t rows_in = 0;                // of this and all later figures: since the job was first started
+  uint64_t rows_out = 0;               // written to tables
+  uint64_t rows_late = 0;              // dropped by windows
+  uint64_t rows_bad = 0;               // records and values that were no JSON or of a wrong type
+  uint64_t rows_duplicate = 0;         // dropped by deduplication
+  uint64_t row_errors = 0;             // expressions that failed for a row (NULL instead)
+  double rows_per_second = 0;
+  uint64_t commits = 0;
+  double commit_ms = 0;  // of the last commit
+  uint64_t state_bytes = 0;
+};
+
+class Jobs {
+ public:
+  struct Options {
+    LaneOptions lane;
+    size_t jobs_max = 64;
+    size_t script_bytes_max = size_t{256} << 10;
+  };
+  // Starts the jobs that were running. A job that cannot start is `failed`, and says why.
+  static Result<std::unique_ptr<Jobs>> open(Environment& environment, const Options& options);
+  ~Jobs();  // close()
+
+  // Compiles, checks, stores and starts. The same name with the same script: goes on if it is not running.
+  // already_exists: another script has the name. limit_exceeded: too many jobs, too long a script.
+  Result<void> submit(std::string_view name, std::string_view script);
+  std::vector<JobStatus> list() const;                    // by name
+  Result<JobStatus> status(std::string_view name) const;  // not_found
+  Result<std::string> script(std::string_view name) const;
+
+  // Returns when the job has ended. With `drain` all that is there now is processed and all windows are closed.
+  Result<void> stop(std::string_view name, bool drain = false);
+  Result<void> resume(std::string_view name);
+  Result<void> remove(std::string_view name);  // stops it and forgets its script and state; its tables stay
+
+  // Stops all jobs, each after a last commit; they run again at the next open(). Idempotent.
+  void close();
+
+ private:
+  struct Entry {
+    std::string script;
+    JobState state = JobState::stopped;
+    std::string reason;
+    uint64_t run = 0;  // counts starts, so that the end of a former run is not taken for this one's
+    std::unique_ptr<Job> job;
+    Lane::Figures last;  // of a job that does not run
+  };
+
+  Jobs(Environment& environment, const Options& options) : environment_(environment), options_(options) {}
+
+  Result<void> start(const std::string& name, Entry& entry);
+  Result<void> store(const std::string& name, const Entry& entry);
+  Result<void> store(const std::string& name, std::string definition);
+  void ended(const std::string& name, uint64_t run, Job::End end, std::string reason);
+  JobStatus status_of(const std::string& name, const Entry& entry) const;
+  Result<Entry*> find(std::string_view name);
+
+  Environment& environment_;
+  Options options_;
+  std::mutex changes_mutex_;     // one submit, stop, resume, remove at a time
+  mutable std::mutex mutex_;     // of the entries
+  std::condition_variable end_;  // a job has ended
+  std::map<std::string, Entry, std::less<>> entries_;
+  bool closing_ = false;
+};
+
+}  // namespace millrace::engine

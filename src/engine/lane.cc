@@ -1,0 +1,280 @@
+#include "engine/lane.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+namespace millrace::engine {
+
+namespace {
+
+constexpr int64_t rate_window_ns = 1'000'000'000;
+
+bool may_succeed_later(ErrorKind kind) {
+  return kind == ErrorKind::throttled || kind == ErrorKind::disk_full;
+}
+
+}  // namespace
+
+// Commits that are not durable yet, counted down by the store's callbacks.
+struct Lane::InFlight {
+  std::mutex mutex;
+  std::function<void()> wake;
+  std::atomic<int> commits = 0;
+
+  void call() {
+    std::lock_guard lock(mutex);
+    if (wake) wake();
+  }
+};
+
+Lane::Lane(Environment& environment, const LaneOptions& options, std::string_view job, uint64_t plan_hash)
+    : environment_(environment),
+      options_(options),
+      plan_hash_(plan_hash),
+      state_log_(environment.tables(), job),
+      in_flight_(std::make_shared<InFlight>()) {}
+
+Lane::~Lane() {
+  subscriptions_.clear();
+  std::lock_guard lock(in_flight_->mutex);
+  in_flight_->wake = nullptr;
+}
+
+Result<std::unique_ptr<Lane>> Lane::make(const sql::Plan& plan, std::string_view job, uint64_t plan_hash,
+                                         Environment& environment, const LaneOptions& options,
+                                         std::function<void()> wake) {
+  std::unique_ptr<Lane> lane(new Lane(environment, options, job, plan_hash));
+  TRY_ASSIGN(lane->pipeline_, Pipeline::make(plan, environment));
+  TRY_ASSIGN(const bool restored, lane->state_log_.restore(*lane->pipeline_, plan_hash, lane->restored_));
+  lane->in_flight_->wake = std::move(wake);
+  const log::Log* journal = &environment.tables().journal();
+  std::vector<const log::Log*> followed;
+  for (Scan* scan : lane->pipeline_->scans()) {
+    if (!restored) TRY(scan->start());
+    scan->begin(environment.clock().now());
+    for (const ShardSource& source : scan->sources()) {
+      // A stream's log is followed as a whole; of the tables' journal, which this job writes too, only the feed.
+      if (std::find(followed.begin(), followed.end(), source.log) != followed.end()) continue;
+      std::optional<ShardId> shard;
+      if (source.log == journal) {
+        shard = source.shard;
+      } else {
+        followed.push_back(source.log);
+      }
+      lane->subscriptions_.push_back(
+          source.log->subscribe(shard, [in_flight = lane->in_flight_] { in_flight->call(); }));
+    }
+  }
+  // Positions such as "the newest record now" are fixed by a commit before anything else.
+  lane->first_commit_due_ = !restored;
+  if (restored) lane->pipeline_->clear_changes();
+  lane->rate_since_ns_ = environment.clock().monotonic_ns();
+  lane->publish();
+  return lane;
+}
+
+Result<Lane::Step> Lane::step() {
+  const ProcessingTime now = environment_.clock().now();
+  Step step;
+  size_t taken = 0;
+  const bool room = epoch_rows_ < options_.epoch_rows_max;
+  if (room) {
+    if (epoch_rows_ == 0) {
+      epoch_start_ns_ = environment_.clock().monotonic_ns();
+      catching_up_ = false;
+    }
+    for (Scan* scan : pipeline_->scans()) {
+      for (size_t shard = 0; shard < scan->shards(); ++shard) {
+        TRY_ASSIGN(const size_t records, scan->pump(shard, options_.read_bytes_max, now));
+        taken += records;
+        catching_up_ |= records >= data::batch_rows_max / 2;
+      }
+    }
+    epoch_rows_ += taken;
+  }
+  for (const Pipeline::TimedSource& timed : pipeline_->timed_sources()) {
+    TRY_ASSIGN(const auto due, timed.generator->tick(now, timed.scan->activity()));
+    if (due) step.next = step.next ? std::min(*step.next, *due) : *due;
+  }
+  const bool at_end = room && taken == 0;
+  if (at_end && draining_ && !drained_) {
+    TRY(pipeline_->end_of_sources());
+    TRY(finish());
+    drained_ = true;
+    return step;
+  }
+  if (commit_due(at_end)) {
+    TRY(commit());
+    step.again = true;
+  } else {
+    // Otherwise a commit that becomes durable, or new records, wake the lane.
+    step.again = taken > 0;
+  }
+  if (drained_) step = {};
+  return step;
+}
+
+bool Lane::commit_due(bool at_end) const {
+  if (in_flight_->commits >= options_.commits_in_flight_max) return false;
+  if (first_commit_due_) return true;
+  if (at_end) return pipeline_->has_changes();
+  if (epoch_rows_ == 0) return false;
+  if (epoch_rows_ >= options_.epoch_rows_max) return true;
+  size_t held = 0;
+  for (const Sink* sink : pipeline_->sinks()) held += sink->held_rows();
+  if (held >= options_.sink_rows_max) return true;
+  const int64_t interval_ms = catching_up_ ? options_.catch_up_interval_ms : options_.commit_interval_ms;
+  return environment_.clock().monotonic_ns() - epoch_start_ns_ >= interval_ms * 1'000'000;
+}
+
+Result<void> Lane::commit() {
+  const int64_t start_ns = environment_.clock().monotonic_ns();
+  TRY(pipeline_->finish_epoch());
+  std::vector<SinkWrite> writes;
+  for (Sink* sink : pipeline_->sinks()) sink->take_writes(writes);
+  rows_out_ += writes.size();
+  ++commits_;
+  publish();
+  JobTotals totals;
+  {
+    std::lock_guard lock(figures_mutex_);
+    totals = figures_.totals;
+  }
+  const StateLog::Writes state = state_log_.next(*pipeline_, plan_hash_, totals);
+  TRY_ASSIGN(const table::CommitId commit, write_all(writes, state));
+  environment_.tables().flush();
+  last_commit_ = commit;
+  state_log_.committed();
+  pipeline_->clear_changes();
+  first_commit_due_ = false;
+  epoch_rows_ = 0;
+  ++in_flight_->commits;
+  environment_.tables().when_durable(commit, [in_flight = in_flight_] {
+    --in_flight->commits;
+    in_flight->call();
+  });
+  std::lock_guard lock(figures_mutex_);
+  figures_.commit_ms = static_cast<double>(environment_.clock().monotonic_ns() - start_ns) / 1e6;
+  return {};
+}
+
+// One transaction if it is not too large. Otherwise rows and pieces of state go ahead in several: rows are upserts,
+// which a repetition after a crash writes again, and pieces count only once the header, in the last transaction, names
+// them.
+Result<table::CommitId> Lane::write_all(std::vector<SinkWrite>& writes, const StateLog::Writes& state) {
+  table::Tables& tables = environment_.tables();
+  size_t write = 0;
+  size_t piece = 0;
+  int64_t wait_ms = options_.retry_wait_ms;
+  for (;;) {
+    size_t next_write = write;
+    size_t next_piece = piece;
+    const auto attempt = [&]() -> Result<table::CommitId> {
+      TRY_ASSIGN(auto transaction, tables.try_begin());
+      size_t bytes = 0;
+      for (; next_write < writes.size() && bytes < options_.transaction_bytes_max; ++next_write) {
+        const SinkWrite& row = writes[next_write];
+        if (row.erase) {
+          table::WriteRequest request;
+          request.kind = table::WriteRequest::Kind::erase;
+          request.table = row.table->name;
+          request.item = row.item;
+          TRY(transaction->write(request));
+        } else {
+          TRY(transaction->merge(*row.table, row.item));
+        }
+        bytes += table::item_size(row.item) + 64;
+      }
+      for (; next_piece < state.pieces.size() && bytes < options_.transaction_bytes_max; ++next_piece) {
+        TRY(transaction->put_record(state.pieces[next_piece].key, state.pieces[next_piece].value));
+        bytes += state.pieces[next_piece].value.size();
+      }
+      if (next_write == writes.size() && next_piece == state.pieces.size()) {
+        TRY(transaction->put_record(state.header.key, state.header.value));
+        if (!state.erased_prefix.empty()) TRY(transaction->erase_records(state.erased_prefix));
+      }
+      return transaction->commit();
+    };
+    auto committed = attempt();
+    if (committed) {
+      write = next_write;
+      piece = next_piece;
+      if (write == writes.size() && piece == state.pieces.size()) {
+        std::lock_guard lock(figures_mutex_);
+        figures_.waiting.clear();
+        return committed;
+      }
+      tables.flush();
+      continue;
+    }
+    if (!may_succeed_later(committed.error().kind)) return committed;
+    {
+      std::lock_guard lock(figures_mutex_);
+      figures_.waiting = committed.error().message;
+    }
+    tables.flush();
+    if (given_up_) return millrace::fail(ErrorKind::unavailable, "stopped while {}", committed.error().message);
+    std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
+    wait_ms = std::min(wait_ms * 2, options_.retry_wait_ms_max);
+  }
+}
+
+Result<void> Lane::finish() {
+  if (first_commit_due_ || pipeline_->has_changes()) TRY(commit());
+  environment_.tables().wait_durable(last_commit_);
+  return {};
+}
+
+Result<void> Lane::drain() {
+  for (Scan* scan : pipeline_->scans()) TRY(scan->stop_at_end());
+  draining_ = true;
+  return {};
+}
+
+void Lane::publish() {
+  const Counters counters = pipeline_->counters();
+  const int64_t now_ns = environment_.clock().monotonic_ns();
+  std::lock_guard lock(figures_mutex_);
+  JobTotals& totals = figures_.totals;
+  totals.rows_in = restored_.rows_in + pipeline_->rows_in();
+  totals.rows_out = restored_.rows_out + rows_out_;
+  totals.rows_late = restored_.rows_late + counters.late;
+  totals.rows_bad = restored_.rows_bad + pipeline_->rows_bad();
+  totals.rows_duplicate = restored_.rows_duplicate + counters.duplicates;
+  totals.row_errors = restored_.row_errors + counters.row_errors;
+  totals.commits = restored_.commits + commits_;
+  figures_.watermark = pipeline_->watermark();
+  if (now_ns - rate_since_ns_ >= rate_window_ns || figures_.state_bytes == 0) {
+    const int64_t elapsed = std::max<int64_t>(1, now_ns - rate_since_ns_);
+    figures_.rows_per_second = static_cast<double>(totals.rows_in - rate_rows_) * 1e9 / static_cast<double>(elapsed);
+    if (rate_rows_ == 0) figures_.rows_per_second = 0;
+    rate_since_ns_ = now_ns;
+    rate_rows_ = totals.rows_in;
+    figures_.state_bytes = pipeline_->state_bytes();
+  }
+}
+
+Lane::Figures Lane::figures() const {
+  const ProcessingTime now = environment_.clock().now();
+  const int64_t now_ns = environment_.clock().monotonic_ns();
+  Figures figures;
+  {
+    std::lock_guard lock(figures_mutex_);
+    figures = figures_;
+    const int64_t since = now_ns - rate_since_ns_;
+    if (since >= 2 * rate_window_ns) {
+      // Commits have become rare: what came since the window began is the rate.
+      figures.rows_per_second =
+          static_cast<double>(figures.totals.rows_in - rate_rows_) * 1e9 / static_cast<double>(since);
+    }
+  }
+  for (const Scan* scan : pipeline_->scans()) {
+    const Scan::Lag lag = scan->lag(now);
+    figures.lag_records += lag.records;
+    figures.lag_ms = std::max(figures.lag_ms, lag.ms);
+  }
+  return figures;
+}
+
+}  // namespace millrace::engine

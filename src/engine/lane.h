@@ -1,0 +1,106 @@
+#pragma once
+// One job's work without a thread of its own: read, push through the pipeline, commit. The thread that runs it (Job)
+// calls step() until it says that there is nothing to do, then waits to be woken.
+//
+// An epoch is what lies between two commits. It ends at once when the sources have nothing more to give, else after
+// `commit_interval_ms`, and later while the job catches up with a filled log. Commits are not waited for, but for the
+// bound of those that are not durable yet; while that is reached the epoch goes on gathering up to `epoch_rows_max`.
+//
+// A job has one lane now. State is by key, so that lanes could share it by key groups; batches do not change lanes yet.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "engine/environment.h"
+#include "engine/pipeline.h"
+#include "engine/state_log.h"
+
+namespace millrace::engine {
+
+struct LaneOptions {
+  int64_t commit_interval_ms = 5;
+  int64_t catch_up_interval_ms = 100;       // while a shard has more than a batch waiting
+  size_t epoch_rows_max = 256 * 1024;       // read in one epoch
+  size_t sink_rows_max = 64 * 1024;         // held by sinks in one epoch
+  int commits_in_flight_max = 2;            // not durable yet
+  size_t read_bytes_max = size_t{1} << 20;  // from a shard at once
+  size_t transaction_bytes_max = size_t{4} << 20;
+  int64_t retry_wait_ms = 20;  // after a commit that the store refused; doubles up to retry_wait_ms_max
+  int64_t retry_wait_ms_max = 1000;
+};
+
+class Lane {
+ public:
+  // Restores the job's state if it has one. `wake` is called from any thread when step() may have work again.
+  static Result<std::unique_ptr<Lane>> make(const sql::Plan& plan, std::string_view job, uint64_t plan_hash,
+                                            Environment& environment, const LaneOptions& options,
+                                            std::function<void()> wake);
+  ~Lane();  // no call of `wake` afterwards
+
+  struct Step {
+    bool again = false;                  // call step() again at once
+    std::optional<ProcessingTime> next;  // or at this time, if not woken before
+  };
+  // Some reading, and a commit if it is due. An error stops the job; what was committed stays.
+  Result<Step> step();
+
+  // Ends the epoch and waits until all is durable.
+  Result<void> finish();
+  // From now on only what is there is processed; then step() closes all windows, commits, and drained() holds.
+  Result<void> drain();
+  bool drained() const { return drained_; }
+  // A commit that waits for the store gives up: finish() and step() return unavailable.
+  void give_up() { given_up_ = true; }
+
+  struct Figures {
+    JobTotals totals;
+    EventTime watermark = no_watermark;
+    uint64_t lag_records = 0;
+    int64_t lag_ms = 0;
+    double rows_per_second = 0;
+    double commit_ms = 0;  // of the last commit: from the epoch's end to the journal's acceptance
+    uint64_t state_bytes = 0;
+    std::string waiting;  // why the last commit had to be tried again; empty: it had not
+  };
+  Figures figures() const;  // any thread
+
+ private:
+  struct InFlight;
+
+  Lane(Environment& environment, const LaneOptions& options, std::string_view job, uint64_t plan_hash);
+
+  bool commit_due(bool at_end) const;
+  Result<void> commit();
+  Result<table::CommitId> write_all(std::vector<SinkWrite>& writes, const StateLog::Writes& state);
+  void publish();
+
+  Environment& environment_;
+  LaneOptions options_;
+  uint64_t plan_hash_;
+  StateLog state_log_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::shared_ptr<InFlight> in_flight_;
+  std::vector<std::unique_ptr<log::Subscription>> subscriptions_;
+
+  JobTotals restored_;  // what earlier runs of the job counted
+  table::CommitId last_commit_;
+  uint64_t rows_out_ = 0;
+  uint64_t commits_ = 0;
+  size_t epoch_rows_ = 0;
+  int64_t epoch_start_ns_ = 0;
+  bool catching_up_ = false;
+  bool first_commit_due_ = false;
+  bool draining_ = false;
+  bool drained_ = false;
+  std::atomic<bool> given_up_ = false;
+
+  mutable std::mutex figures_mutex_;
+  Figures figures_;
+  int64_t rate_since_ns_ = 0;
+  uint64_t rate_rows_ = 0;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,52 @@
+#pragma once
+// A plan made runnable: its operators, connected, in the order of the data. Knows nothing of threads, commits or the
+// store; the lane drives it. The lane's thread.
+
+#include <memory>
+#include <vector>
+
+#include "engine/environment.h"
+#include "engine/operator.h"
+#include "engine/scan.h"
+#include "engine/sink.h"
+#include "engine/watermark.h"
+#include "sql/plan.h"
+
+namespace millrace::engine {
+
+class Pipeline {
+ public:
+  // Checks the plan against what exists: a missing stream or table, or keys that differ, are errors that say how to
+  // create what is missing.
+  static Result<std::unique_ptr<Pipeline>> make(const sql::Plan& plan, Environment& environment);
+
+  struct TimedSource {
+    WatermarkGenerator* generator;
+    Scan* scan;
+  };
+
+  const std::vector<Scan*>& scans() const { return scans_; }
+  const std::vector<Sink*>& sinks() const { return sinks_; }
+  const std::vector<TimedSource>& timed_sources() const { return timed_sources_; }
+  size_t operators() const { return operators_.size(); }
+  Operator& at(size_t n) { return *operators_[n]; }
+  const Operator& at(size_t n) const { return *operators_[n]; }
+
+  Result<void> finish_epoch();
+  Result<void> end_of_sources();  // what a drain does: all windows close
+  bool has_changes() const;
+  void clear_changes();
+  EventTime watermark() const;  // the least of the sources'; no_watermark: none has one
+  Counters counters() const;
+  size_t state_bytes() const;
+  uint64_t rows_in() const;
+  uint64_t rows_bad() const;
+
+ private:
+  std::vector<std::unique_ptr<Operator>> operators_;  // by node
+  std::vector<Scan*> scans_;
+  std::vector<Sink*> sinks_;
+  std::vector<TimedSource> timed_sources_;
+};
+
+}  // namespace millrace::engine

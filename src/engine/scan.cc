@@ -1,0 +1,257 @@
+#include "engine/scan.h"
+
+#include "engine/attribute.h"
+
+namespace millrace::engine {
+
+namespace {
+
+// A change becomes up to two rows.
+constexpr size_t changes_per_batch_max = data::batch_rows_max / 2;
+
+data::Schema read_columns(const sql::ScanNode& node, const sql::TableDefinition& definition) {
+  data::Schema schema;
+  for (int column : node.columns) {
+    schema.push_back({definition.columns[column].name, definition.columns[column].type});
+  }
+  return schema;
+}
+
+}  // namespace
+
+// Changes of a table to rows: an insertion +1, a removal -1, a modification both.
+class Scan::FeedDecoder {
+ public:
+  FeedDecoder(data::Schema schema, table::TablePtr table, bool retracts, bool ignore_errors)
+      : schema_(std::move(schema)), table_(std::move(table)), retracts_(retracts), ignore_errors_(ignore_errors) {}
+
+  Result<data::Batch> decode(std::span<const PendingRecord> records) {
+    auto arena = std::make_shared<data::StringArena>();
+    std::vector<std::shared_ptr<data::Column>> columns;
+    for (const auto& field : schema_) columns.push_back(std::make_shared<data::Column>(field.type, records.size() * 2));
+    auto weights = std::make_shared<data::Weights>();
+    for (const PendingRecord& pending : records) {
+      TRY_ASSIGN(const table::Change change, table::decode_change(*table_, pending.record));
+      if (change.kind != table::Change::Kind::insert) {
+        if (!retracts_) {
+          ++bad_;
+          continue;
+        }
+        if (!change.old_image) {
+          return millrace::fail(ErrorKind::invalid_argument,
+                                "the change feed of table {} has no old image at {}; it needs NEW_AND_OLD_IMAGES",
+                                table_->name, pending.record.sequence);
+        }
+        TRY(add(*change.old_image, columns, weights->size(), *arena));
+        weights->push_back(-1);
+      }
+      if (change.new_image) {
+        TRY(add(*change.new_image, columns, weights->size(), *arena));
+        weights->push_back(1);
+      }
+    }
+    data::Batch batch;
+    batch.rows = weights->size();
+    for (auto& column : columns) {
+      column->resize(batch.rows);
+      batch.columns.push_back(std::move(column));
+    }
+    if (retracts_) batch.weights = std::move(weights);
+    batch.owners.push_back(std::move(arena));
+    return batch;
+  }
+
+  uint64_t bad() const { return bad_; }
+
+ private:
+  Result<void> add(const table::Item& item, std::vector<std::shared_ptr<data::Column>>& columns, size_t row,
+                   data::StringArena& arena) {
+    for (size_t n = 0; n < schema_.size(); ++n) {
+      const auto found = item.find(schema_[n].name);
+      if (found == item.end() || set_from_attribute(*columns[n], row, found->second, arena)) continue;
+      if (!ignore_errors_) {
+        return millrace::fail(ErrorKind::invalid_argument, "attribute {} of table {} is of type {}, not {}",
+                              schema_[n].name, table_->name, found->second.type_name(), to_string(schema_[n].type));
+      }
+      ++bad_;
+    }
+    return {};
+  }
+
+  data::Schema schema_;
+  table::TablePtr table_;
+  bool retracts_;
+  bool ignore_errors_;
+  uint64_t bad_ = 0;
+};
+
+Scan::Scan(const sql::ScanNode& node, const sql::TableDefinition& definition, std::vector<ShardSource> shards,
+           table::TablePtr feed)
+    : node_(node),
+      resource_(definition.resource),
+      sources_(std::move(shards)),
+      shards_(sources_.size()),
+      activity_(sources_.size()),
+      progress_(std::make_unique<Progress[]>(sources_.size())) {
+  const data::Schema schema = read_columns(node, definition);
+  if (feed) {
+    feed_ = std::make_unique<FeedDecoder>(schema, std::move(feed), node.retracts, node.ignore_parse_errors);
+  } else {
+    json_ = std::make_unique<data::JsonDecoder>(schema, data::JsonDecoder::Options{node.ignore_parse_errors});
+  }
+}
+
+Scan::~Scan() = default;
+
+Result<void> Scan::start() {
+  for (size_t n = 0; n < shards_.size(); ++n) {
+    const ShardSource& source = sources_[n];
+    switch (node_.start) {
+      case sql::ScanNode::Start::trim_horizon: {
+        TRY_ASSIGN(const log::ShardRange range, source.log->range(source.shard));
+        shards_[n].next = range.oldest;
+        break;
+      }
+      case sql::ScanNode::Start::latest: {
+        TRY_ASSIGN(const log::ShardRange range, source.log->range(source.shard));
+        shards_[n].next = range.end;
+        break;
+      }
+      case sql::ScanNode::Start::at_timestamp: {
+        TRY_ASSIGN(shards_[n].next, source.log->find(source.shard, ProcessingTime(node_.start_ms)));
+        break;
+      }
+    }
+  }
+  changed_ = true;
+  return {};
+}
+
+void Scan::begin(ProcessingTime now) {
+  for (ShardActivity& activity : activity_) activity = {false, now};
+  for (size_t n = 0; n < shards_.size(); ++n) progress_[n].next = shards_[n].next.value;
+}
+
+Result<void> Scan::load(size_t number, size_t bytes_max) {
+  Shard& shard = shards_[number];
+  shard.blocks.clear();
+  shard.pending.clear();
+  shard.at = 0;
+  if (shard.end && shard.next >= *shard.end) return {};
+  auto blocks = sources_[number].log->read(sources_[number].shard, shard.next, bytes_max);
+  if (!blocks) {
+    if (blocks.error().kind != ErrorKind::trimmed) return std::unexpected(blocks.error().within(resource_));
+    return millrace::fail(ErrorKind::trimmed,
+                          "{}: the records after position {} of shard {} have been deleted by retention before the job "
+                          "read them; remove the job and submit it again to start from what is left",
+                          resource_, shard.next, sources_[number].shard);
+  }
+  shard.blocks = std::move(*blocks);
+  for (uint32_t n = 0; n < shard.blocks.size(); ++n) {
+    log::for_each_record(*shard.blocks[n], shard.next, [&](const log::Record& record) {
+      shard.pending.push_back({record, n});
+    });
+  }
+  return {};
+}
+
+Result<data::Batch> Scan::decode_json(Shard& shard, size_t count) {
+  for (size_t n = shard.at; n < shard.at + count; ++n) {
+    auto added = json_->add(shard.pending[n].record.data);
+    if (!added) {
+      return std::unexpected(added.error().within(
+          fmt::format("stream {}, record {} (set 'json.ignore-parse-errors' = 'true' to skip such records)", resource_,
+                      shard.pending[n].record.sequence)));
+    }
+  }
+  return json_->take();
+}
+
+Result<size_t> Scan::pump(size_t number, size_t bytes_max, ProcessingTime now) {
+  Shard& shard = shards_[number];
+  if (shard.at == shard.pending.size()) TRY(load(number, bytes_max));
+  const size_t waiting = shard.pending.size() - shard.at;
+  activity_[number].at_end = waiting == 0;
+  if (waiting == 0) return 0;
+  activity_[number].last_activity = now;
+
+  const size_t count = std::min(waiting, json_ ? data::batch_rows_max : changes_per_batch_max);
+  data::Batch batch;
+  if (json_) {
+    TRY_ASSIGN(batch, decode_json(shard, count));
+  } else {
+    TRY_ASSIGN(batch, feed_->decode(std::span(shard.pending).subspan(shard.at, count)));
+  }
+  const PendingRecord& last = shard.pending[shard.at + count - 1];
+  for (uint32_t n = shard.pending[shard.at].block; n <= last.block; ++n) batch.owners.push_back(shard.blocks[n]);
+  batch.shard = static_cast<uint32_t>(number);
+  batch.arrived = last.record.time;
+  shard.next = last.record.sequence.next();
+  progress_[number].newest = last.record.time.value;
+  progress_[number].next = shard.next.value;
+  shard.at += count;
+  changed_ = true;
+  rows_ += batch.rows;
+  TRY(emit(batch));
+  return count;
+}
+
+Result<void> Scan::process(int, const data::Batch&) {
+  return millrace::fail(ErrorKind::internal, "a source has no input");
+}
+
+void Scan::put_state(std::string& out, bool) const {
+  base::put_varint(out, shards_.size());
+  for (size_t n = 0; n < shards_.size(); ++n) {
+    base::put_varint(out, sources_[n].shard.value);
+    base::put_varint(out, shards_[n].next.value);
+  }
+}
+
+Result<void> Scan::get_state(base::ByteReader& in) {
+  const uint64_t count = in.varint();
+  if (count != shards_.size()) {
+    return millrace::fail(ErrorKind::invalid_argument,
+                          "{} had {} shards when the job started and has {} now; remove the job and submit it again",
+                          resource_, count, shards_.size());
+  }
+  for (size_t n = 0; n < count; ++n) {
+    const ShardId id(static_cast<uint32_t>(in.varint()));
+    if (in.ok() && id != sources_[n].shard) {
+      return millrace::fail(ErrorKind::invalid_argument,
+                            "{} is not the one that the job has read so far (shard {} became {}); remove the job and "
+                            "submit it again",
+                            resource_, id, sources_[n].shard);
+    }
+    shards_[n].next = SequenceNumber(in.varint());
+  }
+  if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "a source's state record ends early");
+  return {};
+}
+
+Scan::Lag Scan::lag(ProcessingTime now) const {
+  Lag lag;
+  for (size_t n = 0; n < shards_.size(); ++n) {
+    const auto range = sources_[n].log->range(sources_[n].shard);
+    const uint64_t next = progress_[n].next;
+    if (!range || range->end.value <= next) continue;
+    lag.records += range->end.value - std::max(next, range->oldest.value);
+    const int64_t newest = progress_[n].newest;
+    if (newest > 0) lag.ms = std::max(lag.ms, now.value - newest);
+  }
+  return lag;
+}
+
+Result<void> Scan::stop_at_end() {
+  for (size_t n = 0; n < shards_.size(); ++n) {
+    TRY_ASSIGN(const log::ShardRange range, sources_[n].log->range(sources_[n].shard));
+    shards_[n].end = range.end;
+  }
+  return {};
+}
+
+uint64_t Scan::bad() const {
+  return json_ ? json_->bad_records() + json_->bad_values() : feed_->bad();
+}
+
+}  // namespace millrace::engine

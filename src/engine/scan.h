@@ -1,0 +1,98 @@
+#pragma once
+// A source: the shards of a stream (JSON records), or the change feed of a table (items). Reads blocks from the log,
+// decodes only the columns that the plan needs, and emits batches of one shard each. Knows the position of every shard.
+//
+// A record that cannot be decoded is an error that stops the job, unless 'json.ignore-parse-errors' is set: then it is
+// counted and skipped. A feed with 'scan.changelog-mode' = 'insert-only' counts and skips modifications and removals.
+// The shards are those of the start; new ones are not discovered. The lane's thread, but for lag().
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include "data/json_decoder.h"
+#include "engine/operator.h"
+#include "engine/watermark.h"
+#include "log/log.h"
+#include "sql/plan.h"
+#include "table/table.h"
+
+namespace millrace::engine {
+
+struct ShardSource {
+  log::Log* log;
+  ShardId shard;
+};
+
+class Scan final : public Operator {
+ public:
+  // `feed` is the table whose change feed is read; null: a stream.
+  Scan(const sql::ScanNode& node, const sql::TableDefinition& definition, std::vector<ShardSource> shards,
+       table::TablePtr feed);
+  ~Scan() override;
+
+  // The first positions, as the plan says. Not called when positions were restored.
+  Result<void> start();
+  // Shards count as active from here on.
+  void begin(ProcessingTime now);
+
+  size_t shards() const { return shards_.size(); }
+  const std::vector<ShardSource>& sources() const { return sources_; }
+  // Decodes and pushes at most one batch of the shard; the number of records it took, 0 at the shard's end.
+  // `bytes_max`: how much is read from the log at once.
+  Result<size_t> pump(size_t shard, size_t bytes_max, ProcessingTime now);
+  const std::vector<ShardActivity>& activity() const { return activity_; }
+  Result<void> end() { return emit(Watermark{end_of_input, false}); }
+
+  Result<void> process(int, const data::Batch&) override;
+  // Positions, as a state of their own that is always written whole.
+  void put_state(std::string& out, bool only_changed) const override;
+  Result<void> get_state(base::ByteReader& in) override;
+  bool has_changes() const override { return changed_; }
+  void clear_changes() override { changed_ = false; }
+
+  struct Lag {
+    uint64_t records = 0;
+    int64_t ms = 0;  // how long the oldest record that waits has been there
+  };
+  Lag lag(ProcessingTime now) const;  // any thread
+  // From now on nothing is read that is not there yet: what a drain works off.
+  Result<void> stop_at_end();
+  uint64_t rows() const { return rows_; }
+  uint64_t bad() const;
+
+ private:
+  struct PendingRecord {
+    log::Record record;
+    uint32_t block;
+  };
+  struct Shard {
+    SequenceNumber next;                // of the next record to push
+    std::optional<SequenceNumber> end;  // of a drain
+    std::vector<log::BlockPtr> blocks;
+    std::vector<PendingRecord> pending;
+    size_t at = 0;  // in pending
+  };
+  class FeedDecoder;
+  // What lag() reads while the lane works.
+  struct Progress {
+    std::atomic<uint64_t> next{0};
+    std::atomic<int64_t> newest{0};  // arrival of the newest record that was pushed; 0: none yet
+  };
+
+  Result<void> load(size_t shard, size_t bytes_max);
+  Result<data::Batch> decode_json(Shard& shard, size_t count);
+
+  sql::ScanNode node_;
+  std::string resource_;
+  std::vector<ShardSource> sources_;
+  std::vector<Shard> shards_;
+  std::vector<ShardActivity> activity_;
+  std::unique_ptr<Progress[]> progress_;
+  std::unique_ptr<data::JsonDecoder> json_;
+  std::unique_ptr<FeedDecoder> feed_;
+  bool changed_ = false;
+  uint64_t rows_ = 0;
+};
+
+}  // namespace millrace::engine

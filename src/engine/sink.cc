@@ -1,0 +1,98 @@
+#include "engine/sink.h"
+
+#include "engine/attribute.h"
+
+namespace millrace::engine {
+
+namespace {
+
+std::vector<data::Type> key_types(const sql::SinkNode& node, const sql::TableDefinition& definition) {
+  std::vector<data::Type> types;
+  for (size_t n = 0; n < node.columns.size(); ++n) {
+    for (int key : definition.primary_key) {
+      if (key == node.columns[n]) types.push_back(definition.columns[key].type);
+    }
+  }
+  return types;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Sink>> Sink::make(const sql::SinkNode& node, const sql::TableDefinition& definition,
+                                         table::TablePtr table) {
+  std::unique_ptr<Sink> sink(new Sink(node, definition, std::move(table)));
+  for (const auto& projection : node.projections) TRY(sink->evaluator_.prepare(projection));
+  return sink;
+}
+
+Sink::Sink(const sql::SinkNode& node, const sql::TableDefinition& definition, table::TablePtr table)
+    : node_(node),
+      table_(std::move(table)),
+      encoder_(key_types(node, definition)),
+      keys_(std::make_unique<KeyTable>()) {
+  for (int column : node.columns) names_.push_back(definition.columns[column].name);
+  if (!table_) return;
+  for (size_t n = 0; n < names_.size(); ++n) {
+    if (names_[n] == table_->hash_key.name) {
+      key_places_.push_back(n);
+      key_types_.push_back(table_->hash_key.type);
+    } else if (table_->range_key && names_[n] == table_->range_key->name) {
+      key_places_.push_back(n);
+      key_types_.push_back(table_->range_key->type);
+    }
+  }
+}
+
+Result<void> Sink::process(int, const data::Batch& batch) {
+  rows_ += batch.rows;
+  if (!table_) return {};
+  auto arena = std::make_shared<data::StringArena>();
+  data::Batch out;
+  out.rows = batch.rows;
+  out.weights = batch.weights;
+  out.owners = batch.owners;
+  for (const auto& projection : node_.projections) {
+    out.columns.push_back(evaluator_.column(*projection, batch, *arena));
+  }
+  out.owners.push_back(std::move(arena));
+  std::vector<const data::Column*> key_columns;
+  for (size_t place : key_places_) key_columns.push_back(out.columns[place].get());
+  encoder_.encode(key_columns, out.rows);
+  const auto number_of_batch = static_cast<uint32_t>(batches_.size());
+  for (uint32_t row = 0; row < out.rows; ++row) {
+    const uint32_t number = keys_->add(encoder_.keys()[row]);
+    if (number == last_.size()) last_.emplace_back();
+    last_[number] = {number_of_batch, row};
+  }
+  batches_.push_back(std::move(out));
+  return {};
+}
+
+void Sink::take_writes(std::vector<SinkWrite>& writes) {
+  for (const Place& place : last_) {
+    const data::Batch& batch = batches_[place.batch];
+    SinkWrite write{table_.get(), {}, batch.weight(place.row) < 0};
+    bool good = true;
+    for (size_t k = 0; k < key_places_.size() && good; ++k) {
+      auto value = key_attribute_of(*batch.columns[key_places_[k]], place.row, key_types_[k]);
+      good = value && (value->string() == nullptr || !value->string()->empty());
+      if (good) write.item.emplace(names_[key_places_[k]], std::move(*value));
+    }
+    if (!good) {
+      ++row_errors_;
+      continue;
+    }
+    for (size_t n = 0; n < names_.size() && !write.erase; ++n) {
+      if (std::find(key_places_.begin(), key_places_.end(), n) != key_places_.end()) continue;
+      auto value = attribute_of(*batch.columns[n], place.row);
+      row_errors_ += !value;
+      write.item.emplace(names_[n], value ? std::move(*value) : table::AttributeValue(table::Null{}));
+    }
+    writes.push_back(std::move(write));
+  }
+  batches_.clear();
+  last_.clear();
+  if (keys_->size() > 0) keys_ = std::make_unique<KeyTable>();
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,58 @@
+#pragma once
+// INSERT INTO: gathers an epoch's rows and hands them to the commit, the last one per primary key. An upsert replaces
+// the named attributes and leaves the others; a row of weight -1 that is the last of its key erases the item.
+
+#include "engine/expression.h"
+#include "engine/key_table.h"
+#include "engine/operator.h"
+#include "sql/plan.h"
+#include "table/table.h"
+
+namespace millrace::engine {
+
+struct SinkWrite {
+  const table::TableDefinition* table;
+  table::Item item;
+  bool erase = false;
+};
+
+class Sink final : public Operator {
+ public:
+  // `table` is null for a blackhole, which counts its rows and drops them.
+  static Result<std::unique_ptr<Sink>> make(const sql::SinkNode& node, const sql::TableDefinition& definition,
+                                            table::TablePtr table);
+
+  Result<void> process(int input, const data::Batch& batch) override;
+  Result<void> advance(int, Watermark) override { return {}; }
+  bool has_changes() const override { return !batches_.empty(); }
+  void count(Counters& counters) const override { counters.row_errors += evaluator_.row_errors() + row_errors_; }
+
+  // The epoch's writes; a row whose key is NULL or empty is no item and is counted as a row error.
+  void take_writes(std::vector<SinkWrite>& writes);
+
+  uint64_t rows() const { return rows_; }
+  size_t held_rows() const { return last_.size(); }
+
+ private:
+  struct Place {
+    uint32_t batch;
+    uint32_t row;
+  };
+
+  Sink(const sql::SinkNode& node, const sql::TableDefinition& definition, table::TablePtr table);
+
+  sql::SinkNode node_;
+  table::TablePtr table_;
+  std::vector<std::string> names_;         // of the written columns
+  std::vector<size_t> key_places_;         // among the written columns
+  std::vector<table::KeyType> key_types_;  // of those
+  Evaluator evaluator_;
+  KeyEncoder encoder_;
+  std::vector<data::Batch> batches_;
+  std::unique_ptr<KeyTable> keys_;
+  std::vector<Place> last_;  // by key number
+  uint64_t rows_ = 0;
+  uint64_t row_errors_ = 0;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,190 @@
+#include "engine/state_log.h"
+
+#include <algorithm>
+
+namespace millrace::engine {
+
+namespace {
+
+constexpr uint8_t header_version = 1;
+
+struct Header {
+  uint64_t generation = 0;
+  uint64_t number = 0;
+  uint64_t change_bytes = 0;
+  uint64_t snapshot_bytes = 0;
+  uint64_t plan_hash = 0;
+  JobTotals totals;
+};
+
+std::string encode(const Header& header) {
+  std::string out;
+  base::put_u8(out, header_version);
+  base::put_varint(out, header.generation);
+  base::put_varint(out, header.number);
+  base::put_varint(out, header.change_bytes);
+  base::put_varint(out, header.snapshot_bytes);
+  base::put_fixed(out, header.plan_hash);
+  const JobTotals& totals = header.totals;
+  for (uint64_t total : {totals.rows_in, totals.rows_out, totals.rows_late, totals.rows_bad, totals.rows_duplicate,
+                         totals.row_errors, totals.commits}) {
+    base::put_varint(out, total);
+  }
+  return out;
+}
+
+Result<Header> decode(std::string_view bytes) {
+  base::ByteReader in(bytes);
+  if (in.u8() != header_version) return millrace::fail(ErrorKind::corrupt, "a job's header of an unknown version");
+  Header header;
+  header.generation = in.varint();
+  header.number = in.varint();
+  header.change_bytes = in.varint();
+  header.snapshot_bytes = in.varint();
+  header.plan_hash = in.fixed<uint64_t>();
+  JobTotals& totals = header.totals;
+  for (uint64_t* total : {&totals.rows_in, &totals.rows_out, &totals.rows_late, &totals.rows_bad,
+                          &totals.rows_duplicate, &totals.row_errors, &totals.commits}) {
+    *total = in.varint();
+  }
+  if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "a job's header ends early");
+  return header;
+}
+
+Result<void> apply_piece(Pipeline& pipeline, std::string_view piece) {
+  base::ByteReader in(piece);
+  while (!in.done()) {
+    const uint64_t id = in.varint();
+    base::ByteReader state(in.bytes());
+    if (!in.ok() || id >= pipeline.operators()) {
+      return millrace::fail(ErrorKind::corrupt, "a job's state record does not fit its plan");
+    }
+    TRY(pipeline.at(id).get_state(state));
+  }
+  return {};
+}
+
+}  // namespace
+
+StateLog::StateLog(table::Tables& tables, std::string_view job) : tables_(tables), prefix_(prefix_of(job)) {}
+
+std::string StateLog::prefix_of(std::string_view job) {
+  return fmt::format("engine/job/{}/", job);
+}
+
+std::string StateLog::generation_prefix(uint64_t generation) const {
+  return fmt::format("{}state/{:016x}/", prefix_, generation);
+}
+
+Result<bool> StateLog::restore(Pipeline& pipeline, uint64_t plan_hash, JobTotals& totals) {
+  TRY_ASSIGN(const auto stored, tables_.get_record(prefix_ + "commit"));
+  if (!stored) {
+    TRY(forget_unfinished(0, 0));
+    return false;
+  }
+  TRY_ASSIGN(const Header header, decode(*stored));
+  if (header.plan_hash != plan_hash) {
+    return millrace::fail(ErrorKind::invalid_argument,
+                          "the plan of the script is not the one that the state was made by; remove the job and submit "
+                          "it again");
+  }
+  Result<void> applied;
+  std::string piece;
+  std::string piece_number;
+  const std::string prefix = generation_prefix(header.generation);
+  const std::string last = fmt::format("{:016x}", header.number);
+  TRY(tables_.scan_records(prefix, [&](std::string_view key, std::string_view value) {
+    const std::string_view number = key.substr(prefix.size(), 16);
+    if (number > last) return false;
+    if (number != piece_number) {
+      if (!piece.empty()) applied = apply_piece(pipeline, piece);
+      piece.clear();
+      piece_number = number;
+    }
+    piece += value;
+    return applied.has_value();
+  }));
+  if (applied && !piece.empty()) applied = apply_piece(pipeline, piece);
+  if (!applied) return std::unexpected(applied.error());
+  if (piece_number != last) return millrace::fail(ErrorKind::corrupt, "a job's last state record is missing");
+  any_ = true;
+  generation_ = header.generation;
+  number_ = header.number;
+  change_bytes_ = header.change_bytes;
+  snapshot_bytes_ = header.snapshot_bytes;
+  totals = header.totals;
+  TRY(forget_unfinished(generation_, number_));
+  return true;
+}
+
+// Pieces that went ahead of a commit which never came would be read together with those of the next one.
+Result<void> StateLog::forget_unfinished(uint64_t generation, uint64_t number) {
+  std::vector<std::string> keys;
+  const std::string last = generation_prefix(generation) + fmt::format("{:016x}", number);
+  TRY(tables_.scan_records(prefix_ + "state/", [&](std::string_view key, std::string_view) {
+    const std::string_view place = key.substr(0, last.size());
+    if (any_ ? place > last : true) keys.emplace_back(key);
+    return true;
+  }));
+  if (keys.empty()) return {};
+  auto transaction = tables_.begin();
+  for (const std::string& key : keys) TRY(transaction->erase_record(key));
+  TRY(transaction->commit());
+  return {};
+}
+
+StateLog::Writes StateLog::next(const Pipeline& pipeline, uint64_t plan_hash, const JobTotals& totals) {
+  std::string piece;
+  const auto put = [&](bool only_changed) {
+    piece.clear();
+    std::string state;
+    for (size_t id = 0; id < pipeline.operators(); ++id) {
+      const Operator& op = pipeline.at(id);
+      if (only_changed && !op.has_changes()) continue;
+      state.clear();
+      op.put_state(state, only_changed);
+      if (state.empty()) continue;
+      base::put_varint(piece, id);
+      base::put_bytes(piece, state);
+    }
+  };
+  next_is_snapshot_ = !any_;
+  put(any_);
+  if (any_ && change_bytes_ + piece.size() > std::max<uint64_t>(snapshot_bytes_min, snapshot_bytes_)) {
+    next_is_snapshot_ = true;
+    put(false);
+  }
+  next_bytes_ = piece.size();
+
+  Header header;
+  header.generation = any_ && next_is_snapshot_ ? generation_ + 1 : generation_;
+  header.number = any_ ? number_ + 1 : 0;
+  header.change_bytes = next_is_snapshot_ ? 0 : change_bytes_ + next_bytes_;
+  header.snapshot_bytes = next_is_snapshot_ ? next_bytes_ : snapshot_bytes_;
+  header.plan_hash = plan_hash;
+  header.totals = totals;
+
+  Writes writes;
+  writes.header = {prefix_ + "commit", encode(header)};
+  if (any_ && next_is_snapshot_) writes.erased_prefix = generation_prefix(generation_);
+  const std::string key = generation_prefix(header.generation) + fmt::format("{:016x}", header.number);
+  size_t part = 0;
+  for (size_t from = 0; from < piece.size() || part == 0; from += record_bytes_max) {
+    writes.pieces.push_back({fmt::format("{}.{:06x}", key, part++), piece.substr(from, record_bytes_max)});
+  }
+  return writes;
+}
+
+void StateLog::committed() {
+  if (any_ && next_is_snapshot_) ++generation_;
+  number_ = any_ ? number_ + 1 : 0;
+  any_ = true;
+  if (next_is_snapshot_) {
+    snapshot_bytes_ = next_bytes_;
+    change_bytes_ = 0;
+  } else {
+    change_bytes_ += next_bytes_;
+  }
+}
+
+}  // namespace millrace::engine

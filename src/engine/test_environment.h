@@ -1,0 +1,166 @@
+#pragma once
+// A store, tables and streams in a directory of their own, and short words for what jobs see. For tests only.
+
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/text.h"
+#include "engine/environment.h"
+
+namespace millrace::engine {
+
+class TestEnvironment final : public Environment {
+ public:
+  TestEnvironment() {
+    std::string pattern = testing::TempDir() + "engine_test_XXXXXX";
+    root_ = mkdtemp(pattern.data());
+    open();
+  }
+  ~TestEnvironment() override {
+    close();
+    std::filesystem::remove_all(root_);
+  }
+
+  Result<Stream> stream(std::string_view name) override {
+    const auto found = streams_.find(std::string(name));
+    if (found == streams_.end()) return millrace::fail(ErrorKind::not_found, "no stream {}", name);
+    return Stream{found->second.log.get(), found->second.shards};
+  }
+  table::Tables& tables() override { return *tables_; }
+  base::Clock& clock() override { return clock_; }
+
+  void add_stream(const std::string& name, uint32_t shards) {
+    OpenStream& stream = streams_[name];
+    stream.shards = shards;
+    stream.log = open_log(name);
+    for (uint32_t n = 0; n < shards; ++n) stream.log->add_shard(ShardId(n));
+  }
+  void add_table(const std::string& name, table::KeyAttribute hash, std::optional<table::KeyAttribute> range = {},
+                 std::optional<table::ViewType> feed = {}) {
+    const auto made = tables_->create({.name = name, .hash_key = hash, .range_key = range, .change_feed = feed});
+    CHECK(made, "{}", made.error().message);
+  }
+
+  // Appends durable records.
+  void send(const std::string& stream, const std::vector<std::pair<uint32_t, std::string>>& records) {
+    log::Log& log = *streams_.at(stream).log;
+    std::vector<log::AppendRecord> appended;
+    GroupNumber group;
+    const auto flush = [&] {
+      const auto result = log.append(appended);
+      CHECK(result, "{}", result.error().message);
+      group = *result;
+      appended.clear();
+    };
+    for (const auto& [shard, json] : records) {
+      appended.push_back({ShardId(shard), "k", json});
+      if (appended.size() == 1000) flush();
+    }
+    if (!appended.empty()) flush();
+    log.wait_durable(group);
+  }
+  void send(const std::string& stream, uint32_t shard, const std::string& json) { send(stream, {{shard, json}}); }
+
+  void write(table::WriteRequest::Kind kind, const std::string& table, const std::string& item_json) {
+    simdjson::ondemand::parser parser;
+    const simdjson::padded_string text(item_json);
+    auto document = parser.iterate(text);
+    auto item = table::item_from_json(document.get_object().value());
+    CHECK(item, "{}: {}", item_json, item.error().message);
+    table::WriteRequest request;
+    request.kind = kind;
+    request.table = table;
+    request.item = std::move(*item);
+    const auto result = tables_->write(request);
+    CHECK(result, "{}", result.error().message);
+    tables_->wait_durable(result->commit);
+  }
+
+  // All items of a table as JSON lines, sorted.
+  std::vector<std::string> rows(const std::string& table) {
+    std::vector<std::string> lines;
+    table::QueryRequest request;
+    request.table = table;
+    request.scan = true;
+    for (;;) {
+      auto page = tables_->query(request);
+      CHECK(page, "{}", page.error().message);
+      for (const table::Item& item : page->items) {
+        std::string line;
+        table::put_json(line, item);
+        lines.push_back(std::move(line));
+      }
+      if (!page->last_evaluated_key) break;
+      request.exclusive_start_key = page->last_evaluated_key;
+    }
+    std::sort(lines.begin(), lines.end());
+    return lines;
+  }
+
+  // Closes and opens everything, as a restart of the server does.
+  void reopen() {
+    std::map<std::string, uint32_t> shards;
+    for (const auto& [name, stream] : streams_) shards[name] = stream.shards;
+    close();
+    open();
+    for (const auto& [name, count] : shards) add_stream(name, count);
+  }
+
+  const std::string& root() const { return root_; }
+
+ private:
+  struct OpenStream {
+    std::unique_ptr<log::Log> log;
+    uint32_t shards = 0;
+  };
+
+  void open() {
+    auto store = store::Store::open({.directory = root_ + "/tables", .segment_bytes = size_t{4} << 20});
+    CHECK(store, "{}", store.error().message);
+    store_ = std::move(*store);
+    auto tables = table::Tables::open(*store_, base::system_clock());
+    CHECK(tables, "{}", tables.error().message);
+    tables_ = std::move(*tables);
+  }
+  void close() {
+    streams_.clear();
+    tables_.reset();
+    store_.reset();
+  }
+  std::unique_ptr<log::Log> open_log(const std::string& name) {
+    log::LogOptions options;
+    options.directory = root_ + "/streams/" + name;
+    options.segment_bytes = size_t{4} << 20;
+    options.group_bytes_max = size_t{2} << 20;
+    std::filesystem::create_directories(options.directory);
+    auto log = log::open_log(options);
+    CHECK(log, "{}", log.error().message);
+    return std::move(*log);
+  }
+
+  // Processing time that tests move; everything else runs on the machine's clock.
+  class OffsetClock final : public base::Clock {
+   public:
+    ProcessingTime now() const override { return ProcessingTime(base::system_clock().now().value + offset_ms); }
+    int64_t monotonic_ns() const override { return base::system_clock().monotonic_ns() + offset_ms * 1'000'000; }
+    std::atomic<int64_t> offset_ms = 0;
+  };
+
+ public:
+  void advance_ms(int64_t ms) { clock_.offset_ms += ms; }
+
+ private:
+  OffsetClock clock_;
+  std::string root_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<table::Tables> tables_;
+  std::map<std::string, OpenStream> streams_;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,84 @@
+#include "engine/watermark.h"
+
+namespace millrace::engine {
+
+WatermarkGenerator::WatermarkGenerator(const sql::WatermarkNode& node, size_t shards) : node_(node), minimum_(shards) {}
+
+Result<void> WatermarkGenerator::process(int, const data::Batch& batch) {
+  TRY(emit(batch));
+  const data::Column& times = *batch.columns[node_.time_column];
+  int64_t newest = no_watermark.value;
+  for (size_t i = 0; i < batch.rows; ++i) {
+    if (times.valid[i]) newest = std::max(newest, times.integers()[i]);
+  }
+  Watermark& shard = minimum_.input(batch.shard);
+  if (shard.idle) {
+    shard.idle = false;
+    changed_ = true;
+  }
+  if (newest != no_watermark.value && newest - node_.delay_ms > shard.time.value) {
+    shard.time = EventTime(newest - node_.delay_ms);
+    changed_ = true;
+  }
+  return update();
+}
+
+Result<void> WatermarkGenerator::advance(int, Watermark watermark) {
+  // Not kept in the state: a job that is resumed after its end goes on from the shards' own watermarks.
+  if (watermark.time == end_of_input) return emit(watermark);
+  return {};
+}
+
+Result<std::optional<ProcessingTime>> WatermarkGenerator::tick(ProcessingTime now,
+                                                               const std::vector<ShardActivity>& shards) {
+  std::optional<ProcessingTime> next;
+  if (node_.idle_timeout_ms <= 0) return next;
+  bool fell_idle = false;
+  for (size_t n = 0; n < shards.size(); ++n) {
+    Watermark& shard = minimum_.input(n);
+    if (shard.idle || !shards[n].at_end) continue;
+    const ProcessingTime due(shards[n].last_activity.value + node_.idle_timeout_ms);
+    if (due <= now) {
+      shard.idle = true;
+      fell_idle = true;
+    } else {
+      next = next ? std::min(*next, due) : due;
+    }
+  }
+  if (fell_idle) {
+    changed_ = true;
+    TRY(update());
+  }
+  return next;
+}
+
+Result<void> WatermarkGenerator::update() {
+  if (!minimum_.update()) return {};
+  return emit(minimum_.current());
+}
+
+void WatermarkGenerator::put_state(std::string& out, bool) const {
+  base::put_varint(out, minimum_.inputs().size());
+  for (const Watermark& shard : minimum_.inputs()) {
+    base::put_signed_varint(out, shard.time.value);
+    base::put_u8(out, shard.idle);
+  }
+}
+
+Result<void> WatermarkGenerator::get_state(base::ByteReader& in) {
+  const uint64_t shards = in.varint();
+  if (shards > minimum_.inputs().size()) {
+    return millrace::fail(ErrorKind::invalid_argument, "the stream had {} shards and has {} now", shards,
+                          minimum_.inputs().size());
+  }
+  for (size_t n = 0; n < shards; ++n) {
+    minimum_.input(n).time = EventTime(in.signed_varint());
+    minimum_.input(n).idle = in.u8() != 0;
+  }
+  if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "a watermark's state record ends early");
+  // Not emitted: the operators above restore their own watermark.
+  minimum_.update();
+  return {};
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,45 @@
+#pragma once
+// WATERMARK FOR column AS column - delay: per shard the newest time seen less the delay, over the shards the minimum of
+// those that are not idle. A shard is idle when it has been read to its end and gave nothing for the idle timeout, by
+// processing time; the first row wakes it. Without a timeout a silent shard holds the watermark back, as in Flink.
+// https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/datastream/event-time/generating_watermarks/
+
+#include <optional>
+
+#include "engine/operator.h"
+#include "sql/plan.h"
+
+namespace millrace::engine {
+
+// What the source knows of a shard.
+struct ShardActivity {
+  bool at_end = false;              // nothing more to read right now
+  ProcessingTime last_activity{0};  // when it last gave rows, or was started
+};
+
+class WatermarkGenerator final : public Operator {
+ public:
+  WatermarkGenerator(const sql::WatermarkNode& node, size_t shards);
+
+  Result<void> process(int input, const data::Batch& batch) override;
+  Result<void> advance(int input, Watermark watermark) override;  // only the end of the input
+
+  // Marks silent shards idle. The next moment at which that may have to be done again, if any.
+  Result<std::optional<ProcessingTime>> tick(ProcessingTime now, const std::vector<ShardActivity>& shards);
+
+  Watermark current() const { return minimum_.current(); }
+
+  bool has_changes() const override { return changed_; }
+  void put_state(std::string& out, bool only_changed) const override;
+  Result<void> get_state(base::ByteReader& in) override;
+  void clear_changes() override { changed_ = false; }
+
+ private:
+  Result<void> update();
+
+  sql::WatermarkNode node_;
+  WatermarkMinimum minimum_;
+  bool changed_ = false;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,71 @@
+#pragma once
+// GROUP BY keys over TUMBLE or HOP windows of event time: each row is added to one slice of the slide's length; a
+// window is the sum of its slices and is emitted once, when the watermark passes window_end - 1. A row whose windows
+// have all been emitted is late: counted and dropped. One that still has an open window counts for the open ones, as in
+// Flink. https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/table/sql/queries/window-agg/
+//
+// Overlapping windows are kept as a running total (the newest slice is added, the one that leaves is taken away), so
+// closing a window costs its own rows and one slice; aggregates that cannot be taken away (MIN, MAX, DOUBLE sums) are
+// merged from the slices anew.
+
+#include <map>
+#include <memory>
+
+#include "engine/aggregate.h"
+#include "engine/operator.h"
+#include "sql/plan.h"
+
+namespace millrace::engine {
+
+class WindowAggregate final : public Operator {
+ public:
+  static Result<std::unique_ptr<WindowAggregate>> make(const sql::WindowAggregateNode& node, const data::Schema& input,
+                                                       const data::Schema& output, bool retracts);
+
+  Result<void> process(int input, const data::Batch& batch) override;
+  Result<void> advance(int input, Watermark watermark) override;
+
+  bool has_changes() const override { return changed_; }
+  void put_state(std::string& out, bool only_changed) const override;
+  Result<void> get_state(base::ByteReader& in) override;
+  void clear_changes() override;
+  size_t state_bytes() const override;
+  void count(Counters& counters) const override;
+
+ private:
+  struct SliceRows {
+    int64_t start;
+    std::vector<uint32_t> rows;
+  };
+
+  WindowAggregate(const sql::WindowAggregateNode& node, const data::Schema& input, const data::Schema& output,
+                  bool retracts, AggregateInputs inputs);
+
+  int64_t slice_start(int64_t time) const;
+  void sort_into_slices(const data::Batch& batch);
+  Result<void> fire(int64_t window_end);
+  Groups& window_of(int64_t window_end);  // the groups of the window, among them possibly some without rows
+  void drop_slices(int64_t window_end);
+  Result<void> emit_window(const Groups& groups, int64_t window_end);
+  std::unique_ptr<Groups> make_groups() const;
+
+  sql::WindowAggregateNode node_;
+  data::Schema output_;
+  bool retracts_;
+  KeyEncoder encoder_;
+  AggregateInputs inputs_;
+
+  std::map<int64_t, std::unique_ptr<Groups>> slices_;  // by start
+  int64_t fired_;                                      // windows with end - 1 <= fired_ have been emitted
+  // The sum of the slices in [total_end_ - size, total_end_), for overlapping windows; null: not made yet.
+  std::unique_ptr<Groups> total_;
+  int64_t total_end_ = 0;
+  bool changed_ = false;
+  uint64_t late_ = 0;
+  ProcessingTime arrived_{0};
+
+  std::vector<SliceRows> slice_rows_;  // of the batch under way
+  size_t slice_rows_used_ = 0;
+};
+
+}  // namespace millrace::engine
