@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "data/text.h"
+#include "engine/distinct.h"
 
 namespace millrace::engine {
 
@@ -369,148 +370,6 @@ class RetractableExtreme final : public Accumulator {
   std::vector<std::map<Value, int64_t>> values_;
 };
 
-// An aggregate of the distinct values: `inner` sees a value when its multiplicity in a group becomes positive, and sees
-// it taken back when it becomes zero.
-class Distinct final : public Accumulator {
- public:
-  Distinct(Type argument, std::unique_ptr<Accumulator> inner) : argument_(argument), inner_(std::move(inner)) {}
-
-  void grow(size_t groups) override { inner_->grow(groups); }
-
-  void update(const AggregateInput& input, const RowGroups& rows) override {
-    crossed_rows_.clear();
-    crossed_groups_.clear();
-    crossed_weights_.resize(input.included.size());
-    const Column& column = *input.argument.column;
-    for (size_t k = 0; k < rows.rows.size(); ++k) {
-      const uint32_t row = rows.rows[k];
-      if (!input.included[row]) continue;
-      entry_.clear();
-      put_key_value(entry_, column, row & input.argument.mask);
-      const int crossing = count(rows.groups[k], entry_, rows.weight(row));
-      if (crossing == 0) continue;
-      crossed_rows_.push_back(row);
-      crossed_groups_.push_back(rows.groups[k]);
-      crossed_weights_[row] = static_cast<int8_t>(crossing);
-    }
-    if (!crossed_rows_.empty()) inner_->update(input, {crossed_rows_, crossed_groups_, crossed_weights_.data()});
-  }
-
-  void merge(const Accumulator& other, std::span<const uint32_t> to, int sign) override {
-    const auto& from = static_cast<const Distinct&>(other);
-    crossed_groups_.clear();
-    crossed_weights_.clear();
-    std::vector<std::string_view> values;
-    for (size_t n = 0; n < from.counts_.size(); ++n) {
-      if (from.counts_[n] == 0) continue;
-      base::ByteReader in(from.entries_.key(static_cast<uint32_t>(n)));
-      const auto group = in.fixed<uint32_t>();
-      const std::string_view value(in.position(), in.remaining());
-      const int crossing = count(to[group], value, sign * from.counts_[n]);
-      if (crossing == 0) continue;
-      values.push_back(value);
-      crossed_groups_.push_back(to[group]);
-      crossed_weights_.push_back(static_cast<int8_t>(crossing));
-    }
-    if (values.empty()) return;
-    auto column = std::make_shared<Column>(argument_, values.size());
-    AggregateInput input;
-    crossed_rows_.resize(values.size());
-    for (size_t i = 0; i < values.size(); ++i) {
-      crossed_rows_[i] = static_cast<uint32_t>(i);
-      base::ByteReader in(values[i]);
-      get_key_value(in, *column, i);
-    }
-    input.included.assign(values.size(), 1);
-    input.argument = {std::move(column), ~size_t{0}};
-    inner_->update(input, {crossed_rows_, crossed_groups_, crossed_weights_.data()});
-  }
-
-  bool invertible() const override { return inner_->invertible(); }
-  void result(uint32_t group, Column& out, size_t row) const override { inner_->result(group, out, row); }
-
-  void put(std::string& out, std::span<const uint32_t> groups, bool only_changed) const override {
-    const size_t from = only_changed ? written_ : 0;
-    base::put_varint(out, from);
-    base::put_varint(out, counts_.size() - from);
-    for (size_t n = from; n < counts_.size(); ++n) {
-      base::put_bytes(out, entries_.key(static_cast<uint32_t>(n)));
-      base::put_signed_varint(out, counts_[n]);
-    }
-    // Older entries whose multiplicity changed.
-    base::put_varint(out, only_changed ? changed_.size() : 0);
-    if (only_changed) {
-      for (uint32_t n : changed_) {
-        base::put_varint(out, n);
-        base::put_signed_varint(out, counts_[n]);
-      }
-    }
-    inner_->put(out, groups, only_changed);
-  }
-  void get(base::ByteReader& in, std::span<const uint32_t> groups) override {
-    const uint64_t from = in.varint();
-    const uint64_t added = in.varint();
-    if (from != counts_.size()) {
-      in.raw(in.remaining() + 1);  // marks the reader as failed
-      return;
-    }
-    for (uint64_t i = 0; i < added && in.ok(); ++i) {
-      entries_.add(in.bytes());
-      counts_.push_back(in.signed_varint());
-      is_changed_.push_back(0);
-    }
-    const uint64_t changed = in.varint();
-    for (uint64_t i = 0; i < changed && in.ok(); ++i) {
-      const uint64_t n = in.varint();
-      const int64_t count = in.signed_varint();
-      if (n < counts_.size()) counts_[n] = count;
-    }
-    written_ = counts_.size();
-    inner_->get(in, groups);
-  }
-  void clear_changes(std::span<const uint32_t> groups) override {
-    for (uint32_t n : changed_) is_changed_[n] = 0;
-    changed_.clear();
-    written_ = counts_.size();
-    inner_->clear_changes(groups);
-  }
-  size_t bytes() const override { return entries_.bytes() + counts_.capacity() * 9 + inner_->bytes(); }
-
- private:
-  // Changes a value's multiplicity: +1 if it became positive, -1 if it stopped being so.
-  int count(uint32_t group, std::string_view value, int64_t weight) {
-    scratch_.clear();
-    base::put_fixed(scratch_, group);
-    scratch_ += value;
-    const uint32_t n = entries_.add(scratch_);
-    if (n == counts_.size()) {
-      counts_.push_back(0);
-      is_changed_.push_back(0);
-    }
-    const bool before = counts_[n] > 0;
-    counts_[n] += weight;
-    const bool after = counts_[n] > 0;
-    if (n < written_ && !is_changed_[n]) {
-      is_changed_[n] = 1;
-      changed_.push_back(n);
-    }
-    return static_cast<int>(after) - static_cast<int>(before);
-  }
-
-  Type argument_;
-  std::unique_ptr<Accumulator> inner_;
-  KeyTable entries_;  // group (4 bytes), value
-  std::vector<int64_t> counts_;
-  std::vector<uint32_t> changed_;
-  std::vector<uint8_t> is_changed_;
-  size_t written_ = 0;  // entries below this are in the state records
-  std::string entry_;
-  std::string scratch_;
-  std::vector<uint32_t> crossed_rows_;
-  std::vector<uint32_t> crossed_groups_;
-  std::vector<int8_t> crossed_weights_;
-};
-
 class Decayed final : public Accumulator {
  public:
   explicit Decayed(const Aggregate& aggregate)
@@ -615,7 +474,7 @@ std::unique_ptr<Accumulator> make_accumulator(const Aggregate& aggregate, bool r
                         aggregate.function != AggregateFunction::max &&
                         aggregate.function != AggregateFunction::decayed_sum;
   if (!distinct) return make_plain(aggregate, retracts);
-  return std::make_unique<Distinct>(aggregate.argument->type, make_plain(aggregate, retracts));
+  return make_distinct(aggregate.argument->type, make_plain(aggregate, retracts));
 }
 
 Result<AggregateInputs> AggregateInputs::make(const std::vector<Aggregate>& aggregates) {

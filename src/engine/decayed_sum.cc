@@ -10,7 +10,7 @@ namespace millrace::engine {
 using data::Int128;
 
 namespace {
-constexpr double factor_unit = 1099511627776.0;  // 2^40
+constexpr double factor_unit = 4503599627370496.0;  // 2^52
 }
 
 void put_int128(std::string& out, Int128 v) {

@@ -2,7 +2,7 @@
 // The exponentially decayed sum of integers x_i at event times t_i with half life h: as of the newest time T,
 // the sum of x_i * 2^(-(T - t_i) / h).
 //
-// It is kept as one exact integer per half life: x * round(2^40 * 2^(fraction of t / h)) is added to the bucket
+// It is kept as one exact integer per half life: x * round(2^52 * 2^(fraction of t / h)) is added to the bucket
 // floor(t / h). Integer sums do not depend on the order of their terms, and which buckets are kept depends only on T,
 // so the result is the same, bit for bit, for every order of arrival and every split into batches. At most
 // `buckets_max` buckets are kept: what is older weighs less than 2^-(buckets_max - 1). A retraction takes away exactly
@@ -22,7 +22,7 @@ namespace millrace::engine {
 // Where a time falls: its bucket and the fixed-point factor of its place inside it.
 struct DecayPlace {
   int64_t bucket = 0;
-  int64_t factor = 0;  // 2^40 .. 2^41
+  int64_t factor = 0;  // 2^52 .. 2^53
 };
 DecayPlace decay_place(int64_t time_ms, int64_t half_life_ms);
 

@@ -53,10 +53,15 @@ class TestEnvironment final : public Environment {
     std::vector<log::AppendRecord> appended;
     GroupNumber group;
     const auto flush = [&] {
-      const auto result = log.append(appended);
+      auto result = log.append(appended);
+      while (!result && result.error().kind == ErrorKind::throttled) {
+        log.wait_durable(group);
+        result = log.append(appended);
+      }
       CHECK(result, "{}", result.error().message);
       group = *result;
       appended.clear();
+      log.flush();
     };
     for (const auto& [shard, json] : records) {
       appended.push_back({ShardId(shard), "k", json});

@@ -6,8 +6,9 @@
 namespace millrace::engine {
 
 namespace {
-// The running total keeps keys without rows until they outnumber the others by this much; then it is made anew.
-constexpr size_t empty_groups_max = 1024;
+// The running total keeps keys and values that no row has any more; when it is twice as large as the slices and this,
+// it is made anew.
+constexpr size_t total_waste_bytes_max = size_t{4} << 20;
 }  // namespace
 
 Result<std::unique_ptr<WindowAggregate>> WindowAggregate::make(const sql::WindowAggregateNode& node,
@@ -122,8 +123,8 @@ Groups& WindowAggregate::window_of(int64_t window_end) {
   int64_t from = window_end - node_.size_ms;
   if (total_ && total_->invertible()) {
     size_t live = 0;
-    for (const auto& [start, slice] : slices_) live += slice->size();
-    if (total_->size() <= 2 * live + empty_groups_max) from = std::max(from, total_end_);
+    for (const auto& [start, slice] : slices_) live += slice->bytes();
+    if (total_->bytes() <= 2 * live + total_waste_bytes_max) from = std::max(from, total_end_);
   }
   if (from < total_end_ || !total_ || !total_->invertible()) {
     total_ = make_groups();
