@@ -2,11 +2,13 @@
 
 #include <simdjson.h>
 
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
+#include <thread>
 
 #include "app/send_api.h"
 #include "sql/plan.h"
@@ -51,8 +53,7 @@ std::string text_of(simdjson::dom::element job, const char* name) {
 
 double number_of(simdjson::dom::element job, const char* name) {
   double number = 0;
-  (void)job[name].get(number);
-  return number;
+  return job[name].get(number) == simdjson::SUCCESS ? number : 0;
 }
 
 // "1.2 s", "-" for none.
@@ -73,6 +74,28 @@ void print_table(simdjson::dom::array jobs) {
                number_of(job, "RowsOut"), number_of(job, "LateRows"), number_of(job, "BadRows"),
                watermark < 0 ? "none" : fmt::format("-{}", duration(static_cast<double>(watermark))));
     if (const std::string reason = text_of(job, "Reason"); !reason.empty()) fmt::print("  {}\n", reason);
+  }
+}
+
+Result<void> wait_for_drain(const JobsOptions& options) {
+  constexpr auto pause = std::chrono::milliseconds(50);
+  for (;;) {
+    TRY_ASSIGN(const std::string answer, call(options.endpoint, "ListJobs", "{}"));
+    simdjson::dom::parser parser;
+    simdjson::dom::array jobs;
+    if (parser.parse(answer)["Jobs"].get(jobs) != simdjson::SUCCESS) {
+      return fail(ErrorKind::internal, "the server's answer is no list of jobs: {}", answer);
+    }
+    for (const auto job : jobs) {
+      if (text_of(job, "Name") != options.name) continue;
+      const std::string state = text_of(job, "State");
+      if (state == "finished") return {};
+      if (state == "failed" || state == "stopped") {
+        return fail(ErrorKind::unavailable, "job `{}` is {} before its windows were closed: {}", options.name, state,
+                    text_of(job, "Reason"));
+      }
+    }
+    std::this_thread::sleep_for(pause);
   }
 }
 
@@ -130,14 +153,16 @@ int run_jobs(const JobsOptions& options) {
   if (options.drain) body += ",\"Drain\":true";
   body += "}";
   const bool stop = options.action == JobsOptions::Action::stop;
-  const char* operation = stop ? "StopJob" : options.action == JobsOptions::Action::resume ? "ResumeJob" : "RemoveJob";
-  auto answer = call(options.endpoint, operation, body);
+  const bool resume = options.action == JobsOptions::Action::resume;
+  auto answer = call(options.endpoint, stop ? "StopJob" : resume ? "ResumeJob" : "RemoveJob", body);
   if (!answer) return refuse(answer.error());
-  fmt::print(stderr, "millrace: job `{}` {}\n", options.name,
-             options.drain                                   ? "takes in what is there, closes its windows and finishes"
-             : stop                                          ? "is stopped; `millrace jobs resume` goes on where it was"
-             : options.action == JobsOptions::Action::resume ? "runs"
-                                                             : "is removed");
+  std::string_view outcome = resume ? "runs" : "is removed";
+  if (stop) outcome = "is stopped; `millrace jobs resume` goes on where it was";
+  if (stop && options.drain) {
+    if (auto drained = wait_for_drain(options); !drained) return refuse(drained.error());
+    outcome = "took in what was there, closed its windows and is finished";
+  }
+  fmt::print(stderr, "millrace: job `{}` {}\n", options.name, outcome);
   return 0;
 }
 

@@ -1,0 +1,290 @@
+#include "app/instance.h"
+
+#include <filesystem>
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "app/dashboard.h"
+#include "app/job_operations.h"
+#include "aws/credentials.h"
+#include "aws/dynamodb.h"
+#include "aws/dynamodb_streams.h"
+#include "aws/kinesis.h"
+#include "aws/service.h"
+#include "aws/streams.h"
+#include "base/file.h"
+#include "engine/jobs.h"
+#include "http/server.h"
+#include "store/store.h"
+#include "table/table.h"
+
+namespace millrace::app {
+namespace {
+
+constexpr int64_t housekeeping_ms = 60'000;
+constexpr int64_t source_check_ms = 250;
+
+bool is_loopback(std::string_view host) {
+  return host.starts_with("127.") || host == "localhost" || host == "::1";
+}
+
+// The streams, as jobs and mappings look for them.
+class Sources final : public function::StreamSource, public engine::Environment {
+ public:
+  Sources(aws::Streams& streams, table::Tables& tables, base::Clock& clock, std::string region)
+      : streams_(streams), tables_(tables), clock_(clock), region_(std::move(region)) {}
+
+  Result<function::StreamSource::Stream> find_stream(std::string_view name) override {
+    TRY_ASSIGN(const aws::StreamPtr stream, active(name));
+    return function::StreamSource::Stream{stream->log(), stream->shard_count(),
+                                          fmt::format("arn:aws:kinesis:{}:000000000000:stream/{}", region_, name),
+                                          stream};
+  }
+
+  Result<engine::Environment::Stream> stream(std::string_view name) override {
+    TRY_ASSIGN(const aws::StreamPtr stream, active(name));
+    std::lock_guard lock(mutex_);
+    read_by_jobs_.insert(stream);
+    return engine::Environment::Stream{stream->log(), stream->shard_count()};
+  }
+  table::Tables& tables() override { return tables_; }
+  base::Clock& clock() override { return clock_; }
+
+ private:
+  Result<aws::StreamPtr> active(std::string_view name) const {
+    aws::StreamPtr stream = streams_.find(name);
+    if (!stream || stream->status() != aws::StreamStatus::active) {
+      return fail(
+          ErrorKind::not_found,
+          "there is no stream `{}`; create it with `aws kinesis create-stream --stream-name {} --shard-count N`", name,
+          name);
+    }
+    return stream;
+  }
+
+  aws::Streams& streams_;
+  table::Tables& tables_;
+  base::Clock& clock_;
+  std::string region_;
+  std::mutex mutex_;
+  std::set<aws::StreamPtr> read_by_jobs_;  // a job may read a stream's log after the stream was deleted
+};
+
+class RunningInstance final : public Instance {
+ public:
+  explicit RunningInstance(const Configuration& configuration) : configuration_(configuration) {}
+  ~RunningInstance() override { stop(); }
+
+  Result<void> open() {
+    TRY(check());
+    TRY_ASSIGN(reactor_, http::Reactor::make());
+    TRY_ASSIGN(io_, log::make_io_driver());
+    reactor_->watch(io_->event_fd(), [this] { io_->reap(); });
+    reactor_->at_end_of_turn([this] {
+      if (!ready_) return;
+      streams_->flush_all();
+      tables_->flush();
+    });
+    for (const Credential& credential : configuration_.credentials) {
+      TRY(credentials_.add({credential.access_key, credential.secret_key}));
+    }
+    service_ = std::make_unique<aws::Service>(aws::ServiceOptions{
+        .credentials = configuration_.authenticate ? &credentials_ : nullptr, .region = configuration_.region});
+    // The ports first: a port that is taken leaves no trace on the disk. Until all is open they answer 503.
+    TRY(listen());
+    reactor_thread_ = std::thread([this] { reactor_->run(); });
+    TRY(open_data());
+    TRY(start_work());
+    ready_ = true;
+    reactor_->post([this] { keep_house(); });
+    reactor_->post([this] { look_for_sources(); });
+    return {};
+  }
+
+  void stop() override {
+    if (stopped_) return;
+    stopped_ = true;
+    const bool running = reactor_thread_.joinable();
+    const auto on_reactor = [&](const std::function<void()>& task) {
+      if (!running) return task();
+      std::promise<void> done;
+      reactor_->post([&] {
+        task();
+        done.set_value();
+      });
+      done.get_future().wait();
+    };
+    // Writers first, each while what it writes to still runs; the reactor last, for it completes their commits.
+    if (functions_) functions_->stop();
+    if (jobs_) jobs_->close();
+    on_reactor([this] {
+      server_.reset();
+      dashboard_server_.reset();
+      dashboard_.reset();
+    });
+    functions_.reset();
+    job_operations_.reset();
+    jobs_.reset();
+    // What a call left behind is written; nobody appends any more.
+    on_reactor([this] {
+      if (streams_) streams_->flush_all();
+      ready_ = false;
+    });
+    service_.reset();
+    kinesis_.reset();
+    dynamodb_.reset();
+    dynamodb_streams_.reset();
+    sources_.reset();
+    streams_.reset();
+    tables_.reset();
+    store_.reset();
+    if (running) {
+      reactor_->stop();
+      reactor_thread_.join();
+    }
+    if (reactor_ && io_) reactor_->unwatch(io_->event_fd());
+  }
+
+  const Configuration& configuration() const override { return configuration_; }
+  uint16_t port() const override { return server_->port(); }
+  uint16_t dashboard_port() const override { return dashboard_server_ ? dashboard_server_->port() : 0; }
+  aws::Streams& streams() override { return *streams_; }
+  store::Store& store() override { return *store_; }
+  table::Tables& tables() override { return *tables_; }
+  engine::Jobs& jobs() override { return *jobs_; }
+  function::Functions& functions() override { return *functions_; }
+
+ private:
+  Result<void> check() const {
+    if (!configuration_.authenticate && !is_loopback(configuration_.host)) {
+      return fail(ErrorKind::invalid_argument,
+                  "--auth none lets everyone in, so it goes with a loopback address only: --listen 127.0.0.1:{}",
+                  configuration_.port);
+    }
+    return {};
+  }
+
+  Result<void> listen() {
+    const auto refuse_for_now = [](http::Reply reply) {
+      reply.send({.status = 503,
+                  .content_type = "application/x-amz-json-1.1",
+                  .body = R"({"__type":"ServiceUnavailableException","message":"the server is starting; try again"})"});
+    };
+    http::ServerLimits limits;
+    limits.refusal = [this](int status, std::string_view reason) { return service_->refusal(status, reason); };
+    auto server = http::Server::listen(
+        *reactor_, configuration_.host, configuration_.port,
+        [this, refuse_for_now](const http::Request& request, http::Reply reply) {
+          if (!ready_) return refuse_for_now(std::move(reply));
+          service_->handle(request, std::move(reply));
+        },
+        limits);
+    if (!server) return std::unexpected(server.error().within("--listen"));
+    server_ = std::move(*server);
+    if (!configuration_.dashboard) return {};
+    auto page = http::Server::listen(*reactor_, configuration_.dashboard_host, configuration_.dashboard_port,
+                                     [this, refuse_for_now](const http::Request& request, http::Reply reply) {
+                                       if (!ready_) return refuse_for_now(std::move(reply));
+                                       dashboard_->handle(request, std::move(reply));
+                                     });
+    if (!page) return std::unexpected(page.error().within("--dashboard"));
+    dashboard_server_ = std::move(*page);
+    return {};
+  }
+
+  Result<void> open_data() {
+    const std::string& data = configuration_.data_directory;
+    TRY(base::make_directories(data));
+    TRY_ASSIGN(data_lock_, base::DirectoryLock::acquire(data));
+    base::Clock& clock = base::system_clock();
+    TRY_ASSIGN(streams_, aws::Streams::open({.directory = data + "/streams",
+                                             .io = io_.get(),
+                                             .clock = &clock,
+                                             .durable = configuration_.durable,
+                                             .segment_bytes = configuration_.segment_bytes}));
+    TRY_ASSIGN(store_, store::Store::open({.directory = data + "/tables",
+                                           .segment_bytes = configuration_.segment_bytes,
+                                           .durable = configuration_.durable,
+                                           .clock = &clock,
+                                           .io = io_.get()}));
+    TRY_ASSIGN(tables_, table::Tables::open(*store_, clock));
+    sources_ = std::make_unique<Sources>(*streams_, *tables_, clock, configuration_.region);
+    return {};
+  }
+
+  Result<void> start_work() {
+    TRY_ASSIGN(jobs_, engine::Jobs::open(*sources_, {}));
+    kinesis_ = std::make_unique<aws::Kinesis>(*streams_, aws::KinesisOptions{});
+    kinesis_->add_to(*service_);
+    dynamodb_ = std::make_unique<aws::DynamoDb>(*tables_, aws::DynamoDbOptions{});
+    dynamodb_->add_to(*service_);
+    dynamodb_streams_ = std::make_unique<aws::DynamoDbStreams>(*tables_, aws::DynamoDbStreamsOptions{});
+    dynamodb_streams_->add_to(*service_);
+    job_operations_ = std::make_unique<JobOperations>(*jobs_, base::system_clock());
+    job_operations_->add_to(*service_);
+    function::Functions::Environment environment;
+    environment.reactor = reactor_.get();
+    environment.tables = tables_.get();
+    environment.streams = sources_.get();
+    environment.clock = &base::system_clock();
+    environment.region = configuration_.region;
+    environment.endpoint_url = fmt::format(
+        "http://{}:{}", is_loopback(configuration_.host) ? configuration_.host : "127.0.0.1", server_->port());
+    if (!configuration_.credentials.empty()) {
+      environment.access_key = configuration_.credentials.front().access_key;
+      environment.secret_key = configuration_.credentials.front().secret_key;
+    }
+    environment.log_directory = configuration_.data_directory + "/functions";
+    TRY_ASSIGN(functions_, function::Functions::start(environment, configuration_.functions, configuration_.mappings));
+    if (configuration_.dashboard) dashboard_ = std::make_unique<Dashboard>(*this, *reactor_);
+    return {};
+  }
+
+  void keep_house() {
+    if (!ready_) return;
+    streams_->trim();
+    reactor_->after_ms(housekeeping_ms, [this] { keep_house(); });
+  }
+
+  // Streams and tables come and go by calls of many kinds; a mapping that waits for one is told here.
+  void look_for_sources() {
+    if (!ready_) return;
+    functions_->sources_changed();
+    reactor_->after_ms(source_check_ms, [this] { look_for_sources(); });
+  }
+
+  const Configuration configuration_;
+  std::atomic<bool> ready_ = false;
+  bool stopped_ = false;
+  std::unique_ptr<http::Reactor> reactor_;
+  std::unique_ptr<log::IoDriver> io_;
+  std::optional<base::DirectoryLock> data_lock_;
+  aws::Credentials credentials_;
+  std::unique_ptr<aws::Streams> streams_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<table::Tables> tables_;
+  std::unique_ptr<Sources> sources_;
+  std::unique_ptr<engine::Jobs> jobs_;
+  std::unique_ptr<JobOperations> job_operations_;
+  std::unique_ptr<function::Functions> functions_;
+  std::unique_ptr<aws::Kinesis> kinesis_;
+  std::unique_ptr<aws::DynamoDb> dynamodb_;
+  std::unique_ptr<aws::DynamoDbStreams> dynamodb_streams_;
+  std::unique_ptr<aws::Service> service_;
+  std::unique_ptr<Dashboard> dashboard_;
+  std::unique_ptr<http::Server> server_;
+  std::unique_ptr<http::Server> dashboard_server_;
+  std::thread reactor_thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Instance>> Instance::start(const Configuration& configuration) {
+  auto instance = std::make_unique<RunningInstance>(configuration);
+  TRY(instance->open());
+  return instance;
+}
+
+}  // namespace millrace::app

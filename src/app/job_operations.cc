@@ -1,0 +1,138 @@
+#include "app/job_operations.h"
+
+#include <simdjson.h>
+
+#include <memory>
+
+namespace millrace::app {
+namespace {
+
+struct JobRequest {
+  std::string name;
+  std::string script;
+  bool drain = false;
+};
+
+Result<JobRequest> parse_request(std::string_view body) {
+  simdjson::dom::parser parser;
+  simdjson::dom::object object;
+  if (parser.parse(body.data(), body.size()).get(object) != simdjson::SUCCESS) {
+    return fail(ErrorKind::invalid_argument, "the body is no JSON object");
+  }
+  JobRequest request;
+  for (const auto [key, value] : object) {
+    std::string_view text;
+    bool good = true;
+    if (key == "Name" || key == "Script") {
+      good = value.get(text) == simdjson::SUCCESS;
+      (key == "Name" ? request.name : request.script) = text;
+    } else if (key == "Drain") {
+      good = value.get(request.drain) == simdjson::SUCCESS;
+    } else {
+      return fail(ErrorKind::invalid_argument, "unknown member \"{}\"; known are Name, Script and Drain", key);
+    }
+    if (!good) return fail(ErrorKind::invalid_argument, "\"{}\" has a value of the wrong type", key);
+  }
+  if (request.name.empty()) return fail(ErrorKind::invalid_argument, "\"Name\" is missing");
+  return request;
+}
+
+void append_job(std::string& out, const engine::JobStatus& job, ProcessingTime now) {
+  out += "{\"Name\":";
+  aws::append_json_string(out, job.name);
+  out += ",\"State\":";
+  aws::append_json_string(out, engine::name(job.state));
+  out += ",\"Reason\":";
+  aws::append_json_string(out, job.reason);
+  fmt::format_to(
+      std::back_inserter(out),
+      R"(,"LagRecords":{},"LagMs":{},"RowsIn":{},"RowsOut":{},"LateRows":{},"BadRows":{},"DuplicateRows":{},)"
+      R"("RowErrors":{},"EventsPerSecond":{:.1f},"Commits":{},"LastCommitMs":{:.3f},"StateBytes":{},)"
+      R"("WatermarkMs":{},"WatermarkDelayMs":{}}})",
+      job.lag_records, job.lag_ms, job.rows_in, job.rows_out, job.rows_late, job.rows_bad, job.rows_duplicate,
+      job.row_errors, job.rows_per_second, job.commits, job.commit_ms, job.state_bytes,
+      job.watermark ? fmt::format("{}", job.watermark->value) : "null",
+      job.watermark ? std::max<int64_t>(0, now.value - job.watermark->value) : -1);
+}
+
+}  // namespace
+
+JobOperations::JobOperations(engine::Jobs& jobs, base::Clock& clock)
+    : jobs_(jobs), clock_(clock), thread_([this] { run(); }) {}
+
+JobOperations::~JobOperations() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void JobOperations::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return stopping_ || !tasks_.empty(); });
+    if (stopping_) return;
+    const auto task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+    lock.lock();
+  }
+}
+
+void JobOperations::later(aws::Call& call, std::function<void(aws::Answer&)> task) {
+  std::lock_guard lock(mutex_);
+  if (tasks_.size() >= waiting_max) {
+    return call.answer.fail(Error{ErrorKind::throttled, "too many calls wait for the jobs; try again"});
+  }
+  auto answer = std::make_shared<aws::Answer>(std::move(call.answer));
+  tasks_.push_back([answer, task = std::move(task)] { task(*answer); });
+  wake_.notify_one();
+}
+
+void JobOperations::add_to(aws::Service& service) {
+  const auto answer_with = [](aws::Answer& answer, const Result<void>& result) {
+    result ? answer.ok("{}") : answer.fail(result.error());
+  };
+  using Change = std::function<Result<void>(const JobRequest&)>;
+  const auto add = [&](std::string name, Change change) {
+    service.add({aws::millrace_protocol, std::move(name), [this, change, answer_with](aws::Call& call) {
+                   auto request = parse_request(call.body);
+                   if (!request) return call.answer.fail(request.error());
+                   later(call, [change, answer_with, request = std::move(*request)](aws::Answer& answer) {
+                     answer_with(answer, change(request));
+                   });
+                 }});
+  };
+  add("SubmitJob", [this](const JobRequest& request) -> Result<void> {
+    if (request.script.empty()) return fail(ErrorKind::invalid_argument, "\"Script\" is missing");
+    return jobs_.submit(request.name, request.script);
+  });
+  add("ResumeJob", [this](const JobRequest& request) { return jobs_.resume(request.name); });
+  add("RemoveJob", [this](const JobRequest& request) { return jobs_.remove(request.name); });
+  service.add({aws::millrace_protocol, "StopJob", [this, answer_with](aws::Call& call) {
+                 auto request = parse_request(call.body);
+                 if (!request) return call.answer.fail(request.error());
+                 later(call, [this, answer_with, request = std::move(*request)](aws::Answer& answer) {
+                   if (!request.drain) return answer_with(answer, jobs_.stop(request.name));
+                   if (auto known = jobs_.status(request.name); !known) return answer.fail(known.error());
+                   answer.ok("{}");
+                   // If it fails, the job's status says why.
+                   (void)jobs_.stop(request.name, true);
+                 });
+               }});
+  service.add({aws::millrace_protocol, "ListJobs", [this](aws::Call& call) {
+                 const ProcessingTime now = clock_.now();
+                 std::string out = "{\"Jobs\":[";
+                 for (const engine::JobStatus& job : jobs_.list()) {
+                   if (out.back() == '}') out += ',';
+                   append_job(out, job, now);
+                 }
+                 out += "]}";
+                 call.answer.ok(std::move(out));
+               }});
+}
+
+}  // namespace millrace::app

@@ -1,0 +1,44 @@
+#pragma once
+// Millrace's own operations on the wire, for `millrace sql` and `millrace jobs`: X-Amz-Target Millrace_20261101.
+//
+//   SubmitJob  {"Name", "Script"}     ListJobs   {}     -> {"Jobs": [{"Name", "State", "LagRecords", ...}]}
+//   StopJob    {"Name", "Drain"}      ResumeJob  {"Name"}      RemoveJob  {"Name"}
+//
+// A drain is answered when it has begun; ListJobs tells when the job is finished. What waits for the store or for a job
+// runs on a thread of its own, one after the other, at most `waiting_max`.
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "aws/service.h"
+#include "engine/jobs.h"
+
+namespace millrace::app {
+
+class JobOperations {
+ public:
+  static constexpr size_t waiting_max = 64;
+
+  // The jobs outlive it, and it outlives the service's last call.
+  JobOperations(engine::Jobs& jobs, base::Clock& clock);
+  ~JobOperations();
+
+  void add_to(aws::Service& service);
+
+ private:
+  void run();
+  void later(aws::Call& call, std::function<void(aws::Answer&)> task);
+
+  engine::Jobs& jobs_;
+  base::Clock& clock_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> tasks_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace millrace::app

@@ -1,0 +1,305 @@
+// The command line: each command's options into its options struct, nothing else.
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "app/demo.h"
+#include "app/flag_fast_clicks.h"
+#include "app/jobs_command.h"
+#include "app/reprice.h"
+#include "app/send.h"
+#include "app/send_time.h"
+#include "app/serve.h"
+
+namespace millrace::app {
+namespace {
+
+constexpr const char* version = "millrace 0.1.0";
+
+int refuse(std::string_view message) {
+  fmt::print(stderr, "millrace: {}\n", message);
+  return 2;
+}
+
+std::string environment(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value && *value ? value : otherwise;
+}
+
+// --endpoint, and the credentials from where the AWS tools take them.
+struct EndpointOption {
+  std::string url = environment("AWS_ENDPOINT_URL", "http://127.0.0.1:4566");
+
+  void add_to(CLI::App& command) {
+    command.add_option("--endpoint", url, "The server; AWS_ENDPOINT_URL sets it too")->capture_default_str();
+  }
+  Result<Endpoint> endpoint() const {
+    Endpoint endpoint;
+    endpoint.access_key = environment("AWS_ACCESS_KEY_ID", endpoint.access_key.c_str());
+    endpoint.secret_key = environment("AWS_SECRET_ACCESS_KEY", endpoint.secret_key.c_str());
+    endpoint.region = environment("AWS_REGION", environment("AWS_DEFAULT_REGION", endpoint.region.c_str()).c_str());
+    return parse_endpoint(url, endpoint);
+  }
+};
+
+// "20s", "1500ms", "2m" in milliseconds.
+Result<int64_t> parse_duration(const std::string& text) {
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  const std::string_view unit = end;
+  const double factor = unit == "ms" ? 1 : unit == "s" || unit.empty() ? 1000 : unit == "m" ? 60'000 : 0;
+  if (end == text.c_str() || factor == 0 || !(number > 0) || number * factor > 1e12) {
+    return fail(ErrorKind::invalid_argument, "`{}` is no duration; 20s, 1500ms and 2m are", text);
+  }
+  return static_cast<int64_t>(number * factor);
+}
+
+struct ServeCommand {
+  std::string data, listen, dashboard, config, auth, durability, region;
+
+  void add_to(CLI::App& app) {
+    auto* command = app.add_subcommand("serve", "Serve streams, tables, jobs and functions");
+    command->footer("Example:\n  millrace serve --data ./data --listen 127.0.0.1:4566 --config millrace.toml");
+    command->add_option("--data", data, "The directory for everything that is kept; made if missing");
+    command->add_option("--listen", listen, "HOST:PORT of the API (default 127.0.0.1:4566)");
+    command->add_option("--dashboard", dashboard,
+                        "HOST:PORT of the live page and /metrics (default 127.0.0.1:8080), or off");
+    command->add_option("--config", config, "A TOML file: these options, credentials, functions, mappings")
+        ->type_name("FILE");
+    command->add_option("--auth", auth, "sigv4 (default): signatures are checked. none: only on a loopback address");
+    command->add_option("--durability", durability,
+                        "disk (default): acknowledged is synced. memory: faster, loses the last seconds in a crash");
+    command->add_option("--region", region, "The AWS region in ARNs (default us-east-1)");
+  }
+
+  Result<Configuration> configuration() const {
+    Configuration result;
+    if (!config.empty()) {
+      TRY_ASSIGN(result, load_configuration(config, result));
+    }
+    if (!data.empty()) result.data_directory = data;
+    if (!region.empty()) result.region = region;
+    if (!listen.empty()) {
+      if (auto read = parse_address(listen, result.host, result.port); !read) {
+        return std::unexpected(read.error().within("--listen"));
+      }
+    }
+    if (dashboard == "off") {
+      result.dashboard = false;
+    } else if (!dashboard.empty()) {
+      result.dashboard = true;
+      if (auto read = parse_address(dashboard, result.dashboard_host, result.dashboard_port); !read) {
+        return std::unexpected(read.error().within("--dashboard"));
+      }
+    }
+    if (!auth.empty() && auth != "sigv4" && auth != "none") {
+      return fail(ErrorKind::invalid_argument, "--auth is `{}`; it may be `sigv4` or `none`", auth);
+    }
+    if (!durability.empty() && durability != "disk" && durability != "memory") {
+      return fail(ErrorKind::invalid_argument, "--durability is `{}`; it may be `disk` or `memory`", durability);
+    }
+    if (!auth.empty()) result.authenticate = auth == "sigv4";
+    if (!durability.empty()) result.durable = durability == "disk";
+    if (result.data_directory.empty()) {
+      return fail(ErrorKind::invalid_argument, "serve needs a place for its data: --data DIR, or `data` in --config");
+    }
+    return result;
+  }
+
+  int run() const {
+    auto result = configuration();
+    return result ? run_serve(*result) : refuse(result.error().message);
+  }
+};
+
+struct DemoCommand {
+  DemoOptions options;
+  std::string duration, listen, dashboard;
+
+  void add_to(CLI::App& app) {
+    auto* command = app.add_subcommand("demo", "Run the whole loop on a simulated shop, with a live page");
+    command->footer("Examples:\n  millrace demo\n  millrace demo --for 20s --json");
+    command->add_option("--for", duration,
+                        "End by itself after so long, such as 20s, and print a report; else until Ctrl-C");
+    command->add_flag("--json", options.json, "The report as one JSON object on stdout");
+    command->add_option("--rate", options.rate, "Clicks a second")->capture_default_str();
+    command->add_option("--products", options.products, "Products in the shop")->capture_default_str();
+    command->add_option("--seed", options.seed, "The same seed, the same shoppers")->capture_default_str();
+    command->add_option("--data", options.data_directory, "Keep the data here (default: a temporary directory)");
+    command->add_option("--listen", listen, "HOST:PORT of the API (default 127.0.0.1:4566; port 0: any free one)");
+    command->add_option("--dashboard", dashboard,
+                        "HOST:PORT of the live page (default 127.0.0.1:8080; port 0: any free one)");
+  }
+
+  int run() {
+    if (!duration.empty()) {
+      auto parsed = parse_duration(duration);
+      if (!parsed) return refuse(parsed.error().within("--for").message);
+      options.for_ms = *parsed;
+    }
+    if (!listen.empty()) {
+      if (auto read = parse_address(listen, options.host, options.port); !read) {
+        return refuse(read.error().within("--listen").message);
+      }
+    }
+    if (!dashboard.empty()) {
+      if (auto read = parse_address(dashboard, options.dashboard_host, options.dashboard_port); !read) {
+        return refuse(read.error().within("--dashboard").message);
+      }
+    }
+    return run_demo(options);
+  }
+};
+
+struct SendCommand {
+  SendOptions options;
+  EndpointOption endpoint;
+  std::string speed = "1x";
+  bool csv = false, ndjson = false, no_header = false;
+  int64_t retry_for_s = 60;
+
+  void add_to(CLI::App& app) {
+    auto* command = app.add_subcommand("send", "Send a CSV or NDJSON file (gzip too) as a stream");
+    command->footer(
+        "Example:\n  millrace send --file events.csv.gz --stream clicks --key user_id --time event_time --speed 100x");
+    command->add_option("--file", options.rows.file, "The file; - is the standard input")->required();
+    command->add_flag("--csv", csv, "It is CSV (default: by its name)");
+    command->add_flag("--ndjson", ndjson, "It has one JSON object per line");
+    command->add_flag("--no-header", no_header, "CSV: the first line is a row; needs --columns");
+    command->add_option("--columns", options.rows.columns, "CSV: the names of the columns")->delimiter(',');
+    command->add_option("--stream", options.stream, "The stream")->required();
+    command->add_option("--create-shards", options.create_shards,
+                        "Create the stream with so many shards if it is missing");
+    command->add_option("--key", options.rows.key_column, "The column that is the partition key")->required();
+    command->add_option("--time", options.rows.time_column, "The column that says when it happened")->required();
+    command->add_option("--speed", speed, "1x: as it happened; 100x: a hundred times as fast; max")
+        ->capture_default_str();
+    command->add_option("--connections", options.connections, "At most one per shard is used")->capture_default_str();
+    command->add_flag("--skip-bad", options.skip_bad, "Count bad rows and go on");
+    command->add_option("--retry-for", retry_for_s, "Seconds to wait for a server that does not answer")
+        ->capture_default_str();
+    command->add_flag("--json", options.json, "The summary as JSON on stdout");
+    endpoint.add_to(*command);
+  }
+
+  int run() {
+    if (csv && ndjson) return refuse("--csv and --ndjson exclude each other");
+    if (csv) options.rows.format = RowFormat::csv;
+    if (ndjson) options.rows.format = RowFormat::ndjson;
+    options.rows.header = !no_header;
+    options.retry_for_ms = retry_for_s * 1000;
+    auto pace = parse_speed(speed);
+    if (!pace) return refuse(pace.error().within("--speed").message);
+    options.speed = *pace;
+    auto server = endpoint.endpoint();
+    if (!server) return refuse(server.error().within("--endpoint").message);
+    options.endpoint = *server;
+    return run_send(options);
+  }
+};
+
+struct SqlCommand {
+  SqlOptions options;
+  EndpointOption endpoint;
+
+  void add_to(CLI::App& app) {
+    auto* command = app.add_subcommand("sql", "Submit a SQL script as a job to a running server");
+    command->footer("Example:\n  millrace sql -f examples/shop/pricing.sql --name pricing");
+    command->add_option("-f,--file", options.file, "The script; - is the standard input")->required();
+    command->add_option("--name", options.name, "The job's name (default: SET 'pipeline.name', or the file's name)");
+    command->add_flag("--explain", options.explain, "Only check the script and print its plan; needs no server");
+    endpoint.add_to(*command);
+  }
+
+  int run() {
+    auto server = endpoint.endpoint();
+    if (!server) return refuse(server.error().within("--endpoint").message);
+    options.endpoint = *server;
+    return run_sql(options);
+  }
+};
+
+struct JobsCommand {
+  JobsOptions options;
+  EndpointOption endpoint;
+
+  void add_to(CLI::App& app) {
+    auto* command = app.add_subcommand("jobs", "List, stop, resume and remove jobs of a running server");
+    command->footer("Examples:\n  millrace jobs\n  millrace jobs stop pricing\n  millrace jobs resume pricing");
+    command->require_subcommand(0, 1);
+    add_options(*command, JobsOptions::Action::list);
+    add_options(*command->add_subcommand("list", "State, lag, watermark and rates (the default)"),
+                JobsOptions::Action::list);
+    add_options(*command->add_subcommand("stop", "Stop one; it goes on later where it was"), JobsOptions::Action::stop);
+    add_options(*command->add_subcommand("resume", "Go on with a stopped one"), JobsOptions::Action::resume);
+    add_options(*command->add_subcommand("remove", "Forget a stopped one and its state"), JobsOptions::Action::remove);
+  }
+
+  void add_options(CLI::App& command, JobsOptions::Action action) {
+    endpoint.add_to(command);
+    if (action == JobsOptions::Action::list) {
+      command.add_flag("--json", options.json, "As JSON");
+    } else {
+      command.add_option("NAME", options.name, "The job")->required();
+      command.callback([this, action] { options.action = action; });
+    }
+    if (action == JobsOptions::Action::stop) {
+      command.add_flag("--drain", options.drain, "First take in what is there, and close all windows");
+    }
+  }
+
+  int run() {
+    auto server = endpoint.endpoint();
+    if (!server) return refuse(server.error().within("--endpoint").message);
+    options.endpoint = *server;
+    return run_jobs(options);
+  }
+};
+
+int run(int argc, char** argv) {
+  CLI::App app("Millrace: click in, price out, in milliseconds, exactly once.\n");
+  app.footer(
+      "Examples:\n"
+      "  millrace demo                                 the whole loop on a simulated shop\n"
+      "  millrace serve --data ./data                  a server for AWS SDKs, at http://127.0.0.1:4566\n"
+      "  millrace sql -f examples/shop/pricing.sql     a job on it\n"
+      "  millrace jobs                                 how its jobs do\n"
+      "`millrace COMMAND --help` tells more.");
+  app.set_version_flag("--version", version);
+  app.require_subcommand(1);
+  ServeCommand serve;
+  DemoCommand demo;
+  SendCommand send;
+  SqlCommand sql;
+  JobsCommand jobs;
+  demo.add_to(app);
+  serve.add_to(app);
+  sql.add_to(app);
+  jobs.add_to(app);
+  send.add_to(app);
+  app.add_subcommand("reprice", "The pricing function of the shop; a server's configuration starts it");
+  app.add_subcommand("flag-fast-clicks", "The function that marks fast clickers; a server's configuration starts it");
+  CLI11_PARSE(app, argc, argv);
+  const std::string name = app.get_subcommands().front()->get_name();
+  if (name == "demo" || name == "serve") block_stop_signals();
+  if (name == "demo") return demo.run();
+  if (name == "serve") return serve.run();
+  if (name == "sql") return sql.run();
+  if (name == "jobs") return jobs.run();
+  if (name == "send") return send.run();
+  if (name == "reprice") return run_reprice();
+  return run_flag_fast_clicks();
+}
+
+}  // namespace
+}  // namespace millrace::app
+
+int main(int argc, char** argv) {
+  if (!__builtin_cpu_supports("avx2")) {
+    std::fprintf(stderr, "millrace: this program needs a processor with AVX2 (2013 or later)\n");
+    return 1;
+  }
+  return millrace::app::run(argc, argv);
+}
