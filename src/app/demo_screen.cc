@@ -18,7 +18,7 @@ constexpr int64_t plain_ns = 5'000'000'000;
 
 std::string grouped(double number) {
   std::string digits = fmt::format("{:.0f}", number);
-  for (auto at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<size_t>(at), ",");
+  for (auto at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<size_t>(at), 1, ',');
   return digits;
 }
 
