@@ -1,5 +1,7 @@
 #include "engine/deduplicate.h"
 
+#include <algorithm>
+
 #include "data/text.h"
 #include "engine/group_rows.h"
 
@@ -15,31 +17,37 @@ EventTime Deduplicate::generation_of(EventTime watermark) const {
 }
 
 Deduplicate::Generation& Deduplicate::generation_at(EventTime start) {
-  if (generations_.empty() || generations_.back()->start != start) {
-    generations_.push_back(std::make_unique<Generation>());
-    generations_.back()->start = start;
+  auto at = generations_.end();
+  while (at != generations_.begin() && (*std::prev(at))->start >= start) --at;
+  if (at == generations_.end() || (*at)->start != start) {
+    at = generations_.insert(at, std::make_unique<Generation>());
+    (*at)->start = start;
   }
-  return *generations_.back();
+  return **at;
 }
 
 Result<void> Deduplicate::process(int, const data::Batch& batch) {
   std::vector<const data::Column*> columns;
   for (int key : node_.keys) columns.push_back(batch.columns[key].get());
   encoder_.encode(columns, batch.rows);
-  Generation& newest = generation_at(generation_of(watermark_));
+  // A row may be far ahead of the watermark, which waits for the slowest shard: its key lives by its own time.
+  const data::Column* times = node_.time_column < 0 ? nullptr : batch.columns[node_.time_column].get();
+  Generation* generation = nullptr;
   std::vector<uint32_t> first;
   first.reserve(batch.rows);
   for (uint32_t i = 0; i < batch.rows; ++i) {
+    const bool timed = times && !times->is_null(i);
+    const EventTime start = generation_of(timed ? std::max(watermark_, EventTime(times->integers()[i])) : watermark_);
+    if (!generation || generation->start != start) generation = &generation_at(start);
     const std::string_view key = encoder_.keys()[i];
     const uint64_t hash = base::hash64(key);
-    bool known = false;
-    for (size_t g = 0; g + 1 < generations_.size() && !known; ++g) {
-      known = generations_[g]->keys.find(key, hash) != KeyTable::none;
-    }
+    const bool known = std::any_of(generations_.begin(), generations_.end(), [&](const auto& other) {
+      return other.get() != generation && other->keys.find(key, hash) != KeyTable::none;
+    });
     if (known) continue;
-    const size_t before = newest.keys.size();
-    newest.keys.add(key, hash);
-    if (newest.keys.size() != before) first.push_back(i);
+    const size_t before = generation->keys.size();
+    generation->keys.add(key, hash);
+    if (generation->keys.size() != before) first.push_back(i);
   }
   duplicates_ += batch.rows - first.size();
   if (first.empty()) return {};
@@ -51,7 +59,7 @@ Result<void> Deduplicate::process(int, const data::Batch& batch) {
 Result<void> Deduplicate::advance(int, Watermark watermark) {
   if (watermark.time != end_of_input && watermark.time > watermark_) {
     if (watermark_ == no_watermark && node_.ttl_ms > 0) {
-      // Keys that came before any watermark count from the first one.
+      // Keys that came before any watermark, without a time of their own, count from the first one.
       for (auto& generation : generations_) {
         if (generation->start == no_watermark) generation->start = generation_of(watermark.time);
       }

@@ -31,7 +31,7 @@ class Deduplicate final : public Operator {
  private:
   static constexpr int64_t generations_per_ttl = 16;
 
-  // The keys first seen while the watermark was in [start, start + width).
+  // The keys whose rows' time, or the watermark if that was later, was in [start, start + width).
   struct Generation {
     EventTime start;
     KeyTable keys;
@@ -44,7 +44,7 @@ class Deduplicate final : public Operator {
 
   sql::DeduplicateNode node_;
   KeyEncoder encoder_;
-  // Few generations live at a time; the newest is last, and most duplicates follow their originals closely.
+  // In the order of their starts; few live at a time.
   std::deque<std::unique_ptr<Generation>> generations_;
   EventTime watermark_ = no_watermark;
   bool changed_ = false;
