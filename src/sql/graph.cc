@@ -74,7 +74,7 @@ struct Fingerprint {
     put(out, std::vector<int>(node.inputs.begin(), node.inputs.end()));
   }
   void operator()(const DeduplicateNode& node) {
-    fmt::format_to(std::back_inserter(out), "deduplicate {} {};", node.input, node.ttl_ms);
+    fmt::format_to(std::back_inserter(out), "deduplicate {} {} {};", node.input, node.ttl_ms, node.time_column);
     put(out, node.keys);
   }
   void operator()(const WindowAggregateNode& node) {

@@ -149,6 +149,7 @@ struct DeduplicateNode {
   NodeId input = 0;
   std::vector<int> keys;
   int64_t ttl_ms = 0;
+  int time_column = -1;  // the rows' event time, which may be far ahead of the watermark; -1: they have none
 };
 
 // GROUP BY keys over TUMBLE or HOP: one row per key and window when the watermark passes window_end - 1,

@@ -487,6 +487,10 @@ Result<> Planner::keep_first(Relation& input, std::vector<ExpressionPtr>& condit
   DeduplicateNode detail;
   detail.input = input.node;
   detail.keys = input.ranked->keys;
+  for (const ScopeColumn& column : input.columns) {
+    const bool physical = column.column >= 0 && column.column < static_cast<int>(node.schema.size());
+    if (physical && column.time == TimeAttribute::event_time) detail.time_column = column.column;
+  }
   if (const auto ttl = settings_.find("table.exec.state.ttl"); ttl != settings_.end()) {
     detail.ttl_ms = parse_duration(ttl->second).value_or(0);
   }

@@ -61,6 +61,7 @@ class ColumnPruner {
   void require(NodeId id, const DeduplicateNode& node) {
     needed(node.input).insert(needed(id).begin(), needed(id).end());
     needed(node.input).insert(node.keys.begin(), node.keys.end());
+    if (node.time_column >= 0) needed(node.input).insert(node.time_column);
   }
   void require(NodeId id, const WindowAggregateNode& node) {
     needed(node.input).insert(node.time_column);
@@ -136,6 +137,7 @@ class ColumnPruner {
   }
   void rebuild(size_t id, Node& node, DeduplicateNode& detail) {
     for (int& key : detail.keys) key = columns(detail.input)[static_cast<size_t>(key)];
+    if (detail.time_column >= 0) detail.time_column = columns(detail.input)[static_cast<size_t>(detail.time_column)];
     rebuild_passing(id, node, detail);
   }
 
