@@ -1,5 +1,8 @@
 // The command line: each command's options into its options struct, nothing else.
 
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
@@ -301,5 +304,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "millrace: this program needs a processor with AVX2 (2013 or later)\n");
     return 1;
   }
+  // stdout is for results: reports, summaries, tables.
+  spdlog::set_default_logger(spdlog::stderr_color_mt("millrace"));
   return millrace::app::run(argc, argv);
 }
