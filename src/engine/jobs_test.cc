@@ -1,0 +1,171 @@
+#include "engine/jobs.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "engine/test_environment.h"
+
+namespace millrace::engine {
+namespace {
+
+constexpr std::string_view counting_script = R"(
+CREATE TABLE clicks (product STRING, ms BIGINT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
+WITH ('connector' = 'kinesis', 'stream' = 'clicks', 'source.init.position' = 'TRIM_HORIZON', 'format' = 'json');
+CREATE TABLE Counts (product STRING, n BIGINT, PRIMARY KEY (product) NOT ENFORCED)
+WITH ('connector' = 'dynamodb', 'table-name' = 'Counts');
+CREATE TABLE Windows (product STRING, window_start TIMESTAMP(3), n BIGINT, PRIMARY KEY (product, window_start) NOT ENFORCED)
+WITH ('connector' = 'dynamodb', 'table-name' = 'Windows');
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO Counts SELECT product, COUNT(*) FROM clicks GROUP BY product;
+INSERT INTO Windows SELECT product, window_start, COUNT(*)
+FROM TABLE(HOP(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' SECOND, INTERVAL '5' SECOND))
+GROUP BY product, window_start, window_end;
+END;
+)";
+
+class JobsTest : public testing::Test {
+ protected:
+  void create_all() {
+    environment_.add_stream("clicks", 2);
+    environment_.add_table("Counts", {"product"});
+    environment_.add_table("Windows", {"product"}, table::KeyAttribute{"window_start", table::KeyType::number});
+  }
+  void open() {
+    jobs_.reset();
+    Jobs::Options options;
+    options.lane.commit_interval_ms = 1;
+    auto jobs = Jobs::open(environment_, options);
+    ASSERT_TRUE(jobs) << jobs.error().message;
+    jobs_ = std::move(*jobs);
+  }
+  void click(const std::string& product, int64_t ms, uint32_t shard = 0) {
+    environment_.send("clicks", shard, fmt::format(R"({{"product":"{}","ms":{}}})", product, ms));
+  }
+  // Waits until the job has read all that was sent and has said so.
+  void await_rows(uint64_t rows) {
+    for (int i = 0; i < 5000; ++i) {
+      if (jobs_->status("job")->rows_in >= rows) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    FAIL() << "the job has read " << jobs_->status("job")->rows_in << " of " << rows
+           << " rows: " << jobs_->status("job")->reason;
+  }
+  std::string error_of(const Result<void>& result) { return result ? "none" : result.error().message; }
+
+  TestEnvironment environment_;
+  std::unique_ptr<Jobs> jobs_;
+};
+
+TEST_F(JobsTest, a_job_runs_stops_resumes_and_survives_a_restart) {
+  create_all();
+  open();
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  click("a", 1000);
+  await_rows(1);
+  ASSERT_EQ(error_of(jobs_->stop("job")), "none");
+  EXPECT_EQ(jobs_->status("job")->state, JobState::stopped);
+  EXPECT_EQ(environment_.rows("Counts"), std::vector<std::string>{R"({"n":{"N":"1"},"product":{"S":"a"}})"});
+
+  click("a", 1000, 1);
+  EXPECT_EQ(jobs_->status("job")->state, JobState::stopped);
+  ASSERT_EQ(error_of(jobs_->resume("job")), "none");
+  await_rows(2);
+  EXPECT_EQ(jobs_->resume("job").error().kind, ErrorKind::in_use);
+
+  // A running job runs again after a restart, and goes on where it was.
+  jobs_.reset();
+  environment_.reopen();
+  open();
+  EXPECT_EQ(jobs_->status("job")->state, JobState::running);
+  click("a", 2000);
+  await_rows(3);
+  ASSERT_EQ(error_of(jobs_->stop("job", true)), "none");
+  EXPECT_EQ(jobs_->status("job")->state, JobState::finished);
+  EXPECT_EQ(jobs_->status("job")->rows_late, 0u);
+  EXPECT_EQ(environment_.rows("Counts"), std::vector<std::string>{R"({"n":{"N":"3"},"product":{"S":"a"}})"});
+  EXPECT_EQ(environment_.rows("Windows").size(), 6u);
+
+  ASSERT_EQ(error_of(jobs_->remove("job")), "none");
+  EXPECT_EQ(jobs_->list().size(), 0u);
+  size_t left = 0;
+  ASSERT_TRUE(
+      environment_.tables().scan_records("engine/", [&](std::string_view, std::string_view) { return ++left; }));
+  EXPECT_EQ(left, 0u);
+}
+
+TEST_F(JobsTest, rows_that_come_after_a_drain_are_counted_after_resume) {
+  create_all();
+  open();
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  click("a", 1000);
+  ASSERT_EQ(error_of(jobs_->stop("job", true)), "none");
+  EXPECT_EQ(environment_.rows("Windows").size(), 5u);
+  click("a", 1500);   // belongs to windows that the drain has closed
+  click("b", 60000);  // does not
+  ASSERT_EQ(error_of(jobs_->resume("job")), "none");
+  ASSERT_EQ(error_of(jobs_->stop("job", true)), "none");
+  EXPECT_EQ(jobs_->status("job")->rows_late, 1u);
+  EXPECT_EQ(jobs_->status("job")->rows_in, 3u);
+  EXPECT_EQ(environment_.rows("Counts"), (std::vector<std::string>{R"({"n":{"N":"1"},"product":{"S":"b"}})",
+                                                                   R"({"n":{"N":"2"},"product":{"S":"a"}})"}));
+  EXPECT_EQ(environment_.rows("Windows").size(), 10u);
+}
+
+TEST_F(JobsTest, what_is_missing_or_wrong_is_said_with_the_remedy) {
+  open();
+  EXPECT_EQ(error_of(jobs_->submit("no name", counting_script)),
+            "a job's name has 1 to 128 letters, digits, '_', '-' or '.'");
+  EXPECT_NE(error_of(jobs_->submit("job", "INSERT INTO nothing SELECT 1")).find("line 1"), std::string::npos);
+  EXPECT_EQ(
+      error_of(jobs_->submit("job", counting_script)),
+      "there is no stream clicks; create it first: aws kinesis create-stream --stream-name clicks --shard-count 1");
+  environment_.add_stream("clicks", 1);
+  const std::string missing = error_of(jobs_->submit("job", counting_script));
+  EXPECT_EQ(missing,
+            "there is no table Counts; create it first: aws dynamodb create-table --table-name Counts "
+            "--attribute-definitions AttributeName=product,AttributeType=S --key-schema "
+            "AttributeName=product,KeyType=HASH --billing-mode PAY_PER_REQUEST");
+  environment_.add_table("Counts", {"id"});
+  EXPECT_NE(error_of(jobs_->submit("job", counting_script)).find("table Counts has the key (id)"), std::string::npos);
+  EXPECT_EQ(jobs_->list().size(), 0u);
+  EXPECT_EQ(jobs_->stop("job").error().kind, ErrorKind::not_found);
+}
+
+TEST_F(JobsTest, a_name_stands_for_one_script) {
+  create_all();
+  open();
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  const auto other = jobs_->submit("job", std::string(counting_script) + "-- changed");
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().kind, ErrorKind::already_exists);
+  ASSERT_EQ(error_of(jobs_->stop("job")), "none");
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  EXPECT_EQ(jobs_->status("job")->state, JobState::running);
+}
+
+TEST_F(JobsTest, a_bad_record_fails_the_job_and_keeps_what_was_committed) {
+  create_all();
+  open();
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  click("a", 1000);
+  await_rows(1);
+  environment_.send("clicks", 1, "nonsense");
+  for (int i = 0; i < 5000 && jobs_->status("job")->state == JobState::running; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  EXPECT_EQ(jobs_->status("job")->state, JobState::failed);
+  EXPECT_NE(jobs_->status("job")->reason.find("nonsense"), std::string::npos) << jobs_->status("job")->reason;
+  EXPECT_EQ(environment_.rows("Counts").size(), 1u);
+
+  // The failure is remembered.
+  jobs_.reset();
+  environment_.reopen();
+  open();
+  EXPECT_EQ(jobs_->status("job")->state, JobState::failed);
+}
+
+}  // namespace
+}  // namespace millrace::engine
