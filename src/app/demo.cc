@@ -141,8 +141,6 @@ class Demo {
     }
     const auto stopped = traffic_->stop();
     seconds_ = static_cast<double>(now_ns() - start_ns) / 1e9;
-    TRY(show(screen, passed_ms()));
-    screen.end();
     return stopped;
   }
 
@@ -222,8 +220,8 @@ class Demo {
     options.late_rows = job.late_rows;
     TRY_ASSIGN(const Verification verification, verify(options));
     for (const std::string& problem : verification.problems) say(problem);
-    report.sent = traffic_->clicks_sent();
-    report.acknowledged = traffic_->clicks_acknowledged();
+    report.sent = traffic_->clicks_sent() + traffic_->orders_sent();
+    report.acknowledged = traffic_->clicks_acknowledged() + traffic_->orders_acknowledged();
     report.processed = job.rows_in;
     report.events_per_s = seconds_ > 0 ? static_cast<double>(report.acknowledged) / seconds_ : 0;
     report.orders = traffic_->orders_acknowledged();
@@ -257,7 +255,7 @@ class Demo {
 
 void print_report(const DemoReport& report) {
   fmt::print(stderr,
-             "millrace: {} clicks acknowledged ({:.0f}/s), {} orders, {} price changes\n"
+             "millrace: {} events acknowledged ({:.0f}/s), {} of them orders; {} price changes\n"
              "millrace: click to price p50 {:.2f} ms, p99 {:.2f} ms, longest {:.2f} ms, of {} samples\n",
              report.acknowledged, report.events_per_s, report.orders, report.price_changes,
              report.click_to_price.p50_ms, report.click_to_price.p99_ms, report.click_to_price.max_ms,

@@ -28,9 +28,9 @@ struct DemoOptions {
 int run_demo(const DemoOptions& options);
 
 struct DemoReport {
-  uint64_t sent = 0;
+  uint64_t sent = 0;  // clicks and orders
   uint64_t acknowledged = 0;
-  uint64_t processed = 0;
+  uint64_t processed = 0;  // read by the job; more than acknowledged if the data are of several runs
   double events_per_s = 0;
   uint64_t orders = 0;
   uint64_t price_changes = 0;

@@ -23,13 +23,13 @@ std::string grouped(double number) {
 }
 
 std::string rush_line(const DemoView& view) {
-  if (!view.rush.begun) return "rush          none yet";
+  if (!view.rush.begun) return "no rush yet";
   const double change = view.rush.before_cents == 0
                             ? 0
                             : 100.0 * static_cast<double>(view.rush.now_cents - view.rush.before_cents) /
                                   static_cast<double>(view.rush.before_cents);
   std::string line =
-      fmt::format("{}{}: {} -> {} ({:+.0f} %)", view.rush_on ? "rush on       " : "rush is over  ", view.rush_name,
+      fmt::format("{} {}: {} -> {} ({:+.0f} %)", view.rush_on ? "rush on" : "rush over on", view.rush_name,
                   cents_text(view.rush.before_cents), cents_text(view.rush.now_cents), change);
   if (view.rush.reaction_ms >= 0) line += fmt::format(", first raised after {:.0f} ms", view.rush.reaction_ms);
   return line;
@@ -72,7 +72,7 @@ void DemoScreen::show(const DemoView& view) {
   fmt::print(stderr, "\x1b[K  prices        {} changes; click to price {}p50 {:.2f} ms, p99 {:.2f} ms{}\n",
              grouped(static_cast<double>(view.price_changes)), strong, view.latency.p50_ms, view.latency.p99_ms, plain);
   fmt::print(stderr, "\x1b[K  job           {}, {} records behind, {}\n", view.job.state, view.job.lag_records, delay);
-  fmt::print(stderr, "\x1b[K  {}\n", rush_line(view));
+  fmt::print(stderr, "\x1b[K  demand        {}\n", rush_line(view));
   if (view.for_ms > 0) {
     fmt::print(stderr, "\x1b[K  {:.0f} of {:.0f} s\n", view.seconds, static_cast<double>(view.for_ms) / 1000);
   } else {
@@ -80,10 +80,6 @@ void DemoScreen::show(const DemoView& view) {
   }
   std::fflush(stderr);
   lines_ = 5;
-}
-
-void DemoScreen::end() {
-  lines_ = 0;
 }
 
 }  // namespace millrace::app

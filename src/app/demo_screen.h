@@ -29,7 +29,6 @@ class DemoScreen {
   DemoScreen();
   bool due() const;
   void show(const DemoView& view);
-  void end();  // what follows begins on a line of its own
 
  private:
   bool terminal_;

@@ -102,6 +102,7 @@ std::string visitor_id(const ShopAction& action) {
 
 Shoppers::Shoppers(const ShopCatalog& catalog, uint64_t seed, size_t shoppers, size_t group, size_t groups)
     : catalog_(catalog),
+      seed_(seed),
       shoppers_(std::max<size_t>(shoppers / groups, 1)),
       group_(group),
       groups_(groups),
@@ -112,6 +113,7 @@ double Shoppers::uniform() {
 }
 
 ShopAction Shoppers::next(EventTime now, const ShopPrices& prices, const ShopRush& rush) {
+  if (start_ms_ == 0) start_ms_ = now.value;
   now_ms_ = std::max(now_ms_, now.value);
   ShopAction action;
   if (!pending_.empty() && pending_.top().due_ms <= now_ms_) {
@@ -124,6 +126,16 @@ ShopAction Shoppers::next(EventTime now, const ShopPrices& prices, const ShopRus
   return action;
 }
 
+// The trends begin one after the other, evenly; all groups of a shop talk about the same products.
+size_t Shoppers::trending(size_t trend) const {
+  const int64_t shifted_ms =
+      now_ms_ - start_ms_ + static_cast<int64_t>(trend) * trend_ms / static_cast<int64_t>(trends);
+  const auto number = static_cast<uint64_t>(shifted_ms / trend_ms);
+  std::mt19937_64 random(seed_ ^ (number * trends + trend + 1) * 0x9E3779B97F4A7C15ull);
+  const size_t popular = catalog_.size() / 10;
+  return catalog_.by_popularity(popular + random() % std::max<size_t>(catalog_.size() - popular, 1));
+}
+
 ShopAction Shoppers::view(const ShopPrices& prices, const ShopRush& rush) {
   // As many draws whatever comes of them: a price changes one decision, not all that follow.
   const double which = uniform();
@@ -133,7 +145,14 @@ ShopAction Shoppers::view(const ShopPrices& prices, const ShopRush& rush) {
   action.bot = which < bot_share;
   const size_t people = action.bot ? bots : shoppers_;
   action.visitor = static_cast<uint32_t>(static_cast<size_t>(visitor * static_cast<double>(people)) * groups_ + group_);
-  action.product = rush.active && which >= 1 - rush_share ? rush.product : catalog_.pick(product);
+  const size_t trend = action.bot ? trends : static_cast<size_t>((which - bot_share) / trend_share);
+  if (rush.active && which >= 1 - rush_share) {
+    action.product = rush.product;
+  } else if (trend < trends) {
+    action.product = trending(trend);
+  } else {
+    action.product = catalog_.pick(product);
+  }
   decide(action, prices);
   return action;
 }

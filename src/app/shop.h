@@ -74,6 +74,9 @@ class Shoppers {
  public:
   static constexpr double rush_share = 0.25;      // of all views go to the rush's product
   static constexpr double bot_share = 0.01;       // of all views
+  static constexpr size_t trends = 3;             // products that are talked about at any time,
+  static constexpr double trend_share = 0.02;     // each with so much of all views,
+  static constexpr int64_t trend_ms = 6'000;      // for so long
   static constexpr size_t bots = 1;               // per group
   static constexpr size_t pending_max = 100'000;  // shoppers who are about to use their cart
 
@@ -94,15 +97,18 @@ class Shoppers {
   };
 
   double uniform();
+  size_t trending(size_t trend) const;
   ShopAction view(const ShopPrices& prices, const ShopRush& rush);
   void decide(const ShopAction& seen, const ShopPrices& prices);
   void later(ShopAction action, int64_t delay_ms);
 
   const ShopCatalog& catalog_;
+  uint64_t seed_;
   size_t shoppers_;
   size_t group_;
   size_t groups_;
   std::mt19937_64 random_;
+  int64_t start_ms_ = 0;  // of the first action
   int64_t now_ms_ = 0;
   uint64_t decided_ = 0;
   std::priority_queue<Later, std::vector<Later>, std::greater<>> pending_;

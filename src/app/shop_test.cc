@@ -115,6 +115,22 @@ TEST(ShopTest, a_rush_sends_a_quarter_of_the_views_to_its_product) {
   EXPECT_NEAR(during / 20'000, Shoppers::rush_share, 0.06);
 }
 
+TEST(ShopTest, some_products_are_talked_about_for_a_while) {
+  Shop shop;
+  std::set<size_t> talked_about;
+  for (int round = 0; round < 6; ++round) {
+    std::map<size_t, int> views;
+    for (const auto& action : shop.run(static_cast<size_t>(Shoppers::trend_ms))) {
+      views[action.product] += action.kind == ShopAction::Kind::view;
+    }
+    for (size_t rank = 20; rank < 200; ++rank) {
+      const size_t product = shop.catalog.by_popularity(rank);
+      if (views[product] > 90) talked_about.insert(product);
+    }
+  }
+  EXPECT_GE(talked_about.size(), 8u);
+}
+
 TEST(ShopTest, bots_are_few_and_fast) {
   Shop shop;
   std::map<std::string, int> clicks;
