@@ -29,20 +29,22 @@ export const model = {
 let source = null;
 let history_due_ms = 0;
 
-// Counts are as of the product's last event: they fade until now. Over the time that a count covers, and has covered so
-// far, it is a rate.
-function rate_of(counts, product, half_life_ms) {
-  const since_last = Math.max(model.now_ms - product.last, 0);
-  const since_first = Math.max(model.now_ms - product.first, 1000);
-  const faded = counts * 2 ** (-since_last / half_life_ms);
-  const covered = 1 - 2 ** (-since_first / half_life_ms);
-  return ((faded * Math.LN2) / (half_life_ms / 1000)) / covered;
-}
+// Counts are as of the product's last event: they fade until now. What a steady rate of 1 a second would have gathered
+// since the first event turns a count into a rate.
+const faded = (count, ms, half_life_ms) => count * 2 ** (-ms / half_life_ms);
+const gathered = (ms, half_life_ms) => ((1 - 2 ** (-ms / half_life_ms)) * half_life_ms) / 1000 / Math.LN2;
 
 function measure(product) {
   const [views, carts, units, slow_views, slow_carts, slow_units] = product.demand;
-  product.rate = rate_of(views + carts + units, product, fast_half_life_ms);
-  product.usual = rate_of(slow_views + slow_carts + slow_units, product, slow_half_life_ms);
+  const since_last = Math.max(model.now_ms - product.last, 0);
+  const since_first = Math.max(model.now_ms - product.first, 1000);
+  const fast = faded(views + carts + units, since_last, fast_half_life_ms);
+  const slow = faded(slow_views + slow_carts + slow_units, since_last, slow_half_life_ms);
+  const in_fast = gathered(since_first, fast_half_life_ms);
+  const in_slow = gathered(since_first, slow_half_life_ms);
+  product.rate = fast / in_fast;
+  // In the difference the newest events weigh nothing: what is usual, without the rush that is to be found.
+  product.usual = Math.max(slow - fast, 0) / Math.max(in_slow - in_fast, 0.01);
   product.ratio = product.usual > 0 ? (product.rate + 0.1) / (product.usual + 0.1) : 1;
   // How surprising the fast count is against the usual one (Anscombe's transform of counts).
   const seconds = fast_half_life_ms / 1000 / Math.LN2;

@@ -165,6 +165,7 @@ try {
   assert.ok(seconds_now() < rush_start_s, `the rush has begun too early for this test: ${seconds_now()} s`);
 
   await observe(page, seconds_now, rush_end_s - 0.5, seen, announcements);
+  await page.evaluate(() => document.activeElement.blur());
   if (options.screenshot) await page.screenshot({ path: options.screenshot });
   await page.locator("#theme").click();
   await page.locator("#theme").click();
