@@ -22,9 +22,11 @@ class TestEnvironment final : public Environment {
     root_ = mkdtemp(pattern.data());
     open();
   }
+  // In a directory that somebody else made and will remove.
+  explicit TestEnvironment(std::string root) : root_(std::move(root)), owned_(false) { open(); }
   ~TestEnvironment() override {
     close();
-    std::filesystem::remove_all(root_);
+    if (owned_) std::filesystem::remove_all(root_);
   }
 
   Result<Stream> stream(std::string_view name) override {
@@ -163,6 +165,7 @@ class TestEnvironment final : public Environment {
  private:
   OffsetClock clock_;
   std::string root_;
+  bool owned_ = true;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<table::Tables> tables_;
   std::map<std::string, OpenStream> streams_;
