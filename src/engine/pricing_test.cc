@@ -2,10 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <mutex>
 #include <sstream>
+#include <thread>
 
 #include "engine/jobs.h"
 #include "engine/test_environment.h"
@@ -83,6 +88,72 @@ TEST_F(PricingTest, catches_up_with_a_filled_log) {
   EXPECT_EQ(status->rows_late, 0u);
   fmt::print("{} rows in {:.2f} s: {:.0f} rows/s, {} commits, {} rows out, state {} bytes\n", rows, seconds,
              static_cast<double>(rows) / seconds, status->commits, status->rows_out, status->state_bytes);
+}
+
+// From the moment a group of clicks is durable to the moment the rows they cause are durable in ProductDemand.
+// MILLRACE_LATENCY_GROUPS sets how many groups, of ten clicks each, half a millisecond apart.
+TEST_F(PricingTest, a_click_becomes_a_row_soon) {
+  const char* wanted = std::getenv("MILLRACE_LATENCY_GROUPS");
+  const size_t groups = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 50;
+  open();
+  ASSERT_TRUE(jobs_->submit("pricing", example("shop/pricing.sql")));
+  const table::TablePtr demand = *environment_.tables().find("ProductDemand");
+  log::Log& journal = environment_.tables().journal();
+  log::Log& clicks = *environment_.stream("clickstream")->log;
+  std::mutex mutex;
+  std::map<std::string, int64_t> seen;
+  SequenceNumber next;
+  const auto subscription = journal.subscribe(demand->keyspace, [&] {
+    const int64_t now = base::system_clock().monotonic_ns();
+    std::lock_guard lock(mutex);
+    for (;;) {
+      const auto blocks = journal.read(demand->keyspace, next, 1 << 20);
+      if (!blocks || blocks->empty()) return;
+      for (const auto& block : *blocks) {
+        log::for_each_record(*block, next, [&](const log::Record& record) {
+          const auto change = table::decode_change(*demand, record);
+          CHECK(change);
+          seen.emplace(*change->keys.at("product_id").string(), now);
+        });
+        next = block->end();
+      }
+    }
+  });
+  std::vector<int64_t> durable(groups);
+  std::atomic<size_t> done = 0;
+  const int64_t start = base::system_clock().monotonic_ns();
+  for (size_t n = 0; n < groups; ++n) {
+    while (base::system_clock().monotonic_ns() < start + static_cast<int64_t>(n) * 500'000) {
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+    std::vector<std::string> json;
+    std::vector<log::AppendRecord> records;
+    for (uint32_t i = 0; i < 10; ++i) json.push_back(click("view", fmt::format("p{}", n), "v", 1'000'000 + n / 2));
+    for (uint32_t i = 0; i < 10; ++i) records.push_back({ShardId(i % 4), "k", json[i]});
+    const auto group = clicks.append(records);
+    ASSERT_TRUE(group);
+    clicks.flush();
+    clicks.when_durable(*group, [&, n] {
+      durable[n] = base::system_clock().monotonic_ns();
+      ++done;
+    });
+  }
+  for (int i = 0; i < 5000; ++i) {
+    std::lock_guard lock(mutex);
+    if (done == groups && seen.size() == groups) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  std::lock_guard lock(mutex);
+  ASSERT_EQ(seen.size(), groups);
+  std::vector<double> latencies;
+  for (size_t n = 0; n < groups; ++n) {
+    latencies.push_back(static_cast<double>(seen.at(fmt::format("p{}", n)) - durable[n]) / 1e6);
+  }
+  std::sort(latencies.begin(), latencies.end());
+  const auto status = jobs_->status("pricing");
+  fmt::print(
+      "durable click to durable row: p50 {:.2f} ms, p99 {:.2f} ms, max {:.2f} ms; {} commits, the last {:.2f} ms\n",
+      latencies[groups / 2], latencies[groups * 99 / 100], latencies.back(), status->commits, status->commit_ms);
 }
 
 TEST_F(PricingTest, clicks_and_orders_become_demand_and_windows) {
