@@ -254,21 +254,22 @@ class Demo {
 };
 
 void print_report(const DemoReport& report) {
-  fmt::print(stderr,
-             "millrace: {} events acknowledged ({:.0f}/s), {} of them orders; {} price changes\n"
-             "millrace: click to price p50 {:.2f} ms, p99 {:.2f} ms, longest {:.2f} ms, of {} samples\n",
-             report.acknowledged, report.events_per_s, report.orders, report.price_changes,
-             report.click_to_price.p50_ms, report.click_to_price.p99_ms, report.click_to_price.max_ms,
-             report.click_to_price.samples);
-  if (!report.rush_product.empty()) {
-    fmt::print(stderr, "millrace: the rush on {} raised its price from {} to {}{}\n", report.rush_product,
-               cents_text(report.rush_before_cents), cents_text(report.rush_peak_cents),
-               report.rush_reaction_ms < 0
-                   ? std::string()
-                   : fmt::format(", for the first time after {:.0f} ms", report.rush_reaction_ms));
+  say(fmt::format("{} events acknowledged ({:.0f}/s), {} of them orders; {} price changes", report.acknowledged,
+                  report.events_per_s, report.orders, report.price_changes));
+  const LatencySummary& latency = report.click_to_price;
+  if (latency.samples > 0) {
+    say(fmt::format("click to price p50 {:.2f} ms, p99 {:.2f} ms, longest {:.2f} ms, of {} samples", latency.p50_ms,
+                    latency.p99_ms, latency.max_ms, latency.samples));
   }
-  fmt::print(stderr, "millrace: {} rows computed again from the log: {} differ\n", report.rows_checked,
-             report.mismatches == 0 ? "none" : fmt::format("{}", report.mismatches));
+  if (report.rush_peak_cents > report.rush_before_cents) {
+    say(fmt::format("the rush on {} raised its price from {} to {}{}", report.rush_product,
+                    cents_text(report.rush_before_cents), cents_text(report.rush_peak_cents),
+                    report.rush_reaction_ms < 0
+                        ? std::string()
+                        : fmt::format(", for the first time after {:.0f} ms", report.rush_reaction_ms)));
+  }
+  say(fmt::format("{} rows computed again from the log: {} differ", report.rows_checked,
+                  report.mismatches == 0 ? "none" : fmt::format("{}", report.mismatches)));
 }
 
 }  // namespace

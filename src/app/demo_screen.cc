@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -24,15 +25,19 @@ std::string grouped(double number) {
 
 std::string rush_line(const DemoView& view) {
   if (!view.rush.begun) return "no rush yet";
-  const double change = view.rush.before_cents == 0
-                            ? 0
-                            : 100.0 * static_cast<double>(view.rush.now_cents - view.rush.before_cents) /
-                                  static_cast<double>(view.rush.before_cents);
-  std::string line =
-      fmt::format("{} {}: {} -> {} ({:+.0f} %)", view.rush_on ? "rush on" : "rush over on", view.rush_name,
-                  cents_text(view.rush.before_cents), cents_text(view.rush.now_cents), change);
+  const double before = std::max(static_cast<double>(view.rush.before_cents), 1.0);
+  const double change = 100 * (static_cast<double>(view.rush.now_cents) / before - 1);
+  std::string line = fmt::format(
+      "{}: {} -> {} ({:+.0f} %)",
+      view.rush_on ? fmt::format("rush on {}", view.rush_name) : fmt::format("the rush on {} is over", view.rush_name),
+      cents_text(view.rush.before_cents), cents_text(view.rush.now_cents), change);
   if (view.rush.reaction_ms >= 0) line += fmt::format(", first raised after {:.0f} ms", view.rush.reaction_ms);
   return line;
+}
+
+std::string latency_text(const LatencySummary& latency) {
+  if (latency.samples == 0) return "no price has changed yet";
+  return fmt::format("click to price p50 {:.2f} ms, p99 {:.2f} ms", latency.p50_ms, latency.p99_ms);
 }
 
 }  // namespace
@@ -57,20 +62,18 @@ void DemoScreen::show(const DemoView& view) {
                                 ? std::string("no watermark yet")
                                 : fmt::format("watermark {:.1f} s behind", view.job.watermark_delay_ms / 1000.0);
   if (!terminal_) {
-    fmt::print(stderr,
-               "millrace: {:.0f} s: {} events/s, {} orders, {} price changes, click to price p50 {:.2f} ms, p99 {:.2f} "
-               "ms, job lag {}, {}; {}\n",
-               view.seconds, grouped(rate), view.orders, view.price_changes, view.latency.p50_ms, view.latency.p99_ms,
+    fmt::print(stderr, "millrace: {:.0f} s: {} clicks/s, {} orders, {} price changes, {}, job lag {}, {}; {}\n",
+               view.seconds, grouped(rate), view.orders, view.price_changes, latency_text(view.latency),
                view.job.lag_records, delay, rush_line(view));
     return;
   }
   if (lines_ > 0) fmt::print(stderr, "\x1b[{}A", lines_);
   const char* const strong = colour_ ? "\x1b[1m" : "";
   const char* const plain = colour_ ? "\x1b[0m" : "";
-  fmt::print(stderr, "\x1b[K  events        {}{}{} a second, {} in all, {} orders\n", strong, grouped(rate), plain,
+  fmt::print(stderr, "\x1b[K  clicks        {}{}{} a second, {} in all, {} orders\n", strong, grouped(rate), plain,
              grouped(static_cast<double>(view.acknowledged)), grouped(static_cast<double>(view.orders)));
-  fmt::print(stderr, "\x1b[K  prices        {} changes; click to price {}p50 {:.2f} ms, p99 {:.2f} ms{}\n",
-             grouped(static_cast<double>(view.price_changes)), strong, view.latency.p50_ms, view.latency.p99_ms, plain);
+  fmt::print(stderr, "\x1b[K  prices        {} changes; {}{}{}\n", grouped(static_cast<double>(view.price_changes)),
+             strong, latency_text(view.latency), plain);
   fmt::print(stderr, "\x1b[K  job           {}, {} records behind, {}\n", view.job.state, view.job.lag_records, delay);
   fmt::print(stderr, "\x1b[K  demand        {}\n", rush_line(view));
   if (view.for_ms > 0) {
