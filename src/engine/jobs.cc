@@ -132,6 +132,14 @@ Result<void> Jobs::store(const std::string& name, std::string definition) {
   return {};
 }
 
+// A server that died between a job's first commit and its definition leaves state that belongs to nobody.
+Result<void> Jobs::forget_state(const std::string& name) {
+  auto transaction = environment_.tables().begin();
+  TRY(transaction->erase_records(StateLog::prefix_of(name)));
+  TRY(transaction->commit());
+  return {};
+}
+
 // Called with changes_mutex_ held, or before anybody else knows the jobs.
 Result<void> Jobs::start(const std::string& name, Entry& entry) {
   TRY_ASSIGN(const sql::Plan plan, sql::compile(entry.script));
@@ -219,7 +227,8 @@ Result<void> Jobs::submit(std::string_view name_view, std::string_view script) {
       entry.script = script;
       entry.state = JobState::running;
       lock.unlock();
-      auto started = start(name, entry);
+      auto started = forget_state(name);
+      if (started) started = start(name, entry);
       if (started) started = store(name, entry);
       if (!started) {
         lock.lock();

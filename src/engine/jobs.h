@@ -89,6 +89,7 @@ class Jobs {
   Jobs(Environment& environment, const Options& options) : environment_(environment), options_(options) {}
 
   Result<void> start(const std::string& name, Entry& entry);
+  Result<void> forget_state(const std::string& name);
   Result<void> store(const std::string& name, const Entry& entry);
   Result<void> store(const std::string& name, std::string definition);
   void ended(const std::string& name, uint64_t run, Job::End end, std::string reason);

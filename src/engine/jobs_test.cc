@@ -146,6 +146,18 @@ TEST_F(JobsTest, a_name_stands_for_one_script) {
   EXPECT_EQ(jobs_->status("job")->state, JobState::running);
 }
 
+TEST_F(JobsTest, state_without_a_job_is_not_taken_for_a_new_ones) {
+  create_all();
+  open();
+  auto transaction = environment_.tables().begin();
+  ASSERT_TRUE(transaction->put_record("engine/job/job/commit", "of a job that was never stored"));
+  ASSERT_TRUE(transaction->commit());
+  transaction.reset();
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  click("a", 1000);
+  await_rows(1);
+}
+
 TEST_F(JobsTest, a_bad_record_fails_the_job_and_keeps_what_was_committed) {
   create_all();
   open();
