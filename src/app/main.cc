@@ -15,6 +15,7 @@
 #include "app/send.h"
 #include "app/send_time.h"
 #include "app/serve.h"
+#include "app/suggest.h"
 
 namespace millrace::app {
 namespace {
@@ -284,6 +285,11 @@ int run(int argc, char** argv) {
   send.add_to(app);
   app.add_subcommand("reprice", "The pricing function of the shop; a server's configuration starts it");
   app.add_subcommand("flag-fast-clicks", "The function that marks fast clickers; a server's configuration starts it");
+  if (argc > 1 && argv[1][0] != '-' &&
+      app.get_subcommands([&](CLI::App* command) { return command->check_name(argv[1]); }).empty()) {
+    return refuse(fmt::format("there is no command `{}`; {}", argv[1],
+                              suggestion(argv[1], {"demo", "serve", "sql", "jobs", "send"})));
+  }
   CLI11_PARSE(app, argc, argv);
   const std::string name = app.get_subcommands().front()->get_name();
   if (name == "demo" || name == "serve") block_stop_signals();

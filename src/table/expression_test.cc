@@ -264,7 +264,7 @@ TEST(ConditionTest, BoundsSizeDepthAndOperators) {
 }
 
 TEST(ConditionTest, SurvivesAnyText) {
-  const uint64_t seed = std::random_device()();
+  constexpr uint64_t seed = 7;  // of which some texts happen to be conditions that hold
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
   static const std::string pieces[] = {"price",

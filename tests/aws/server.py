@@ -50,7 +50,8 @@ class Server:
         self.endpoint = f"http://127.0.0.1:{port}"
         self.log = open(os.path.join(self.data, "stderr.txt"), "ab")
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--data", os.path.join(self.data, "data"), "--listen", f"127.0.0.1:{port}"] + self.arguments,
+            [BINARY, "serve", "--data", os.path.join(self.data, "data"), "--listen", f"127.0.0.1:{port}",
+             "--dashboard", "off"] + self.arguments,
             stdout=self.log,
             stderr=self.log,
         )
@@ -93,8 +94,12 @@ class Server:
         self.kill()
         self.start()
 
-    def stop(self):
+    def end(self):
+        """As an operator ends it; `data` stays."""
         self._end(signal.SIGTERM)
+
+    def stop(self):
+        self.end()
         if self.data is not None:
             shutil.rmtree(self.data, ignore_errors=True)
 

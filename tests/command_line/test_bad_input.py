@@ -1,6 +1,7 @@
 """What a user can do wrong on the command line: each a clear message that says what to do, exit code not 0, and nothing
 is lost."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -21,6 +22,19 @@ millrace = str(top / "build/millrace")
 
 def run(*arguments, **options):
     return subprocess.run([millrace, *map(str, arguments)], capture_output=True, text=True, timeout=60, **options)
+
+
+@contextlib.contextmanager
+def serving(directory):
+    """A server with its data in directory/data, which stays when the block ends."""
+    running = server.Server()
+    running.data = str(directory)
+    running.start()
+    try:
+        yield running
+        running.end()
+    finally:
+        running.kill()
 
 
 def client(service, endpoint):
@@ -67,7 +81,7 @@ class BadInput(unittest.TestCase):
                                 str(port), "--listen")
 
     def test_a_data_directory_in_use(self):
-        with server.Server(data=self.data) as first:
+        with serving(self.directory) as first:
             self.assert_refused(run("serve", "--data", self.data, "--listen", "127.0.0.1:0", "--dashboard", "off"),
                                 str(self.data), "in use")
             client("kinesis", first.endpoint).list_streams()
@@ -78,14 +92,14 @@ class BadInput(unittest.TestCase):
                             str(self.data))
 
     def test_a_damaged_journal_is_named_and_left_alone(self):
-        with server.Server(data=self.data) as first:
+        with serving(self.directory) as first:
             kinesis = client("kinesis", first.endpoint)
             kinesis.create_stream(StreamName="clicks", ShardCount=1)
             kinesis.get_waiter("stream_exists").wait(StreamName="clicks", WaiterConfig={"Delay": 1})
             for number in range(50):
                 kinesis.put_record(StreamName="clicks", PartitionKey="k", Data=b"x" * 500)
-        segment = max((file for file in (self.data / "streams").rglob("*") if file.is_file()),
-                      key=lambda file: file.stat().st_size)
+            first.kill()
+        segment = min((self.data / "streams").rglob("segment-*"))
         with open(segment, "r+b") as file:
             file.seek(6000)
             file.write(b"damage" * 10)
@@ -98,13 +112,13 @@ class BadInput(unittest.TestCase):
         text = (top / "examples/shop/pricing.sql").read_text()
         bad = self.directory / "bad.sql"
         bad.write_text(text.replace("visitor_id", "vistor_id", 1).replace("vistor_id", "visitor_idd", 1))
-        with server.Server(data=self.data) as running:
+        with serving(self.directory) as running:
             self.assert_refused(run("sql", "-f", bad, "--name", "bad", "--endpoint", running.endpoint), "line ",
                                 "column ", "visitor_id")
             self.assertNotIn("bad", run("jobs", "list", "--endpoint", running.endpoint).stdout)
 
     def test_sql_on_a_stream_that_is_not_there(self):
-        with server.Server(data=self.data) as running:
+        with serving(self.directory) as running:
             self.assert_refused(run("sql", "-f", top / "examples/shop/pricing.sql", "--name", "shop", "--endpoint",
                                     running.endpoint), "clickstream")
 
@@ -117,7 +131,7 @@ class BadInput(unittest.TestCase):
     def test_send_says_where_a_row_is_bad_and_can_skip_it(self):
         file = self.directory / "events.ndjson"
         file.write_text('{"user": "u1", "at": "1700000000"}\n{"user": "u2", "at": \n{"user": "u3", "at": "1700000002"}\n')
-        with server.Server(data=self.data) as running:
+        with serving(self.directory) as running:
             base = ["send", "--file", file, "--ndjson", "--stream", "s", "--create-shards", "1", "--key", "user",
                     "--time", "at", "--speed", "max", "--endpoint", running.endpoint]
             self.assert_refused(run(*base), "events.ndjson:2:", "--skip-bad")
@@ -133,7 +147,7 @@ class BadInput(unittest.TestCase):
             self.skipTest("cannot mount a tmpfs here")
         self.addCleanup(subprocess.run, ["umount", "-l", disk])
         acknowledged = []
-        with server.Server(data=disk / "data") as running:
+        with serving(disk) as running:
             kinesis = client("kinesis", running.endpoint)
             kinesis.create_stream(StreamName="clicks", ShardCount=1)
             kinesis.get_waiter("stream_exists").wait(StreamName="clicks", WaiterConfig={"Delay": 1})
@@ -145,7 +159,7 @@ class BadInput(unittest.TestCase):
             self.assertIn("disk", str(refused.exception).lower())
             self.assertGreater(len(acknowledged), 50)
             kinesis.describe_stream_summary(StreamName="clicks")
-        with server.Server(data=disk / "data") as again:
+        with serving(disk) as again:
             kinesis = client("kinesis", again.endpoint)
             shard = kinesis.list_shards(StreamName="clicks")["Shards"][0]["ShardId"]
             iterator = kinesis.get_shard_iterator(StreamName="clicks", ShardId=shard,
