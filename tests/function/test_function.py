@@ -47,7 +47,7 @@ on_failure_table = "FailedBatches"
         if os.environ.get("MILLRACE_ENDPOINT"):
             self.skipTest("functions are configured in a server that the test starts itself")
         self.configuration = tempfile.NamedTemporaryFile("w", suffix=".toml")
-        self.server = Server(["--config", self.configuration.name, "--dashboard", "off"])
+        self.server = Server(["--config", self.configuration.name])
 
     def tearDown(self):
         self.server.stop()

@@ -52,7 +52,7 @@ class ShopTest(unittest.TestCase):
         if os.environ.get("MILLRACE_ENDPOINT"):
             self.skipTest("functions are configured in a server that the test starts itself")
         configuration = os.path.join(ROOT, "examples", "shop", "millrace.toml")
-        self.server = Server(["--config", configuration, "--dashboard", "off"]).start()
+        self.server = Server(["--config", configuration]).start()
         self.connect()
         for name, key in KEYS.items():
             types = {attribute: "N" if attribute == "version" else "S" for attribute in key}
