@@ -83,6 +83,21 @@ class Progress {
   bool shown_ = false;
 };
 
+Result<ShardMap> find_shards(Api& api, const SendOptions& options) {
+  const auto created =
+      options.create_shards > 0 ? ensure_stream(api, options.stream, options.create_shards) : Result<void>();
+  auto shards = created ? ShardMap::load(api, options.stream) : std::unexpected(created.error());
+  if (shards) return shards;
+  const Error& error = shards.error();
+  if (error.kind == ErrorKind::not_found) {
+    return fail(error.kind, "there is no stream `{}`; --create-shards 2 creates it on the way", options.stream);
+  }
+  if (error.kind == ErrorKind::unavailable) {
+    return fail(error.kind, "{}; is `millrace serve` running there? --endpoint names another server", error.message);
+  }
+  return shards;
+}
+
 std::string json_of(const SendSummary& summary) {
   return fmt::format(
       R"({{"rows":{},"acknowledged":{},"bad_rows":{},"retries":{},"resent":{},"seconds":{:.3f},"rows_per_s":{:.1f}}})",
@@ -96,8 +111,7 @@ Result<void> send_file(const SendOptions& options, SendSummary& summary,
                        const std::function<void(const SendSummary&)>& progress) {
   TRY_ASSIGN(const auto rows, RowReader::open(options.rows));
   Api api(options.endpoint);
-  if (options.create_shards > 0) TRY(ensure_stream(api, options.stream, options.create_shards));
-  TRY_ASSIGN(ShardMap shards, ShardMap::load(api, options.stream));
+  TRY_ASSIGN(ShardMap shards, find_shards(api, options));
   SendLanes lanes(options.endpoint, options.stream, std::move(shards), static_cast<size_t>(options.connections),
                   options.retry_for_ms);
 
@@ -158,8 +172,6 @@ int run_send(const SendOptions& options) {
                  "millrace: the {} rows before it are in the stream; correct the row, or pass over such rows with "
                  "--skip-bad\n",
                  summary.acknowledged);
-    } else if (sent.error().kind == ErrorKind::not_found && options.create_shards == 0 && summary.rows == 0) {
-      fmt::print(stderr, "millrace: to create the stream `{}` on the way, add --create-shards 2\n", options.stream);
     }
     return 1;
   }
