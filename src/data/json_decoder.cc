@@ -82,7 +82,8 @@ JsonDecoder::~JsonDecoder() = default;
 
 void JsonDecoder::start_batch() {
   columns_.clear();
-  capacity_ = rows_at_first;
+  // As many as last time: sources give batches of like sizes.
+  capacity_ = std::max(rows_at_first, std::min(last_rows_, batch_rows_max));
   for (const Field& field : schema_) columns_.push_back(std::make_shared<Column>(field.type, capacity_));
   arena_ = std::make_shared<StringArena>();
 }
@@ -304,6 +305,7 @@ Batch JsonDecoder::take() {
   }
   batch.owners.push_back(std::move(arena_));
   columns_.clear();
+  last_rows_ = rows_;
   rows_ = 0;
   return batch;
 }

@@ -64,6 +64,7 @@ class JsonDecoder {
   std::shared_ptr<StringArena> arena_;
   size_t rows_ = 0;
   size_t capacity_ = 0;
+  size_t last_rows_ = 0;
   uint64_t bad_records_ = 0;
   uint64_t bad_values_ = 0;
 };

@@ -441,6 +441,13 @@ std::unique_ptr<Accumulator> make_extreme(TypeKind kind, bool max) {
   }
 }
 
+bool equal(const sql::Expression& a, const sql::Expression& b) {
+  return a.kind == b.kind && a.type == b.type && a.column == b.column && a.literal == b.literal &&
+         a.function == b.function &&
+         std::equal(a.arguments.begin(), a.arguments.end(), b.arguments.begin(), b.arguments.end(),
+                    [](const auto& x, const auto& y) { return equal(*x, *y); });
+}
+
 std::unique_ptr<Accumulator> make_plain(const Aggregate& aggregate, bool retracts) {
   switch (aggregate.function) {
     case AggregateFunction::count:
@@ -482,6 +489,14 @@ Result<AggregateInputs> AggregateInputs::make(const std::vector<Aggregate>& aggr
   made.aggregates_ = aggregates;
   made.inputs_.resize(aggregates.size());
   for (const Aggregate& aggregate : aggregates) {
+    int place = -1;
+    if (aggregate.filter) {
+      const auto same = std::find_if(made.filters_.begin(), made.filters_.end(),
+                                     [&](const auto& filter) { return equal(*filter, *aggregate.filter); });
+      place = static_cast<int>(same - made.filters_.begin());
+      if (same == made.filters_.end()) made.filters_.push_back(aggregate.filter);
+    }
+    made.filter_of_.push_back(place);
     TRY(made.evaluator_.prepare(aggregate.argument));
     TRY(made.evaluator_.prepare(aggregate.filter));
     TRY(made.evaluator_.prepare(aggregate.time));
@@ -495,20 +510,26 @@ Result<AggregateInputs> AggregateInputs::make(const std::vector<Aggregate>& aggr
                             to_string(aggregate.argument->type));
     }
   }
+  made.filter_rows_.resize(made.filters_.size());
   return made;
 }
 
 void AggregateInputs::evaluate(const data::Batch& batch, data::StringArena& arena) {
+  for (size_t f = 0; f < filters_.size(); ++f) {
+    const Operand filter = evaluator_.evaluate(*filters_[f], batch, arena);
+    const auto& truth = filter.column->booleans();
+    filter_rows_[f].resize(batch.rows);
+    for (size_t i = 0; i < batch.rows; ++i) {
+      filter_rows_[f][i] = filter.column->valid[i & filter.mask] & truth[i & filter.mask];
+    }
+  }
   for (size_t n = 0; n < aggregates_.size(); ++n) {
     const Aggregate& aggregate = aggregates_[n];
     AggregateInput& input = inputs_[n];
-    input.included.assign(batch.rows, 1);
-    if (aggregate.filter) {
-      const Operand filter = evaluator_.evaluate(*aggregate.filter, batch, arena);
-      const auto& truth = filter.column->booleans();
-      for (size_t i = 0; i < batch.rows; ++i) {
-        input.included[i] = filter.column->valid[i & filter.mask] & truth[i & filter.mask];
-      }
+    if (filter_of_[n] < 0) {
+      input.included.assign(batch.rows, 1);
+    } else {
+      input.included = filter_rows_[filter_of_[n]];
     }
     if (aggregate.argument) {
       input.argument = evaluator_.evaluate(*aggregate.argument, batch, arena);

@@ -47,6 +47,9 @@ class AggregateInputs {
 
  private:
   std::vector<sql::Aggregate> aggregates_;
+  std::vector<sql::ExpressionPtr> filters_;        // the different ones
+  std::vector<int> filter_of_;                     // by aggregate, an index of filters_; -1: none
+  std::vector<std::vector<uint8_t>> filter_rows_;  // by filter, of the batch under way
   Evaluator evaluator_;
   std::vector<AggregateInput> inputs_;
 };
