@@ -9,8 +9,7 @@ class SystemClock final : public Clock {
  public:
   ProcessingTime now() const override {
     using namespace std::chrono;
-    return ProcessingTime(
-        duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
+    return ProcessingTime(duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
   }
   int64_t monotonic_ns() const override {
     using namespace std::chrono;
