@@ -22,7 +22,7 @@ namespace millrace::engine {
 
 struct LaneOptions {
   int64_t commit_interval_ms = 5;
-  int64_t catch_up_interval_ms = 100;       // while a shard has more than a batch waiting
+  int64_t catch_up_interval_ms = 400;       // while a shard has more than a batch waiting
   size_t epoch_rows_max = 256 * 1024;       // read in one epoch
   size_t sink_rows_max = 64 * 1024;         // held by sinks in one epoch
   int commits_in_flight_max = 2;            // not durable yet
