@@ -8,7 +8,7 @@
 
 #include "app/runtime_client.h"
 #include "app/send_api.h"
-#include "table/item.h"
+#include "table/item_json.h"
 #include "table/item_base64.h"
 
 namespace millrace::app {

@@ -8,6 +8,7 @@
 
 #include "app/runtime_client.h"
 #include "app/send_api.h"
+#include "table/item_json.h"
 #include "table/number.h"
 
 namespace millrace::app {

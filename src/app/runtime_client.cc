@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "http/client.h"
-#include "table/item.h"
+#include "table/item_json.h"
 
 namespace millrace::app {
 

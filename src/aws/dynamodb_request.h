@@ -12,7 +12,7 @@
 
 #include "aws/dynamodb.h"
 #include "aws/dynamodb_capacity.h"
-#include "table/item.h"
+#include "table/item_json.h"
 #include "table/write_json.h"
 
 namespace millrace::aws {

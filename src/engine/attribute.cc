@@ -1,6 +1,7 @@
 #include "engine/attribute.h"
 
 #include "data/text.h"
+#include "table/item_json.h"
 
 namespace millrace::engine {
 

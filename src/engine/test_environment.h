@@ -2,7 +2,6 @@
 // A store, tables and streams in a directory of their own, and short words for what jobs see. For tests only.
 
 #include <gtest/gtest.h>
-#include <simdjson.h>
 
 #include <filesystem>
 #include <map>
@@ -12,6 +11,7 @@
 
 #include "data/text.h"
 #include "engine/environment.h"
+#include "table/item_json.h"
 
 namespace millrace::engine {
 

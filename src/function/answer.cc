@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "table/write_json.h"
+
 namespace millrace::function {
 
 namespace {

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/bytes.h"
+#include "table/item_json.h"
 
 namespace millrace::function {
 

@@ -11,7 +11,7 @@
 
 #include "function/test_function.h"
 #include "http/client.h"
-#include "table/item.h"
+#include "table/item_json.h"
 
 namespace millrace::function {
 namespace {

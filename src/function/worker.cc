@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "table/item.h"
+#include "table/item_json.h"
 
 namespace millrace::function {
 

@@ -1,5 +1,6 @@
 #include <charconv>
 
+#include "table/item_json.h"
 #include "table/keys.h"
 #include "table/table.h"
 

@@ -1,9 +1,7 @@
 #pragma once
-// An item: attributes by name, each a value of DynamoDB's ten types; its stored bytes and its JSON.
+// An item: attributes by name, each a value of DynamoDB's ten types; and its stored bytes; its JSON is item_json.h.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
 // Pure values; any thread.
-
-#include <simdjson.h>
 
 #include <map>
 #include <memory>
@@ -63,25 +61,5 @@ void put_item(std::string& out, const Item& item);
 Result<Item> get_item(std::string_view bytes);  // corrupt
 // One top-level attribute out of stored bytes, without decoding the rest; nullopt: absent.
 Result<std::optional<AttributeValue>> get_attribute(std::string_view bytes, std::string_view name);
-
-// JSON as on the wire: {"id": {"S": "p1"}, "price": {"N": "12.50"}}.
-void put_json(std::string& out, const Item& item);
-void put_json(std::string& out, const AttributeValue& value);
-void put_json_string(std::string& out, std::string_view text);  // quoted and escaped
-// Straight from stored bytes to JSON, without an Item in between: the path of GetItem.
-Result<void> put_json_of_stored(std::string& out, std::string_view bytes);
-// invalid_argument in DynamoDB's words: wrong type, empty set, duplicates in a set, nesting, bad number, bad base64.
-Result<Item> item_from_json(simdjson::ondemand::object object);
-Result<AttributeValue> value_from_json(simdjson::ondemand::value value);
-// Whether such an error says that the JSON itself is wrong (no JSON, a number where a string belongs, bad base64): on
-// the wire that is a SerializationException and not a ValidationException.
-bool is_wrong_json(const Error& error);
-// The error of a JSON parser's answer, with is_wrong_json().
-Error wrong_json(simdjson::error_code code);
-// A JSON value that must be a string, a boolean or an object; null is refused, so ask is_null() first where it means
-// "absent". The view lives as long as the parser's document.
-Result<std::string_view> string_from_json(simdjson::ondemand::value value);
-Result<bool> boolean_from_json(simdjson::ondemand::value value);
-Result<simdjson::ondemand::object> object_from_json(simdjson::ondemand::value value);
 
 }  // namespace millrace::table

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "table/item.h"
+#include "table/item_json.h"
 #include "table/item_base64.h"
 #include "table/item_bytes.h"
 

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "table/item_base64.h"
+#include "table/item_json.h"
 
 namespace millrace::table {
 namespace {

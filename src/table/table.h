@@ -189,10 +189,4 @@ inline constexpr std::string_view sequence_number_base = "100000000000000000000"
 std::string wire_sequence_number(SequenceNumber sequence);
 Result<SequenceNumber> parse_wire_sequence_number(std::string_view text);
 
-// A write as JSON, in the shape of TransactWriteItems' entries: {"Put": {"TableName": ..., "Item": ...}},
-// {"Update": {...}}, {"Delete": {...}}, {"ConditionCheck": {...}}; the bodies are those of PutItem, UpdateItem and
-// DeleteItem too. invalid_argument in DynamoDB's words.
-Result<WriteRequest> write_from_json(WriteRequest::Kind kind, simdjson::ondemand::object body);
-Result<std::vector<WriteRequest>> writes_from_json(simdjson::ondemand::array entries);
-
 }  // namespace millrace::table

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "store/test_directory.h"
+#include "table/item_json.h"
 #include "table/table.h"
 
 namespace millrace::table {

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 
+#include "table/item_json.h"
+
 namespace millrace::table {
 namespace {
 

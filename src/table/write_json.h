@@ -1,11 +1,17 @@
 #pragma once
-// What the JSON of all requests with expressions has in common; also for those that read. Any thread.
+// Writes as JSON, and what the JSON of all requests with expressions has in common, those that read too. Any thread.
 
 #include <simdjson.h>
 
 #include "table/table.h"
 
 namespace millrace::table {
+
+// A write as JSON, in the shape of TransactWriteItems' entries: {"Put": {"TableName": ..., "Item": ...}},
+// {"Update": {...}}, {"Delete": {...}}, {"ConditionCheck": {...}}; the bodies are those of PutItem, UpdateItem and
+// DeleteItem too. invalid_argument in DynamoDB's words.
+Result<WriteRequest> write_from_json(WriteRequest::Kind kind, simdjson::ondemand::object body);
+Result<std::vector<WriteRequest>> writes_from_json(simdjson::ondemand::array entries);
 
 // ExpressionAttributeNames and ExpressionAttributeValues.
 struct ExpressionMembers {
