@@ -22,8 +22,8 @@
 #include <vector>
 
 #include "app/send_api.h"
-#include "aws/base64.h"
 #include "aws/sigv4.h"
+#include "base/base64.h"
 #include "base/clock.h"
 
 namespace millrace::bench {
@@ -93,7 +93,7 @@ std::vector<std::string> put_records_requests(const Options& options, app::Api& 
     std::string body = R"({"StreamName":"bench","Records":[)";
     for (int r = 0; r < options.records_per_call; ++r) {
       body += R"({"Data":")";
-      aws::append_base64(body, random_text(random, options.record_bytes));
+      base::append_base64(body, random_text(random, options.record_bytes));
       body += fmt::format(R"(","PartitionKey":"user-{}"}}{})", random() % 100'000,
                           r + 1 < options.records_per_call ? "," : "]}");
     }

@@ -1,6 +1,7 @@
 #include "app/dashboard_shop.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string_view>
 #include <unordered_map>

@@ -8,8 +8,8 @@
 
 #include "app/runtime_client.h"
 #include "app/send_api.h"
+#include "base/base64.h"
 #include "table/item_json.h"
-#include "table/item_base64.h"
 
 namespace millrace::app {
 
@@ -62,7 +62,7 @@ Result<std::string> FastClicks::handle(std::string_view event) {
   for (auto record : records) {
     std::string_view data;
     if (record["kinesis"]["data"].get_string().get(data)) continue;
-    auto json = table::from_base64(data);
+    auto json = base::base64_decode(data);
     if (!json) continue;
     json->reserve(json->size() + simdjson::SIMDJSON_PADDING);
     simdjson::ondemand::document clicked;

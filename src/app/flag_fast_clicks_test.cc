@@ -8,7 +8,7 @@
 
 #include <random>
 
-#include "table/item_base64.h"
+#include "base/base64.h"
 
 namespace millrace::app {
 namespace {
@@ -40,7 +40,7 @@ class FastClicksTest : public testing::Test {
 
   static std::string record(std::string_view data) {
     std::string encoded;
-    table::put_base64(encoded, data);
+    base::append_base64(encoded, data);
     return R"({"kinesis":{"partitionKey":"k","data":")" + encoded + R"("},"eventSource":"aws:kinesis"})";
   }
 

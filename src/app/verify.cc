@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "app/demo_items.h"
-#include "aws/base64.h"
+#include "base/base64.h"
 
 namespace millrace::app {
 
@@ -178,7 +178,7 @@ class Verifier {
       for (const simdjson::dom::element record : records) {
         std::string_view data;
         if (record["Data"].get(data)) return broken("GetRecords");
-        const auto json = aws::base64_decode(data);
+        const auto json = base::base64_decode(data);
         if (!json) return broken("GetRecords");
         read_click(*json);
       }

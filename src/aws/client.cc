@@ -2,7 +2,7 @@
 
 #include <simdjson.h>
 
-#include "aws/base64.h"
+#include "base/base64.h"
 
 namespace millrace::aws {
 namespace {
@@ -117,7 +117,7 @@ bool PutRecordsBody::fits(std::string_view key, std::string_view data) const {
 void PutRecordsBody::add(std::string_view key, std::string_view data) {
   CHECK(!finished_, "clear() comes before the next record");
   body_ += count_ == 0 ? "{\"Data\":\"" : ",{\"Data\":\"";
-  append_base64(body_, data);
+  base::append_base64(body_, data);
   body_ += "\",\"PartitionKey\":";
   append_json_string(body_, key);
   body_ += '}';

@@ -1,5 +1,7 @@
 #include "aws/crypto.h"
 
+#include <array>
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 

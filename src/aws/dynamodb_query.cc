@@ -1,6 +1,7 @@
 // Query and Scan.
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "aws/dynamodb_request.h"

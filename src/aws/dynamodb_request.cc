@@ -1,6 +1,7 @@
 #include "aws/dynamodb_request.h"
 
 #include <algorithm>
+#include <array>
 
 namespace millrace::aws {
 namespace {

@@ -1,6 +1,7 @@
 #include "aws/dynamodb_streams.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "aws/dynamodb_request.h"

@@ -1,6 +1,7 @@
 // CreateTable, DescribeTable, ListTables, DeleteTable, and what tools describe beside a table.
 
 #include <algorithm>
+#include <array>
 
 #include "aws/dynamodb_request.h"
 #include "base/bytes.h"

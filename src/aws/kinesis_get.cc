@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "aws/base64.h"
 #include "aws/kinesis_request.h"
+#include "base/base64.h"
 
 namespace millrace::aws {
 namespace {
@@ -19,7 +19,7 @@ void append_record(std::string& out, const log::Record& record) {
   out += "\",\"ApproximateArrivalTimestamp\":";
   append_seconds(out, record.time);
   out += ",\"Data\":\"";
-  append_base64(out, record.data);
+  base::append_base64(out, record.data);
   out += "\",\"PartitionKey\":";
   append_json_string(out, record.key);
   out += '}';

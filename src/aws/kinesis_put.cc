@@ -4,9 +4,9 @@
 #include <array>
 #include <cstring>
 
-#include "aws/base64.h"
 #include "aws/kinesis_request.h"
 #include "aws/md5_lanes.h"
+#include "base/base64.h"
 #include "base/bytes.h"
 
 namespace millrace::aws {
@@ -62,7 +62,7 @@ std::optional<AwsError> Kinesis::State::decode_data(value from, Entry& entry) {
   std::string_view text;
   if (!read_text(from, text)) return serialization_error("Data is not a string in base64").error();
   char* const at = scratch.get() + scratch_used;
-  const auto size = base64_decode(text, at);
+  const auto size = base::base64_decode(text, at);
   if (!size) return serialization_error("Data is not base64").error();
   entry.data = {at, *size};
   entry.has_data = true;
@@ -96,7 +96,7 @@ std::optional<AwsError> Kinesis::State::read_entry(object from, Entry& entry, Pu
 std::optional<AwsError> Kinesis::State::parse_put_record(std::string_view body, PutArguments& put) {
   entries.assign(1, Entry{});
   // A member may stand there twice: each is decoded behind the one before.
-  reserve_scratch(base64_decoded_size_max(body.size()) + base64_slack);
+  reserve_scratch(base::base64_decoded_size_max(body.size()) + base::base64_slack);
   simdjson::ondemand::document document;
   object root;
   if (parser.iterate(body, body.size() + simdjson::SIMDJSON_PADDING).get(document) || document.get_object().get(root)) {
@@ -109,7 +109,7 @@ std::optional<AwsError> Kinesis::State::parse_put_record(std::string_view body, 
 
 std::optional<AwsError> Kinesis::State::parse_put_records(std::string_view body, PutArguments& put) {
   entries.clear();
-  reserve_scratch(base64_decoded_size_max(body.size()) + base64_slack);
+  reserve_scratch(base::base64_decoded_size_max(body.size()) + base::base64_slack);
   simdjson::ondemand::document document;
   object root;
   if (parser.iterate(body, body.size() + simdjson::SIMDJSON_PADDING).get(document) || document.get_object().get(root)) {

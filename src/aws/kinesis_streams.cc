@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "aws/base64.h"
 #include "aws/kinesis_request.h"
+#include "base/base64.h"
 #include "base/bytes.h"
 
 namespace millrace::aws {
@@ -46,7 +46,7 @@ std::string make_shards_token(const Stream& stream, uint32_t next, ProcessingTim
 
 std::string make_streams_token(std::string_view last) {
   std::string token;
-  append_base64(token, last);
+  base::append_base64(token, last);
   return token;
 }
 
@@ -165,7 +165,7 @@ void Kinesis::State::list_streams(Call& call) {
   if (const auto error = validation.error()) return call.answer.fail(*error);
   std::string after = parsed->exclusive_start_stream_name.value_or("");
   if (parsed->next_token) {
-    auto name = base64_decode(*parsed->next_token);
+    auto name = base::base64_decode(*parsed->next_token);
     if (!name) return call.answer.fail(invalid_argument("Invalid NextToken.").error());
     after = std::move(*name);
   }

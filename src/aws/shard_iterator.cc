@@ -1,6 +1,6 @@
 #include "aws/shard_iterator.h"
 
-#include "aws/base64.h"
+#include "base/base64.h"
 #include "base/bytes.h"
 
 namespace millrace::aws {
@@ -21,14 +21,14 @@ std::string ShardIterator::encode() const {
   base::put_bytes(bytes, stream);
   base::put_fixed(bytes, base::crc32c(bytes));
   std::string text;
-  append_base64(text, bytes);
+  base::append_base64(text, bytes);
   return text;
 }
 
 Result<ShardIterator> ShardIterator::decode(std::string_view text, ProcessingTime now, int64_t life_ms) {
   const auto invalid = [] { return fail(ErrorKind::invalid_argument, "Invalid ShardIterator."); };
   if (text.empty() || text.size() > text_size_max) return invalid();
-  const auto bytes = base64_decode(text);
+  const auto bytes = base::base64_decode(text);
   if (!bytes || bytes->size() < sizeof(uint32_t)) return invalid();
   const std::string_view checked = std::string_view(*bytes).substr(0, bytes->size() - sizeof(uint32_t));
   base::ByteReader checksum(std::string_view(*bytes).substr(checked.size()));

@@ -2,9 +2,9 @@
 
 #include <random>
 
-#include "aws/base64.h"
 #include "aws/shard_iterator.h"
 #include "aws/shard_ranges.h"
+#include "base/base64.h"
 
 namespace millrace::aws {
 namespace {
@@ -111,13 +111,13 @@ TEST_F(ShardIteratorTest, ExpiresAfterFiveMinutes) {
 
 TEST_F(ShardIteratorTest, AnyChangeIsNoticed) {
   const std::string text = iterator_.encode();
-  const std::string bytes = base64_decode(text).value();
+  const std::string bytes = base::base64_decode(text).value();
   for (size_t i = 0; i < bytes.size(); ++i) {
     for (int bit = 0; bit < 8; ++bit) {
       std::string changed = bytes;
       changed[i] = static_cast<char>(changed[i] ^ 1 << bit);
       std::string encoded;
-      append_base64(encoded, changed);
+      base::append_base64(encoded, changed);
       const auto decoded = decode(encoded);
       ASSERT_FALSE(decoded) << i;
       EXPECT_EQ(decoded.error().kind, ErrorKind::invalid_argument);

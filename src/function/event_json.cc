@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/base64.h"
 #include "base/bytes.h"
 #include "table/item_json.h"
 
@@ -11,29 +12,6 @@ std::string shard_name(ShardId shard) {
   return fmt::format("shardId-{:012}", shard.value);
 }
 
-void put_base64(std::string& out, std::string_view bytes) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const size_t start = out.size();
-  out.resize(start + (bytes.size() + 2) / 3 * 4);
-  char* to = out.data() + start;
-  size_t i = 0;
-  const auto at = [&](size_t n) { return static_cast<uint32_t>(static_cast<uint8_t>(bytes[n])); };
-  for (; i + 3 <= bytes.size(); i += 3) {
-    const uint32_t three = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
-    *to++ = digits[three >> 18];
-    *to++ = digits[three >> 12 & 63];
-    *to++ = digits[three >> 6 & 63];
-    *to++ = digits[three & 63];
-  }
-  if (i == bytes.size()) return;
-  const bool two = i + 2 == bytes.size();
-  const uint32_t rest = at(i) << 16 | (two ? at(i + 1) << 8 : 0);
-  *to++ = digits[rest >> 18];
-  *to++ = digits[rest >> 12 & 63];
-  *to++ = two ? digits[rest >> 6 & 63] : '=';
-  *to++ = '=';
-}
-
 void put_stream_record(std::string& out, const EventSource& source, const log::Record& record) {
   const std::string sequence = table::wire_sequence_number(record.sequence);
   out += R"({"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":)";
@@ -41,7 +19,7 @@ void put_stream_record(std::string& out, const EventSource& source, const log::R
   out += R"(,"sequenceNumber":")";
   out += sequence;
   out += R"(","data":")";
-  put_base64(out, record.data);
+  base::append_base64(out, record.data);
   fmt::format_to(std::back_inserter(out), R"(","approximateArrivalTimestamp":{}.{:03}}},)", record.time.value / 1000,
                  record.time.value % 1000);
   fmt::format_to(

@@ -28,6 +28,4 @@ std::string shard_name(ShardId shard);
 void put_stream_record(std::string& out, const EventSource& source, const log::Record& record);
 Result<void> put_change_record(std::string& out, const EventSource& source, const log::Record& record);
 
-void put_base64(std::string& out, std::string_view bytes);
-
 }  // namespace millrace::function

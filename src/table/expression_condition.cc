@@ -1,7 +1,8 @@
 #include <algorithm>
+#include <array>
 
+#include "base/base64.h"
 #include "table/expression_binding.h"
-#include "table/item_base64.h"
 
 namespace millrace::table {
 namespace {
@@ -84,7 +85,7 @@ std::string shown(const AttributeValue& value) {
   std::string out = fmt::format("{{{}:", value.type_name());
   if (const auto* text = value.string()) out.append(*text);
   if (const auto* number = value.number()) number->put_text(out);
-  if (const auto* binary = std::get_if<Binary>(&value.value)) put_base64(out, binary->bytes);
+  if (const auto* binary = std::get_if<Binary>(&value.value)) base::append_base64(out, binary->bytes);
   out.push_back('}');
   return out;
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "table/expression_binding.h"
 #include "table/table.h"

@@ -1,6 +1,7 @@
 #include "table/item.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/bytes.h"
 

@@ -2,9 +2,9 @@
 
 #include <array>
 
-#include "table/item_json.h"
-#include "table/item_base64.h"
+#include "base/base64.h"
 #include "table/item_bytes.h"
+#include "table/item_json.h"
 
 namespace millrace::table {
 namespace {
@@ -64,7 +64,7 @@ void put_number_json(std::string& out, const Number& number) {
 
 void put_binary_json(std::string& out, std::string_view bytes) {
   out.push_back('"');
-  put_base64(out, bytes);
+  base::append_base64(out, bytes);
   out.push_back('"');
 }
 
@@ -271,10 +271,29 @@ Result<Number> number_from_json(simdjson::ondemand::value value) {
   return Number::parse(text);
 }
 
+template <class... Args>
+std::unexpected<Error> not_a_blob(std::string_view text, fmt::format_string<Args...> why, Args&&... args) {
+  return fail(ErrorKind::invalid_argument, "'{}' can not be converted to a Blob: {}", text,
+              fmt::format(why, std::forward<Args>(args)...));
+}
+
 Result<Binary> binary_from_json(simdjson::ondemand::value value) {
   TRY_ASSIGN(const std::string_view text, string_from_json(value));
-  TRY_ASSIGN(std::string bytes, from_base64(text));
-  return Binary{std::move(bytes)};
+  if (text.size() % 4 != 0) {
+    return not_a_blob(text, "Base64 encoded length is expected a multiple of 4 bytes but found: {}", text.size());
+  }
+  const std::string_view digits = text.substr(0, text.find_last_not_of('=') + 1);
+  auto bytes = base::base64_decode(text);
+  if (!bytes) {
+    const size_t foreign = digits.find_first_not_of(base::base64_alphabet);
+    return not_a_blob(text, "Invalid Base64 character: '{}'", foreign == digits.npos ? '=' : text[foreign]);
+  }
+  // The decoder drops what stands behind the last byte; AWS wants zeros there.
+  const size_t padding = text.size() - digits.size();
+  if (padding > 0 && (base::base64_alphabet.find(digits.back()) & (padding == 2 ? 15 : 3)) != 0) {
+    return not_a_blob(text, "Invalid last non-pad Base64 character dectected");
+  }
+  return Binary{*std::move(bytes)};
 }
 
 Result<std::string> owned_string_from_json(simdjson::ondemand::value value) {

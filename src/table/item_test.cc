@@ -4,7 +4,6 @@
 
 #include <random>
 
-#include "table/item_base64.h"
 #include "table/item_json.h"
 
 namespace millrace::table {
@@ -263,22 +262,6 @@ TEST(ItemTest, EqualItemsHaveEqualBytes) {
 
 TEST(ItemTest, LastOfRepeatedNamesCounts) {
   EXPECT_EQ(parsed(R"({"b":{"S":"1"},"a":{"S":"2"},"b":{"S":"3"}})"), (Item{{"a", "2"}, {"b", "3"}}));
-}
-
-TEST(Base64Test, RoundTrips) {
-  const uint64_t seed = std::random_device()();
-  SCOPED_TRACE(seed);
-  std::mt19937_64 random(seed);
-  for (size_t size = 0; size < 200; ++size) {
-    std::string bytes;
-    for (size_t i = 0; i < size; ++i) bytes.push_back(static_cast<char>(random()));
-    std::string text;
-    put_base64(text, bytes);
-    ASSERT_EQ(*from_base64(text), bytes);
-  }
-  std::string text;
-  put_base64(text, "light work.");
-  EXPECT_EQ(text, "bGlnaHQgd29yay4=");
 }
 
 }  // namespace

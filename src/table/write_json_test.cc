@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "table/item_json.h"
+
 namespace millrace::table {
 namespace {
 

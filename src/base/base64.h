@@ -1,12 +1,14 @@
 #pragma once
-// Base64 as AWS's JSON has it: the standard alphabet with padding. Pure; any thread.
+// Base64 as AWS's JSON has it: the standard alphabet with padding (RFC 4648, section 4). Pure; any thread.
 
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
-namespace millrace::aws {
+namespace millrace::base {
+
+inline constexpr std::string_view base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 constexpr size_t base64_decoded_size_max(size_t encoded_size) {
   return encoded_size / 4 * 3 + 3;
@@ -22,4 +24,4 @@ std::optional<std::string> base64_decode(std::string_view text);
 
 void append_base64(std::string& out, std::string_view bytes);
 
-}  // namespace millrace::aws
+}  // namespace millrace::base

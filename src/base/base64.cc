@@ -1,4 +1,4 @@
-#include "aws/base64.h"
+#include "base/base64.h"
 
 #include <array>
 #include <cstdint>
@@ -8,10 +8,9 @@
 #include <immintrin.h>
 #endif
 
-namespace millrace::aws {
+namespace millrace::base {
 namespace {
 
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr uint32_t not_base64 = 0xff000000;
 
 // For each of the four places in a quantum: the value of a character, shifted to where it belongs in 24 bits.
@@ -21,7 +20,7 @@ constexpr DecodeTable make_decode_table() {
   for (auto& place : table) place.fill(not_base64);
   for (uint32_t value = 0; value < 64; ++value) {
     for (uint32_t place = 0; place < 4; ++place) {
-      table[place][static_cast<unsigned char>(alphabet[value])] = value << (6 * (3 - place));
+      table[place][static_cast<unsigned char>(base64_alphabet[value])] = value << (6 * (3 - place));
     }
   }
   return table;
@@ -31,7 +30,7 @@ constexpr DecodeTable decode_table = make_decode_table();
 // Two characters for each 12 bits.
 constexpr auto make_encode_table() {
   std::array<std::array<char, 2>, 4096> table{};
-  for (uint32_t bits = 0; bits < 4096; ++bits) table[bits] = {alphabet[bits >> 6], alphabet[bits & 63]};
+  for (uint32_t bits = 0; bits < 4096; ++bits) table[bits] = {base64_alphabet[bits >> 6], base64_alphabet[bits & 63]};
   return table;
 }
 constexpr auto encode_table = make_encode_table();
@@ -146,4 +145,4 @@ void append_base64(std::string& out, std::string_view bytes) {
   if (left == 1) at[2] = '=';
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::base
