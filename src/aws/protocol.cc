@@ -1,6 +1,7 @@
 #include "aws/protocol.h"
 
 #include <array>
+#include <optional>
 
 namespace millrace::aws {
 namespace {
@@ -10,74 +11,52 @@ struct Mapped {
   std::string_view name;
 };
 
-Mapped map_kinesis(ErrorKind kind) {
+// What all services name alike; nothing for the kinds that each has its own name for.
+std::optional<Mapped> map_common(ErrorKind kind) {
   switch (kind) {
+    case ErrorKind::not_found:
+      return Mapped{400, "ResourceNotFoundException"};
+    case ErrorKind::already_exists:
+    case ErrorKind::in_use:
+      return Mapped{400, "ResourceInUseException"};
+    case ErrorKind::limit_exceeded:
+      return Mapped{400, "LimitExceededException"};
+    case ErrorKind::throttled:
+      return Mapped{400, "ProvisionedThroughputExceededException"};
+    case ErrorKind::expired:
+      return Mapped{400, "ExpiredIteratorException"};
+    case ErrorKind::unauthenticated:
+      return Mapped{400, "InvalidSignatureException"};
+    case ErrorKind::denied:
+      return Mapped{400, "AccessDeniedException"};
+    case ErrorKind::unsupported:
+      return Mapped{400, "UnknownOperationException"};
+    case ErrorKind::unavailable:
+      return Mapped{503, "ServiceUnavailable"};
     case ErrorKind::invalid_argument:
     case ErrorKind::condition_failed:
     case ErrorKind::trimmed:
-      return {400, "InvalidArgumentException"};
-    case ErrorKind::not_found:
-      return {400, "ResourceNotFoundException"};
-    case ErrorKind::already_exists:
-    case ErrorKind::in_use:
-      return {400, "ResourceInUseException"};
-    case ErrorKind::limit_exceeded:
-      return {400, "LimitExceededException"};
-    case ErrorKind::throttled:
-      return {400, "ProvisionedThroughputExceededException"};
-    case ErrorKind::expired:
-      return {400, "ExpiredIteratorException"};
-    case ErrorKind::unauthenticated:
-      return {400, "InvalidSignatureException"};
-    case ErrorKind::denied:
-      return {400, "AccessDeniedException"};
-    case ErrorKind::unsupported:
-      return {400, "UnknownOperationException"};
-    case ErrorKind::unavailable:
-      return {503, "ServiceUnavailable"};
     case ErrorKind::disk_full:
     case ErrorKind::corrupt:
     case ErrorKind::io:
     case ErrorKind::internal:
       break;
   }
-  return {500, "InternalFailureException"};
+  return std::nullopt;
+}
+
+Mapped map_kinesis(ErrorKind kind) {
+  if (const auto common = map_common(kind)) return *common;
+  const bool client =
+      kind == ErrorKind::invalid_argument || kind == ErrorKind::condition_failed || kind == ErrorKind::trimmed;
+  return client ? Mapped{400, "InvalidArgumentException"} : Mapped{500, "InternalFailureException"};
 }
 
 Mapped map_dynamodb(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::invalid_argument:
-      return {400, "ValidationException"};
-    case ErrorKind::not_found:
-      return {400, "ResourceNotFoundException"};
-    case ErrorKind::already_exists:
-    case ErrorKind::in_use:
-      return {400, "ResourceInUseException"};
-    case ErrorKind::condition_failed:
-      return {400, "ConditionalCheckFailedException"};
-    case ErrorKind::limit_exceeded:
-      return {400, "LimitExceededException"};
-    case ErrorKind::throttled:
-      return {400, "ProvisionedThroughputExceededException"};
-    case ErrorKind::expired:
-      return {400, "ExpiredIteratorException"};
-    case ErrorKind::trimmed:
-      return {400, "TrimmedDataAccessException"};
-    case ErrorKind::unauthenticated:
-      return {400, "InvalidSignatureException"};
-    case ErrorKind::denied:
-      return {400, "AccessDeniedException"};
-    case ErrorKind::unsupported:
-      return {400, "UnknownOperationException"};
-    case ErrorKind::unavailable:
-      return {503, "ServiceUnavailable"};
-    case ErrorKind::disk_full:
-    case ErrorKind::corrupt:
-    case ErrorKind::io:
-    case ErrorKind::internal:
-      break;
-  }
-  return {500, "InternalServerError"};
+  if (kind == ErrorKind::invalid_argument) return {400, "ValidationException"};
+  if (kind == ErrorKind::condition_failed) return {400, "ConditionalCheckFailedException"};
+  if (kind == ErrorKind::trimmed) return {400, "TrimmedDataAccessException"};
+  return map_common(kind).value_or(Mapped{500, "InternalServerError"});
 }
 
 // Millrace's own operations are named as Kinesis names them, but wrong input is a ValidationException.

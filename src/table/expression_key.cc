@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "table/expression_binding.h"
+#include "table/keys.h"
 #include "table/table.h"
 
 namespace millrace::table {
@@ -11,18 +12,6 @@ using Kind = Condition::Kind;
 
 std::unexpected<Error> refuse(std::string_view what) {
   return fail(ErrorKind::invalid_argument, "{}", what);
-}
-
-bool fits(const AttributeValue& value, KeyType type) {
-  switch (type) {
-    case KeyType::string:
-      return value.string() != nullptr;
-    case KeyType::number:
-      return value.number() != nullptr;
-    case KeyType::binary:
-      return std::holds_alternative<Binary>(value.value);
-  }
-  return false;
 }
 
 Compare comparison(Kind kind, bool turned) {
@@ -114,7 +103,7 @@ class KeyConditions {
 
 Result<void> check_values(const KeyCondition& condition, const KeyAttribute& key) {
   for (const AttributeValue* value : condition.values) {
-    if (!fits(*value, key.type)) {
+    if (!has_type(*value, key.type)) {
       return refuse("One or more parameter values were invalid: Condition parameter type does not match schema type");
     }
     const auto* text = value->string();
