@@ -1,6 +1,7 @@
 // PutItem, UpdateItem, DeleteItem, GetItem.
 
 #include "aws/dynamodb_request.h"
+#include "table/keys.h"
 
 namespace millrace::aws {
 namespace {
@@ -19,7 +20,9 @@ size_t size_of_stored(const store::Bytes& stored) {
 
 Result<size_t> stored_item_size(table::Tables& tables, const std::string& table_name, const table::Item& item) {
   TRY_ASSIGN(const auto definition, tables.find(table_name));
-  TRY_ASSIGN(const auto read, tables.get_stored(*definition, item));
+  std::string key;
+  TRY(table::put_key_of_item(key, *definition, item));
+  TRY_ASSIGN(const auto read, tables.get_stored(*definition, key));
   return size_of_stored(read.value);
 }
 

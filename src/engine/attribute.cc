@@ -94,36 +94,37 @@ bool set_from_attribute(Column& column, size_t row, const AttributeValue& value,
   return good;
 }
 
-std::optional<AttributeValue> attribute_of(const Column& column, size_t row) {
-  if (column.is_null(row)) return AttributeValue(table::Null{});
+bool put_attribute(table::ItemWriter& out, std::string_view name, const Column& column, size_t row) {
+  if (column.is_null(row)) {
+    out.null(name);
+    return true;
+  }
   switch (column.type.kind) {
     case TypeKind::boolean:
-      return AttributeValue(column.booleans()[row] != 0);
+      out.boolean(name, column.booleans()[row] != 0);
+      break;
     case TypeKind::integer:
     case TypeKind::bigint:
     case TypeKind::timestamp:
-      return AttributeValue(Number(column.integers()[row]));
+      out.number(name, Number(column.integers()[row]));
+      break;
     case TypeKind::real: {
       const auto number = Number::from_double(column.reals()[row]);
-      if (!number) return std::nullopt;
-      return AttributeValue(*number);
+      if (!number) {
+        out.null(name);
+        return false;
+      }
+      out.number(name, *number);
+      break;
     }
     case TypeKind::decimal:
-      return AttributeValue(Number(column.decimals()[row], column.type.scale));
+      out.number(name, Number(column.decimals()[row], column.type.scale));
+      break;
     case TypeKind::string:
-      return AttributeValue(std::string(column.strings()[row]));
+      out.text(name, column.strings()[row]);
+      break;
   }
-  return std::nullopt;
-}
-
-std::optional<AttributeValue> key_attribute_of(const Column& column, size_t row, KeyType type) {
-  if (column.is_null(row)) return std::nullopt;
-  if (column.type.kind == TypeKind::timestamp && type == KeyType::string) {
-    std::string text;
-    data::put_timestamp(text, column.integers()[row], 'T');
-    return AttributeValue(std::move(text));
-  }
-  return attribute_of(column, row);
+  return true;
 }
 
 bool can_be_key(const data::Type& type, KeyType key) {

@@ -2,7 +2,7 @@
 // Between columns and DynamoDB's attributes. TIMESTAMP is a number of milliseconds, or text in a key of type S. Pure.
 
 #include "data/batch.h"
-#include "table/item.h"
+#include "table/item_writer.h"
 #include "table/table.h"
 
 namespace millrace::engine {
@@ -11,10 +11,8 @@ namespace millrace::engine {
 // the arena.
 bool set_from_attribute(data::Column& column, size_t row, const table::AttributeValue& value, data::StringArena& arena);
 
-// The row's value. nullopt: it has none there (a DOUBLE that is no number).
-std::optional<table::AttributeValue> attribute_of(const data::Column& column, size_t row);
-// The same for a key attribute of that type; nullopt also for NULL.
-std::optional<table::AttributeValue> key_attribute_of(const data::Column& column, size_t row, table::KeyType type);
+// Adds the row's value as an attribute; false: it has none there (a DOUBLE that is no number), and a NULL was added.
+bool put_attribute(table::ItemWriter& out, std::string_view name, const data::Column& column, size_t row);
 
 // Whether a column of this type can be a key attribute of that type.
 bool can_be_key(const data::Type& type, table::KeyType key);

@@ -33,7 +33,7 @@ class RefusingTables final : public table::Tables {
   Result<table::WriteResult> write(const table::WriteRequest& r) override { return real_.write(r); }
   Result<table::CommitId> write_batch(std::span<const table::WriteRequest> r) override { return real_.write_batch(r); }
   Result<table::GetResult> get(const table::GetRequest& r) override { return real_.get(r); }
-  Result<store::ReadResult> get_stored(const table::TableDefinition& t, const table::Item& k) override {
+  Result<store::ReadResult> get_stored(const table::TableDefinition& t, std::string_view k) override {
     return real_.get_stored(t, k);
   }
   Result<table::QueryResult> query(const table::QueryRequest& r) override { return real_.query(r); }

@@ -179,5 +179,36 @@ TEST_F(JobsTest, a_bad_record_fails_the_job_and_keeps_what_was_committed) {
   EXPECT_EQ(jobs_->status("job")->state, JobState::failed);
 }
 
+// What no item can have as its key (DynamoDB takes no empty text and none beyond 2,048 bytes) stops no job.
+TEST_F(JobsTest, rows_that_can_be_no_item_are_counted_and_go_on) {
+  create_all();
+  environment_.add_table("Names", {"product"});
+  environment_.write(table::WriteRequest::Kind::put, "Names", R"({"product":{"S":"a"},"name":{"S":"Anchor"}})");
+  open();
+  const auto submitted = jobs_->submit("job", R"(
+CREATE TABLE clicks (product STRING, ms BIGINT, arrived AS PROCTIME())
+WITH ('connector' = 'kinesis', 'stream' = 'clicks', 'source.init.position' = 'TRIM_HORIZON', 'format' = 'json');
+CREATE TABLE Names (product STRING, name STRING, PRIMARY KEY (product) NOT ENFORCED)
+WITH ('connector' = 'dynamodb', 'table-name' = 'Names');
+CREATE TABLE Counts (product STRING, ms BIGINT, name STRING, PRIMARY KEY (product) NOT ENFORCED)
+WITH ('connector' = 'dynamodb', 'table-name' = 'Counts');
+INSERT INTO Counts SELECT c.product, c.ms, n.name FROM clicks AS c
+LEFT JOIN Names FOR SYSTEM_TIME AS OF c.arrived AS n ON n.product = c.product;
+)");
+  ASSERT_EQ(error_of(submitted), "none");
+  click("", 1);
+  click(std::string(2049, 'x'), 2);
+  environment_.send("clicks", 0, R"({"ms":3})");
+  click("a", 4);
+  click(std::string(2048, 'y'), 5);
+  await_rows(5);
+  ASSERT_EQ(error_of(jobs_->stop("job")), "none");
+  EXPECT_EQ(jobs_->status("job")->row_errors, 3u);
+  const auto rows = environment_.rows("Counts");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0], R"({"ms":{"N":"4"},"name":{"S":"Anchor"},"product":{"S":"a"}})");
+  EXPECT_TRUE(rows[1].starts_with(R"({"ms":{"N":"5"},"name":{"NULL":true},"product":{"S":"yyy)")) << rows[1];
+}
+
 }  // namespace
 }  // namespace millrace::engine

@@ -132,7 +132,8 @@ Result<void> Lane::commit() {
   const int64_t start_ns = environment_.clock().monotonic_ns();
   TRY(pipeline_->finish_epoch());
   std::vector<SinkWrite> writes;
-  for (Sink* sink : pipeline_->sinks()) sink->take_writes(writes);
+  data::StringArena arena;
+  for (Sink* sink : pipeline_->sinks()) sink->take_writes(writes, arena);
   rows_out_ += writes.size();
   ++commits_;
   publish();
@@ -162,7 +163,7 @@ Result<void> Lane::commit() {
 // One transaction if it is not too large. Otherwise rows and pieces of state go ahead in several: rows are upserts,
 // which a repetition after a crash writes again, and pieces count only once the header, in the last transaction, names
 // them.
-Result<table::CommitId> Lane::write_all(std::vector<SinkWrite>& writes, const StateLog::Writes& state) {
+Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, const StateLog::Writes& state) {
   table::Tables& tables = environment_.tables();
   size_t write = 0;
   size_t piece = 0;
@@ -176,15 +177,11 @@ Result<table::CommitId> Lane::write_all(std::vector<SinkWrite>& writes, const St
       for (; next_write < writes.size() && bytes < options_.transaction_bytes_max; ++next_write) {
         const SinkWrite& row = writes[next_write];
         if (row.erase) {
-          table::WriteRequest request;
-          request.kind = table::WriteRequest::Kind::erase;
-          request.table = row.table->name;
-          request.item = row.item;
-          TRY(transaction->write(request));
+          TRY(transaction->erase(*row.table, row.key));
         } else {
-          TRY(transaction->merge(*row.table, row.item));
+          TRY(transaction->merge(*row.table, row.key, row.attributes));
         }
-        bytes += table::item_size(row.item) + 64;
+        bytes += row.key.size() + row.attributes.size() + 64;
       }
       for (; next_piece < state.pieces.size() && bytes < options_.transaction_bytes_max; ++next_piece) {
         TRY(transaction->put_record(state.pieces[next_piece].key, state.pieces[next_piece].value));

@@ -74,7 +74,7 @@ class Lane {
 
   bool commit_due(bool at_end) const;
   Result<void> commit();
-  Result<table::CommitId> write_all(std::vector<SinkWrite>& writes, const StateLog::Writes& state);
+  Result<table::CommitId> write_all(const std::vector<SinkWrite>& writes, const StateLog::Writes& state);
   void publish();
 
   Environment& environment_;

@@ -12,6 +12,12 @@ std::vector<data::Type> key_column_types(const sql::LookupJoinNode& node) {
   return types;
 }
 
+std::vector<std::string> key_names(const sql::LookupJoinNode& node, const sql::TableDefinition& definition) {
+  std::vector<std::string> names;
+  for (const auto& [column, expression] : node.keys) names.push_back(definition.columns[column].name);
+  return names;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LookupJoin>> LookupJoin::make(const sql::LookupJoinNode& node,
@@ -28,6 +34,7 @@ LookupJoin::LookupJoin(const sql::LookupJoinNode& node, const sql::TableDefiniti
     : node_(node),
       tables_(tables),
       table_(std::move(table)),
+      key_(table_, key_names(node, definition)),
       output_(output),
       encoder_(key_column_types(node)),
       cached_keys_(std::make_unique<KeyTable>()) {
@@ -35,25 +42,14 @@ LookupJoin::LookupJoin(const sql::LookupJoinNode& node, const sql::TableDefiniti
     names_.push_back(definition.columns[column].name);
     types_.push_back(definition.columns[column].type);
   }
-  for (const auto& [column, expression] : node.keys) {
-    key_names_.push_back(definition.columns[column].name);
-    const bool hash = key_names_.back() == table_->hash_key.name;
-    key_types_.push_back(hash ? table_->hash_key.type : table_->range_key->type);
-  }
 }
 
 Result<void> LookupJoin::refresh(CachedRow& row, const std::vector<data::ColumnPtr>& keys, size_t at) {
-  table::Item key;
-  for (size_t n = 0; n < keys.size(); ++n) {
-    auto value = key_attribute_of(*keys[n], at, key_types_[n]);
-    // A NULL, or an empty text where DynamoDB allows none, matches nothing.
-    if (!value || (value->string() != nullptr && value->string()->empty())) {
-      row.stored = nullptr;
-      return {};
-    }
-    key.emplace(key_names_[n], std::move(*value));
+  if (!key_.take(keys, at)) {
+    row.stored = nullptr;
+    return {};
   }
-  TRY_ASSIGN(store::ReadResult read, tables_.get_stored(*table_, key));
+  TRY_ASSIGN(store::ReadResult read, tables_.get_stored(*table_, key_.bytes()));
   if (read.value == row.stored) return {};
   row.stored = read.value;
   if (!row.stored) return {};

@@ -4,6 +4,7 @@
 // https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/table/sql/queries/joins/#lookup-join
 
 #include "engine/expression.h"
+#include "engine/item_key.h"
 #include "engine/key_table.h"
 #include "engine/operator.h"
 #include "sql/plan.h"
@@ -38,10 +39,9 @@ class LookupJoin final : public Operator {
   sql::LookupJoinNode node_;
   table::Tables& tables_;
   table::TablePtr table_;
-  std::vector<std::string> names_;      // of the columns that are read
-  std::vector<data::Type> types_;       // and their types
-  std::vector<std::string> key_names_;  // of the key columns, as node_.keys
-  std::vector<table::KeyType> key_types_;
+  std::vector<std::string> names_;  // of the columns that are read
+  std::vector<data::Type> types_;   // and their types
+  ItemKey key_;
   data::Schema output_;
   Evaluator evaluator_;
   KeyEncoder encoder_;

@@ -1,5 +1,7 @@
 #include "engine/sink.h"
 
+#include <algorithm>
+
 #include "engine/attribute.h"
 
 namespace millrace::engine {
@@ -32,15 +34,13 @@ Sink::Sink(const sql::SinkNode& node, const sql::TableDefinition& definition, ta
       keys_(std::make_unique<KeyTable>()) {
   for (int column : node.columns) names_.push_back(definition.columns[column].name);
   if (!table_) return;
+  key_.emplace(table_, names_);
   for (size_t n = 0; n < names_.size(); ++n) {
-    if (names_[n] == table_->hash_key.name) {
-      key_places_.push_back(n);
-      key_types_.push_back(table_->hash_key.type);
-    } else if (table_->range_key && names_[n] == table_->range_key->name) {
-      key_places_.push_back(n);
-      key_types_.push_back(table_->range_key->type);
-    }
+    by_name_.push_back(n);
+    const bool range = table_->range_key && names_[n] == table_->range_key->name;
+    if (range || names_[n] == table_->hash_key.name) key_places_.push_back(n);
   }
+  std::ranges::sort(by_name_, {}, [this](size_t n) { return std::string_view(names_[n]); });
 }
 
 Result<void> Sink::process(int, const data::Batch& batch) {
@@ -68,27 +68,25 @@ Result<void> Sink::process(int, const data::Batch& batch) {
   return {};
 }
 
-void Sink::take_writes(std::vector<SinkWrite>& writes) {
+void Sink::take_writes(std::vector<SinkWrite>& writes, data::StringArena& arena) {
+  std::string attributes;
   for (const Place& place : last_) {
     const data::Batch& batch = batches_[place.batch];
-    SinkWrite write{table_.get(), {}, batch.weight(place.row) < 0};
-    bool good = true;
-    for (size_t k = 0; k < key_places_.size() && good; ++k) {
-      auto value = key_attribute_of(*batch.columns[key_places_[k]], place.row, key_types_[k]);
-      good = value && (value->string() == nullptr || !value->string()->empty());
-      if (good) write.item.emplace(names_[key_places_[k]], std::move(*value));
-    }
-    if (!good) {
+    if (!key_->take(batch.columns, place.row)) {
       ++row_errors_;
       continue;
     }
-    for (size_t n = 0; n < names_.size() && !write.erase; ++n) {
-      if (std::find(key_places_.begin(), key_places_.end(), n) != key_places_.end()) continue;
-      auto value = attribute_of(*batch.columns[n], place.row);
-      row_errors_ += !value;
-      write.item.emplace(names_[n], value ? std::move(*value) : table::AttributeValue(table::Null{}));
+    SinkWrite write{table_.get(), arena.copy(key_->bytes()), {}, batch.weight(place.row) < 0};
+    if (!write.erase) {
+      attributes.clear();
+      table::ItemWriter out(attributes, names_.size());
+      for (size_t n : by_name_) {
+        if (key_->put_attribute(out, n)) continue;
+        row_errors_ += !put_attribute(out, names_[n], *batch.columns[n], place.row);
+      }
+      write.attributes = arena.copy(attributes);
     }
-    writes.push_back(std::move(write));
+    writes.push_back(write);
   }
   batches_.clear();
   last_.clear();

@@ -3,6 +3,9 @@
 // the named attributes and leaves the others; a row of weight -1 that is the last of its key erases the item.
 
 #include "engine/expression.h"
+
+#include <optional>
+#include "engine/item_key.h"
 #include "engine/key_table.h"
 #include "engine/operator.h"
 #include "sql/plan.h"
@@ -10,9 +13,11 @@
 
 namespace millrace::engine {
 
+// An upsert or an erasure, in the words of table::Transaction.
 struct SinkWrite {
   const table::TableDefinition* table;
-  table::Item item;
+  std::string_view key;
+  std::string_view attributes;
   bool erase = false;
 };
 
@@ -27,8 +32,8 @@ class Sink final : public Operator {
   bool has_changes() const override { return !batches_.empty(); }
   void count(Counters& counters) const override { counters.row_errors += evaluator_.row_errors() + row_errors_; }
 
-  // The epoch's writes; a row whose key is NULL or empty is no item and is counted as a row error.
-  void take_writes(std::vector<SinkWrite>& writes);
+  // The epoch's writes, their bytes in the arena; a row whose key is none of an item is counted as a row error.
+  void take_writes(std::vector<SinkWrite>& writes, data::StringArena& arena);
 
   uint64_t rows() const { return rows_; }
   size_t held_rows() const { return last_.size(); }
@@ -43,9 +48,10 @@ class Sink final : public Operator {
 
   sql::SinkNode node_;
   table::TablePtr table_;
-  std::vector<std::string> names_;         // of the written columns
-  std::vector<size_t> key_places_;         // among the written columns
-  std::vector<table::KeyType> key_types_;  // of those
+  std::vector<std::string> names_;  // of the written columns
+  std::vector<size_t> by_name_;     // their places, in the order of the names: that of stored attributes
+  std::vector<size_t> key_places_;  // those of the key
+  std::optional<ItemKey> key_;
   Evaluator evaluator_;
   KeyEncoder encoder_;
   std::vector<data::Batch> batches_;

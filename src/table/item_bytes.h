@@ -4,9 +4,12 @@
 //   item      = format (1 byte) count { name value }         names ascending, count and sizes as varints
 //   name      = size bytes
 //   value     = tag content
-//   number    = header [exponent (zigzag varint) coefficient (little-endian)]; header: size, 0x80 if negative; 0 is
-//   zero string, binary = size bytes list      = bytes (4, little-endian) count { value }     so that a reader can step
-//   over it map       = bytes count { name value } sets      = bytes count { string | number | binary without tag }
+//   number    = header [exponent (zigzag varint) coefficient (little-endian)]
+//               header: size of the coefficient, 0x80 if negative; 0 is zero
+//   string, binary = size bytes
+//   list      = bytes (4, little-endian) count { value }      bytes: so that a reader can step over it
+//   map       = bytes count { name value }
+//   sets      = bytes count { string | number | binary without tag }
 //
 // Pure; any thread. What is read may be damaged: ByteReader::ok() says so in the end.
 

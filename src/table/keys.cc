@@ -19,15 +19,13 @@ void put_delimited(std::string& out, std::string_view bytes) {
   out.push_back(end_follows);
 }
 
-std::string_view bytes_of(const AttributeValue& value) {
-  if (const auto* text = value.string()) return *text;
-  return std::get<Binary>(value.value).bytes;
-}
-
 // An attribute of a key that is there and has its type.
-Result<void> check_content(const KeyAttribute& attribute, const AttributeValue& value, bool is_hash) {
+Result<void> check_content(const KeyAttribute& attribute, const KeyValue& value, bool is_hash) {
+  if (std::holds_alternative<Number>(value) != (attribute.type == KeyType::number)) {
+    return fail(ErrorKind::invalid_argument, "The provided key element does not match the schema");
+  }
   if (attribute.type == KeyType::number) return {};
-  const std::string_view bytes = bytes_of(value);
+  const std::string_view bytes = std::get<std::string_view>(value);
   if (bytes.empty()) {
     return fail(ErrorKind::invalid_argument,
                 "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
@@ -78,11 +76,7 @@ Result<void> put_parts(std::string& out, const TableDefinition& table, const Ite
   if (table.range_key) {
     TRY_ASSIGN(range, find(*table.range_key, item));
   }
-  TRY(check_content(table.hash_key, *hash, true));
-  if (range) TRY(check_content(*table.range_key, *range, false));
-  put_hash_key(out, *hash);
-  if (range) put_range_key(out, *range);
-  return {};
+  return put_key(out, table, key_value(*hash), range ? key_value(*range) : KeyValue());
 }
 
 }  // namespace
@@ -122,25 +116,39 @@ Result<void> put_key(std::string& out, const TableDefinition& table, const Item&
   return put_parts(out, table, key, find_in_key);
 }
 
-void put_hash_key(std::string& out, const AttributeValue& value) {
+Result<void> put_key(std::string& out, const TableDefinition& table, const KeyValue& hash, const KeyValue& range) {
+  TRY(check_content(table.hash_key, hash, true));
+  if (table.range_key) TRY(check_content(*table.range_key, range, false));
+  put_hash_key(out, hash);
+  if (table.range_key) put_range_key(out, range);
+  return {};
+}
+
+KeyValue key_value(const AttributeValue& value) {
+  if (const auto* number = value.number()) return *number;
+  if (const auto* text = value.string()) return *text;
+  return std::get<Binary>(value.value).bytes;
+}
+
+void put_hash_key(std::string& out, const KeyValue& value) {
   const size_t bucket_at = out.size();
   out.append(2, '\0');
   const size_t value_at = out.size();
-  if (const auto* number = value.number()) {
+  if (const auto* number = std::get_if<Number>(&value)) {
     number->put_sortable(out);
   } else {
-    put_delimited(out, bytes_of(value));
+    put_delimited(out, std::get<std::string_view>(value));
   }
   const uint32_t checksum = base::crc32c(std::string_view(out).substr(value_at));
   out[bucket_at] = static_cast<char>(checksum >> 24);
   out[bucket_at + 1] = static_cast<char>(checksum >> 16);
 }
 
-void put_range_key(std::string& out, const AttributeValue& value) {
-  if (const auto* number = value.number()) {
+void put_range_key(std::string& out, const KeyValue& value) {
+  if (const auto* number = std::get_if<Number>(&value)) {
     number->put_sortable(out);
   } else {
-    out.append(bytes_of(value));
+    out.append(std::get<std::string_view>(value));
   }
 }
 

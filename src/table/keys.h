@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "table/table.h"
 
@@ -21,9 +22,15 @@ Result<void> put_key_of_item(std::string& out, const TableDefinition& table, con
 // The same for what must be a key and nothing else.
 Result<void> put_key(std::string& out, const TableDefinition& table, const Item& key);
 
+// A value of a key that lies outside of an item: text or bytes, or a number.
+using KeyValue = std::variant<std::string_view, Number>;
+// The same for values of the table's types; `range` counts if the table has a range key.
+Result<void> put_key(std::string& out, const TableDefinition& table, const KeyValue& hash, const KeyValue& range);
+
 // The parts, of values whose type was checked.
-void put_hash_key(std::string& out, const AttributeValue& value);
-void put_range_key(std::string& out, const AttributeValue& value);
+KeyValue key_value(const AttributeValue& value);
+void put_hash_key(std::string& out, const KeyValue& value);
+void put_range_key(std::string& out, const KeyValue& value);
 
 Item key_attributes(const TableDefinition& table, const Item& item);
 bool has_type(const AttributeValue& value, KeyType type);

@@ -40,7 +40,7 @@ TEST(Keys, of_one_hash_key_lie_together_in_the_order_of_the_range_key) {
   }
   EXPECT_TRUE(std::ranges::is_sorted(keys));
   std::string prefix;
-  put_hash_key(prefix, "a");
+  put_hash_key(prefix, std::string_view("a"));
   for (const auto& key : keys) EXPECT_TRUE(key.starts_with(prefix));
 }
 

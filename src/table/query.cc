@@ -30,11 +30,11 @@ Range prefix_range(std::string prefix) {
 
 Range range_of(const KeyRange& key) {
   std::string hash;
-  put_hash_key(hash, key.hash);
+  put_hash_key(hash, key_value(key.hash));
   Range range = prefix_range(hash);
   const auto with = [&](const AttributeValue& value) {
     std::string whole = hash;
-    put_range_key(whole, value);
+    put_range_key(whole, key_value(value));
     return whole;
   };
   switch (key.compare) {

@@ -63,7 +63,6 @@ struct WriteRequest {
     update,  // `item` is the key; `update_expression` changes the rest
     erase,   // `item` is the key
     check,   // `item` is the key; only the condition counts (in a transaction)
-    merge,   // `item` is the key and attributes: those replace their namesakes, the others stay (a job's upsert)
   };
   Kind kind = Kind::put;
   std::string table;
@@ -124,8 +123,10 @@ class Transaction {
   // Carries the request out inside the transaction. condition_held == false leaves the transaction usable; the caller
   // decides. A table may be written several times, the same item too.
   virtual Result<WriteResult> write(const WriteRequest& request) = 0;
-  // The fast path of a job's upserts: kind merge, without a request of its own.
-  virtual Result<void> merge(const TableDefinition& table, const Item& attributes) = 0;
+  // A job's upsert and its erasure, without a request: `key` as of keys.h; `attributes` are the stored bytes
+  // (item_writer.h) of an item that has the key's attributes. They replace their namesakes, the others stay.
+  virtual Result<void> merge(const TableDefinition& table, std::string_view key, std::string_view attributes) = 0;
+  virtual Result<void> erase(const TableDefinition& table, std::string_view key) = 0;
   // The caller's records; see Tables::get_record. The key starts with the caller's folder and name, such as
   // "engine/job/pricing/position".
   virtual Result<void> put_record(std::string_view key, std::string value) = 0;
@@ -151,8 +152,9 @@ class Tables {
   // Independent writes in one commit (BatchWriteItem): each put or erase, without conditions.
   virtual Result<CommitId> write_batch(std::span<const WriteRequest> requests) = 0;
   virtual Result<GetResult> get(const GetRequest& request) = 0;
-  // The stored bytes of one item by its key, without parsing anything: the engine's lookups. Same pointer, same item.
-  virtual Result<store::ReadResult> get_stored(const TableDefinition& table, const Item& key) = 0;
+  // The stored bytes of one item by its key (keys.h), without parsing anything: the engine's lookups. Same pointer,
+  // same item.
+  virtual Result<store::ReadResult> get_stored(const TableDefinition& table, std::string_view key) = 0;
   virtual Result<QueryResult> query(const QueryRequest& request) = 0;
 
   virtual std::unique_ptr<Transaction> begin() = 0;  // waits for its turn, and for space: not on a reactor

@@ -41,7 +41,7 @@ class TablesImpl final : public Tables {
   Result<WriteResult> write(const WriteRequest& request) override;
   Result<CommitId> write_batch(std::span<const WriteRequest> requests) override;
   Result<GetResult> get(const GetRequest& request) override;
-  Result<store::ReadResult> get_stored(const TableDefinition& table, const Item& key) override;
+  Result<store::ReadResult> get_stored(const TableDefinition& table, std::string_view key) override;
   Result<QueryResult> query(const QueryRequest& request) override;
 
   std::unique_ptr<Transaction> begin() override { return std::make_unique<TransactionImpl>(catalog_, store_.begin()); }
@@ -257,10 +257,7 @@ Result<GetResult> TablesImpl::get(const GetRequest& request) {
   return result;
 }
 
-Result<store::ReadResult> TablesImpl::get_stored(const TableDefinition& table, const Item& item) {
-  thread_local std::string key;
-  key.clear();
-  TRY(put_key_of_item(key, table, item));
+Result<store::ReadResult> TablesImpl::get_stored(const TableDefinition& table, std::string_view key) {
   return store_.get(table.keyspace, key);
 }
 

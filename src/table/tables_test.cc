@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "table/keys.h"
 #include "table/test_tables.h"
 
 namespace millrace::table {
@@ -154,7 +155,11 @@ TEST_F(TablesTest, an_item_that_is_too_large_is_refused) {
   EXPECT_EQ(grown.error().message, "Item size to update has exceeded the maximum allowed size");
   const auto table = *tables_->find("Catalog");
   const auto transaction = tables_->begin();
-  EXPECT_FALSE(transaction->merge(*table, {{"id", "a"}, {"more", "x"}}));
+  std::string key;
+  std::string bytes;
+  ASSERT_TRUE(put_key(key, *table, {{"id", "a"}}));
+  put_item(bytes, {{"id", "a"}, {"more", "x"}});
+  EXPECT_FALSE(transaction->merge(*table, key, bytes));
 }
 
 TEST_F(TablesTest, values_that_no_expression_uses_are_refused) {
@@ -181,23 +186,34 @@ TEST_F(TablesTest, a_projection_leaves_what_it_names) {
 
 TEST_F(TablesTest, upserts_keep_the_other_attributes) {
   const auto table = create("Demand");
+  std::string key;
+  ASSERT_TRUE(put_key(key, *table, {{"id", "a"}}));
   const auto merge = [&](const Item& attributes) {
+    std::string bytes;
+    put_item(bytes, attributes);
     const auto transaction = tables_->begin();
-    EXPECT_TRUE(transaction->merge(*table, attributes));
+    EXPECT_TRUE(transaction->merge(*table, key, bytes));
     return *transaction->commit();
   };
   merge({{"id", "a"}, {"views", 1}});
   merge({{"id", "a"}, {"carts", 2}, {"views", 3}});
   EXPECT_EQ(get("Demand", R"({"id":{"S":"a"}})"), R"({"carts":{"N":"2"},"id":{"S":"a"},"views":{"N":"3"}})");
-  const auto before = tables_->get_stored(*table, {{"id", "a"}})->value;
+  const auto before = tables_->get_stored(*table, key)->value;
   const auto commits = store_->statistics().commits;
   merge({{"id", "a"}, {"views", 3}});
   merge({{"id", "a"}, {"carts", 2}, {"views", 3}});
   EXPECT_EQ(store_->statistics().commits, commits);
-  EXPECT_EQ(tables_->get_stored(*table, {{"id", "a"}})->value, before);
-  EXPECT_FALSE(tables_->begin()->merge(*table, {{"views", 3}}));
+  EXPECT_EQ(tables_->get_stored(*table, key)->value, before);
+  {
+    const auto transaction = tables_->begin();
+    ASSERT_TRUE(transaction->erase(*table, key));
+    ASSERT_TRUE(transaction->commit());
+  }
+  EXPECT_EQ(tables_->get_stored(*table, key)->value, nullptr);
   ASSERT_TRUE(tables_->drop("Demand"));
-  EXPECT_EQ(tables_->begin()->merge(*table, {{"id", "a"}}).error().kind, ErrorKind::not_found);
+  std::string bytes;
+  put_item(bytes, {{"id", "a"}});
+  EXPECT_EQ(tables_->begin()->merge(*table, key, bytes).error().kind, ErrorKind::not_found);
 }
 
 TEST_F(TablesTest, a_transaction_commits_writes_and_records_together) {

@@ -73,10 +73,6 @@ Result<WriteResult> TransactionImpl::write(const WriteRequest& request) {
   TRY_ASSIGN(auto state, catalog_.need(request.table));
   Target& target = target_of(std::move(state));
   const TableDefinition& table = target.table();
-  if (request.kind == Kind::merge) {
-    TRY(merge(target, request.item));
-    return WriteResult{};
-  }
   key_.clear();
   if (request.kind == Kind::put) {
     TRY(put_key_of_item(key_, table, request.item));
@@ -108,11 +104,11 @@ Result<WriteResult> TransactionImpl::write(const WriteRequest& request) {
     case Kind::put: {
       std::string bytes;
       put_item(bytes, request.item);
-      TRY(put_bytes(target, old.bytes, std::move(bytes)));
+      TRY(put_bytes(target, key_, old.bytes, std::move(bytes)));
       break;
     }
     case Kind::erase:
-      TRY(erase(target, old.bytes));
+      TRY(erase(target, key_, old.bytes));
       break;
     case Kind::update: {
       TRY_ASSIGN(auto updated, update(target, request, used, old));
@@ -120,7 +116,6 @@ Result<WriteResult> TransactionImpl::write(const WriteRequest& request) {
       break;
     }
     case Kind::check:
-    case Kind::merge:
       break;
   }
   return result;
@@ -150,58 +145,63 @@ Result<WriteResult> TransactionImpl::update(Target& target, const WriteRequest& 
   if (result.attributes && result.attributes->empty()) result.attributes.reset();
   std::string bytes;
   put_item(bytes, item);
-  TRY(put_bytes(target, old.bytes, std::move(bytes)));
+  TRY(put_bytes(target, key_, old.bytes, std::move(bytes)));
   if (request.return_values == ReturnValues::all_new) result.attributes = std::move(item);
   return result;
 }
 
-Result<void> TransactionImpl::merge(const TableDefinition& table, const Item& attributes) {
-  if (targets_.size() == 1 && targets_.front().state->definition->keyspace == table.keyspace) {
-    return merge(targets_.front(), attributes);
+// A job writes to few tables, so the last ones are looked through before the catalog.
+Result<TransactionImpl::Target*> TransactionImpl::target_of(const TableDefinition& table) {
+  for (Target& target : targets_) {
+    if (target.table().keyspace == table.keyspace) return &target;
   }
   auto state = catalog_.find(table.keyspace);
   if (!state) return fail(ErrorKind::not_found, "Requested resource not found: Table: {} not found", table.name);
-  return merge(target_of(std::move(state)), attributes);
+  return &target_of(std::move(state));
 }
 
-Result<void> TransactionImpl::merge(Target& target, const Item& attributes) {
-  key_.clear();
-  TRY(put_key_of_item(key_, target.table(), attributes));
-  TRY_ASSIGN(const store::Bytes old, store_->get(target.table().keyspace, key_));
-  bytes_.clear();
-  put_item(bytes_, attributes);
-  if (!old) {
-    TRY(check_size(item_size(attributes), false));
-    return put_bytes(target, old, bytes_);
-  }
-  if (*old == bytes_) return {};
+Result<void> TransactionImpl::merge(const TableDefinition& table, std::string_view key, std::string_view attributes) {
+  TRY_ASSIGN(Target * target, target_of(table));
+  TRY_ASSIGN(const store::Bytes old, store_->get(table.keyspace, key));
+  if (old && *old == attributes) return {};
   std::string merged;
-  merged.reserve(old->size() + bytes_.size());
-  TRY(put_merged(merged, *old, bytes_));
+  if (old) {
+    merged.reserve(old->size() + attributes.size());
+    TRY(put_merged(merged, *old, attributes));
+  } else {
+    merged = attributes;
+  }
   if (merged.size() > item_bytes_max / size_factor) {
     TRY_ASSIGN(const Item item, get_item(merged));
-    TRY(check_size(item_size(item), true));
+    TRY(check_size(item_size(item), old != nullptr));
   }
-  return put_bytes(target, old, std::move(merged));
+  return put_bytes(*target, key, old, std::move(merged));
 }
 
-Result<void> TransactionImpl::put_bytes(Target& target, const store::Bytes& old, std::string bytes) {
+Result<void> TransactionImpl::erase(const TableDefinition& table, std::string_view key) {
+  TRY_ASSIGN(Target * target, target_of(table));
+  TRY_ASSIGN(const store::Bytes old, store_->get(table.keyspace, key));
+  return erase(*target, key, old);
+}
+
+Result<void> TransactionImpl::put_bytes(Target& target, std::string_view key, const store::Bytes& old,
+                                        std::string bytes) {
   if (old && *old == bytes) return {};
   target.items += old ? 0 : 1;
   target.bytes += static_cast<int64_t>(bytes.size());
-  target.bytes -= old ? static_cast<int64_t>(old->size()) : -static_cast<int64_t>(key_.size());
+  target.bytes -= old ? static_cast<int64_t>(old->size()) : -static_cast<int64_t>(key.size());
   ++target.changes;
-  return store_->put(target.table().keyspace, key_, std::make_shared<const std::string>(std::move(bytes)),
+  return store_->put(target.table().keyspace, key, std::make_shared<const std::string>(std::move(bytes)),
                      target.keeps_old());
 }
 
-Result<void> TransactionImpl::erase(Target& target, const store::Bytes& old) {
+Result<void> TransactionImpl::erase(Target& target, std::string_view key, const store::Bytes& old) {
   if (!old) return {};
   target.items -= 1;
-  target.bytes -= static_cast<int64_t>(key_.size() + old->size());
+  target.bytes -= static_cast<int64_t>(key.size() + old->size());
   ++target.changes;
   // The old value is always kept: the change's keys are read from it.
-  return store_->erase(target.table().keyspace, key_, true);
+  return store_->erase(target.table().keyspace, key, true);
 }
 
 Result<void> TransactionImpl::put_record(std::string_view key, std::string value) {

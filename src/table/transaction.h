@@ -18,7 +18,8 @@ class TransactionImpl final : public Transaction {
       : catalog_(catalog), store_(std::move(transaction)) {}
 
   Result<WriteResult> write(const WriteRequest& request) override;
-  Result<void> merge(const TableDefinition& table, const Item& attributes) override;
+  Result<void> merge(const TableDefinition& table, std::string_view key, std::string_view attributes) override;
+  Result<void> erase(const TableDefinition& table, std::string_view key) override;
   Result<void> put_record(std::string_view key, std::string value) override;
   Result<void> erase_record(std::string_view key) override;
   Result<void> erase_records(std::string_view prefix) override;
@@ -40,16 +41,15 @@ class TransactionImpl final : public Transaction {
 
   Target& target_of(TableStatePtr state);
   Result<WriteResult> update(Target& target, const WriteRequest& request, UsedSubstitutions& used, Old& old);
-  Result<void> put_bytes(Target& target, const store::Bytes& old, std::string bytes);
-  Result<void> erase(Target& target, const store::Bytes& old);
-  Result<void> merge(Target& target, const Item& attributes);
+  Result<Target*> target_of(const TableDefinition& table);
+  Result<void> put_bytes(Target& target, std::string_view key, const store::Bytes& old, std::string bytes);
+  Result<void> erase(Target& target, std::string_view key, const store::Bytes& old);
   Result<void> save_counts();
 
   Catalog& catalog_;
   std::unique_ptr<store::Transaction> store_;
   std::vector<Target> targets_;
-  std::string key_;    // of the request under way
-  std::string bytes_;  // scratch
+  std::string key_;  // of the request under way
 };
 
 }  // namespace millrace::table

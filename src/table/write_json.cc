@@ -218,7 +218,7 @@ Result<WriteRequest> write_from_json(Kind kind, object body) {
   if (!members.table) return missing("tableName");
   TRY_ASSIGN(request.table, table_name_from(*members.table));
 
-  const bool is_put = kind == Kind::put || kind == Kind::merge;
+  const bool is_put = kind == Kind::put;
   std::optional<Item>& item = is_put ? members.item : members.key;
   if (!item) return missing(is_put ? "item" : "key");
   request.item = std::move(*item);
