@@ -13,8 +13,8 @@
 #include <random>
 #include <thread>
 
-#include "app/examples.h"
 #include "app/instance.h"
+#include "app/project_files.h"
 #include "aws/streams.h"
 #include "base/clock.h"
 #include "engine/jobs.h"
@@ -152,7 +152,7 @@ int run(int argc, char** argv) {
 
   const double limit = limit_events_per_s(*stream->log());
   const int64_t start = base::system_clock().monotonic_ns();
-  need(instance->jobs().submit("pricing", need(app::read_example("shop/pricing.sql"))));
+  need(instance->jobs().submit("pricing", need(app::read_project_file("examples/shop/pricing.sql"))));
   engine::JobStatus status;
   do {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));

@@ -3,10 +3,8 @@
 #include <zlib.h>
 
 #include <array>
-#include <fstream>
-#include <sstream>
 
-#include "app/examples.h"
+#include "app/project_files.h"
 #include "base/bytes.h"
 
 namespace millrace::app {
@@ -58,14 +56,9 @@ std::string compressed(std::string_view plain) {
 Result<DashboardFiles> DashboardFiles::load() {
   DashboardFiles files;
   for (const Listed& each : listed) {
-    TRY_ASSIGN(const std::string path, find_project_file(each.file));
-    std::ifstream in(path, std::ios::binary);
-    std::ostringstream content;
-    content << in.rdbuf();
-    if (!in) return fail(ErrorKind::not_found, "{}: the live page needs this file", path);
     File file;
     file.content_type = each.content_type;
-    file.plain = std::move(content).str();
+    TRY_ASSIGN(file.plain, read_project_file(each.file));
     file.gzip = compressed(file.plain);
     file.tag = fmt::format("\"{:016x}\"", base::hash64(file.plain));
     files.files_.emplace(each.path, std::move(file));

@@ -18,8 +18,8 @@
 #include "app/demo_screen.h"
 #include "app/demo_setup.h"
 #include "app/demo_traffic.h"
-#include "app/examples.h"
 #include "app/instance.h"
+#include "app/project_files.h"
 #include "app/serve.h"
 #include "base/clock.h"
 #include "function/functions.h"
@@ -63,9 +63,9 @@ class TemporaryDirectory {
 };
 
 Result<Configuration> configuration_of(const DemoOptions& options, const std::string& data_directory) {
-  constexpr std::string_view file = "shop/millrace.toml";
-  TRY_ASSIGN(const std::string toml, read_example(file));
-  TRY_ASSIGN(Configuration configuration, parse_configuration(toml, fmt::format("examples/{}", file)));
+  constexpr std::string_view file = "examples/shop/millrace.toml";
+  TRY_ASSIGN(const std::string toml, read_project_file(file));
+  TRY_ASSIGN(Configuration configuration, parse_configuration(toml, file));
   configuration.data_directory = data_directory;
   configuration.host = options.host;
   configuration.port = options.port;
@@ -96,7 +96,7 @@ class Demo {
  private:
   Result<void> open_shop(const std::string& data_directory) {
     TRY_ASSIGN(const Configuration configuration, configuration_of(options_, data_directory));
-    TRY_ASSIGN(const std::string script, read_example("shop/pricing.sql"));
+    TRY_ASSIGN(const std::string script, read_project_file("examples/shop/pricing.sql"));
     TRY_ASSIGN(instance_, Instance::start(configuration));
     endpoint_.host = configuration.host;
     endpoint_.port = instance_->port();

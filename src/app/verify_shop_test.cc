@@ -9,7 +9,7 @@
 
 #include "app/demo_items.h"
 #include "app/demo_setup.h"
-#include "app/examples.h"
+#include "app/project_files.h"
 #include "app/instance.h"
 #include "app/verify.h"
 
@@ -34,7 +34,7 @@ class VerifyShopTest : public testing::Test {
     options_.clicks = {"run", {0}, {}};
     options_.orders = {"run", {0}, {}};
     api_.emplace(options_.endpoint);
-    const auto script = read_example("shop/pricing.sql");
+    const auto script = read_project_file("examples/shop/pricing.sql");
     ASSERT_TRUE(script) << script.error().message;
     const auto ready = set_up_shop(*api_, configuration_, catalog_, *script);
     ASSERT_TRUE(ready) << ready.error().message;
