@@ -11,9 +11,7 @@ using Kind = table::WriteRequest::Kind;
 constexpr size_t reply_slack = 64;
 
 size_t size_of_stored(const store::Bytes& stored) {
-  if (!stored) return 0;
-  const auto item = table::get_item(*stored);
-  return item ? table::item_size(*item) : 0;
+  return stored ? table::stored_item_size(*stored).value_or(0) : 0;
 }
 
 }  // namespace

@@ -275,7 +275,7 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::get_records(const Call& ca
   size_t count = 0;
   size_t bytes = 0;
   bool full = false;
-  Result<void> decoded;
+  Result<void> written;
   while (!full) {
     auto blocks = tables.journal().read(table.keyspace, next, get_bytes_max);
     if (!blocks && blocks.error().kind == ErrorKind::trimmed) {
@@ -291,19 +291,17 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::get_records(const Call& ca
           full = true;
           return;
         }
-        const auto change = table::decode_change(table, record);
-        if (!change) {
-          decoded = std::unexpected(change.error());
-          full = true;
-          return;
-        }
         if (count > 0) out += ',';
         out += "{\"eventID\":\"";
         append_event_id(out, table, record.sequence);
         out += "\",\"eventVersion\":\"1.1\",\"eventSource\":\"aws:dynamodb\",\"awsRegion\":";
         append_json_string(out, call.region);
         out += ',';
-        table::put_change_json(out, table, *change, record, *table.change_feed);
+        written = table::put_change_json(out, table, record, *table.change_feed);
+        if (!written) {
+          full = true;
+          return;
+        }
         out += '}';
         ++count;
         bytes += size;
@@ -311,7 +309,7 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::get_records(const Call& ca
       });
       if (full) break;
     }
-    TRY(std::move(decoded));
+    TRY(std::move(written));
     full |= count == count_max;
   }
   records_out += count;

@@ -31,13 +31,12 @@ void put_stream_record(std::string& out, const EventSource& source, const log::R
 }
 
 Result<void> put_change_record(std::string& out, const EventSource& source, const log::Record& record) {
-  TRY_ASSIGN(const table::Change change, table::decode_change(*source.table, record));
   const uint64_t place = record.sequence.value;
   const uint64_t feed = base::hash64(source.arn);
   fmt::format_to(std::back_inserter(out),
                  R"({{"eventID":"{:016x}{:016x}","eventVersion":"1.1","eventSource":"aws:dynamodb","awsRegion":"{}",)",
                  feed, place, source.region);
-  table::put_change_json(out, *source.table, change, record, source.view);
+  TRY(table::put_change_json(out, *source.table, record, source.view));
   fmt::format_to(std::back_inserter(out), R"(,"eventSourceARN":"{}"}})", source.arn);
   return {};
 }

@@ -1,6 +1,8 @@
+#include <array>
 #include <charconv>
 
 #include "table/item_json.h"
+#include "table/item_merge.h"
 #include "table/keys.h"
 #include "table/table.h"
 
@@ -42,6 +44,16 @@ bool shows_old(ViewType view) {
   return view == ViewType::old_image || view == ViewType::new_and_old_images;
 }
 
+Change::Kind kind_of(const store::ChangeView& stored) {
+  if (!stored.new_value) return Change::Kind::remove;
+  return stored.existed ? Change::Kind::modify : Change::Kind::insert;
+}
+
+std::unexpected<Error> no_image(const TableDefinition& table, const log::Record& record) {
+  return fail(ErrorKind::corrupt, "change {} of table {} has neither a new nor an old image", record.sequence,
+              table.name);
+}
+
 }  // namespace
 
 Result<Change> decode_change(const TableDefinition& table, const log::Record& record) {
@@ -57,37 +69,38 @@ Result<Change> decode_change(const TableDefinition& table, const log::Record& re
     TRY_ASSIGN(old_item, get_item(*stored.old_value));
   }
   if (!change.new_image && !old_item) {
-    return fail(ErrorKind::corrupt, "change {} of table {} has neither a new nor an old image", record.sequence,
-                table.name);
+    return no_image(table, record);
   }
   change.keys = key_attributes(table, change.new_image ? *change.new_image : *old_item);
-  if (!change.new_image) {
-    change.kind = Change::Kind::remove;
-  } else {
-    change.kind = stored.existed ? Change::Kind::modify : Change::Kind::insert;
-  }
+  change.kind = kind_of(stored);
   if (wants_old) change.old_image = std::move(old_item);
   return change;
 }
 
-void put_change_json(std::string& out, const TableDefinition&, const Change& change, const log::Record& record,
-                     ViewType view) {
-  size_t bytes = item_size(change.keys);
-  fmt::format_to(std::back_inserter(out), R"("eventName":"{}","dynamodb":{{"ApproximateCreationDateTime":{},"Keys":)",
-                 name_of(change.kind), record.time.value / 1000);
-  put_json(out, change.keys);
-  if (change.new_image && shows_new(view)) {
-    out.append(R"(,"NewImage":)");
-    put_json(out, *change.new_image);
-    bytes += item_size(*change.new_image);
-  }
-  if (change.old_image && shows_old(view)) {
-    out.append(R"(,"OldImage":)");
-    put_json(out, *change.old_image);
-    bytes += item_size(*change.old_image);
-  }
+Result<void> put_change_json(std::string& out, const TableDefinition& table, const log::Record& record, ViewType view) {
+  TRY_ASSIGN(const auto stored, store::get_change(record.data));
+  if (!stored.new_value && !stored.old_value) return no_image(table, record);
+  fmt::format_to(std::back_inserter(out), R"("eventName":"{}","dynamodb":{{"ApproximateCreationDateTime":{})",
+                 name_of(kind_of(stored)), record.time.value / 1000);
+  size_t size = 0;
+  const auto put = [&](std::string_view name, std::string_view item) -> Result<void> {
+    out.append(name);
+    TRY(put_json_of_stored(out, item));
+    TRY_ASSIGN(const size_t bytes, stored_item_size(item));
+    size += bytes;
+    return {};
+  };
+  const std::array<std::string_view, 2> key_names = {table.hash_key.name,
+                                                     table.range_key ? table.range_key->name : table.hash_key.name};
+  thread_local std::string keys;
+  keys.clear();
+  TRY(put_selected(keys, stored.new_value ? *stored.new_value : *stored.old_value, key_names));
+  TRY(put(R"(,"Keys":)", keys));
+  if (stored.new_value && shows_new(view)) TRY(put(R"(,"NewImage":)", *stored.new_value));
+  if (stored.old_value && shows_old(view)) TRY(put(R"(,"OldImage":)", *stored.old_value));
   fmt::format_to(std::back_inserter(out), R"(,"SequenceNumber":"{}","SizeBytes":{},"StreamViewType":"{}"}})",
-                 wire_sequence_number(record.sequence), bytes, name_of(view));
+                 wire_sequence_number(record.sequence), size, name_of(view));
+  return {};
 }
 
 std::string wire_sequence_number(SequenceNumber sequence) {

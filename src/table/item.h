@@ -55,7 +55,8 @@ using Item = Map;
 inline constexpr size_t item_bytes_max = 400 * 1024;  // DynamoDB's limit, by item_size()
 inline constexpr int nesting_max = 32;
 
-size_t item_size(const Item& item);  // as DynamoDB counts: UTF-8 names plus values
+size_t item_size(const Item& item);                       // as DynamoDB counts: UTF-8 names plus values
+Result<size_t> stored_item_size(std::string_view bytes);  // the same of stored bytes; corrupt
 
 // Stored bytes: compact, attributes in the order of their names, so equal items have equal bytes.
 void put_item(std::string& out, const Item& item);

@@ -171,6 +171,52 @@ Result<AttributeValue> read_value(ByteReader& in, Tag tag, int depth) {
   return damaged();
 }
 
+// As SizeOf of item.cc, on stored bytes.
+Result<size_t> size_of_value(ByteReader& in, Tag tag, int depth) {
+  if (depth > nesting_max) return damaged();
+  switch (tag) {
+    case Tag::null:
+    case Tag::boolean_false:
+    case Tag::boolean_true:
+      return size_t{1};
+    case Tag::number: {
+      TRY_ASSIGN(const Number number, read_number(in));
+      return number_size(number);
+    }
+    case Tag::string:
+    case Tag::binary:
+      return in.bytes().size();
+    case Tag::list:
+    case Tag::map: {
+      in.fixed<uint32_t>();
+      const uint64_t count = in.varint();
+      size_t size = container_size;
+      for (uint64_t i = 0; i < count && in.ok(); ++i) {
+        size += element_size;
+        if (tag == Tag::map) size += in.bytes().size();
+        const auto element = static_cast<Tag>(in.u8());
+        TRY_ASSIGN(const size_t bytes, size_of_value(in, element, depth + 1));
+        size += bytes;
+      }
+      return size;
+    }
+    case Tag::string_set:
+    case Tag::number_set:
+    case Tag::binary_set: {
+      in.fixed<uint32_t>();
+      const uint64_t count = in.varint();
+      const Tag element = tag == Tag::number_set ? Tag::number : Tag::string;
+      size_t size = 0;
+      for (uint64_t i = 0; i < count && in.ok(); ++i) {
+        TRY_ASSIGN(const size_t bytes, size_of_value(in, element, depth));
+        size += bytes;
+      }
+      return size;
+    }
+  }
+  return damaged();
+}
+
 }  // namespace
 
 Error damaged_item() {
@@ -243,6 +289,21 @@ Result<Item> get_item(std::string_view bytes) {
   TRY_ASSIGN(Item item, read_members(in, 0));
   if (!in.ok() || !in.done()) return damaged();
   return item;
+}
+
+Result<size_t> stored_item_size(std::string_view bytes) {
+  ByteReader in(bytes);
+  if (in.u8() != item_format) return damaged();
+  const uint64_t count = in.varint();
+  size_t size = 0;
+  for (uint64_t i = 0; i < count && in.ok(); ++i) {
+    size += in.bytes().size();
+    const auto tag = static_cast<Tag>(in.u8());
+    TRY_ASSIGN(const size_t value, size_of_value(in, tag, 0));
+    size += value;
+  }
+  if (!in.ok() || !in.done()) return damaged();
+  return size;
 }
 
 Result<std::optional<AttributeValue>> get_attribute(std::string_view bytes, std::string_view name) {

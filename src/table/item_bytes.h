@@ -34,6 +34,11 @@ enum class Tag : uint8_t {
   binary_set = 10,
 };
 
+// What DynamoDB counts a number, a list or a map, and each of their elements as.
+size_t number_size(const Number& number);
+inline constexpr size_t container_size = 3;
+inline constexpr size_t element_size = 1;
+
 void put_number(std::string& out, const Number& number);
 Result<Number> read_number(base::ByteReader& in);
 // Steps over the value whose tag has been read; false: no such tag.

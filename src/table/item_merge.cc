@@ -1,5 +1,7 @@
 #include "table/item_merge.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "table/item_bytes.h"
 
@@ -40,6 +42,12 @@ class Attributes {
   bool ok_ = true;
 };
 
+void put_whole(std::string& out, uint64_t count, std::string_view attributes) {
+  base::put_u8(out, item_format);
+  base::put_varint(out, count);
+  out.append(attributes);
+}
+
 }  // namespace
 
 Result<void> put_merged(std::string& out, std::string_view base, std::string_view over) {
@@ -57,9 +65,22 @@ Result<void> put_merged(std::string& out, std::string_view base, std::string_vie
     if (order >= 0) b.next();
   }
   if (!a.ok() || !b.ok()) return std::unexpected(damaged_item());
-  base::put_u8(out, item_format);
-  base::put_varint(out, count);
-  out.append(merged);
+  put_whole(out, count, merged);
+  return {};
+}
+
+Result<void> put_selected(std::string& out, std::string_view item, std::span<const std::string_view> names) {
+  thread_local std::string selected;
+  selected.clear();
+  uint64_t count = 0;
+  Attributes attributes(item);
+  for (; attributes.valid(); attributes.next()) {
+    if (std::ranges::find(names, attributes.name()) == names.end()) continue;
+    selected.append(attributes.whole());
+    ++count;
+  }
+  if (!attributes.ok()) return std::unexpected(damaged_item());
+  put_whole(out, count, selected);
   return {};
 }
 
