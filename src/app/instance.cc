@@ -2,8 +2,6 @@
 
 #include <filesystem>
 #include <future>
-#include <mutex>
-#include <set>
 #include <thread>
 
 #include "app/dashboard.h"
@@ -45,9 +43,7 @@ class Sources final : public function::StreamSource, public engine::Environment 
 
   Result<engine::Environment::Stream> stream(std::string_view name) override {
     TRY_ASSIGN(const aws::StreamPtr stream, active(name));
-    std::lock_guard lock(mutex_);
-    read_by_jobs_.insert(stream);
-    return engine::Environment::Stream{stream->log(), stream->shard_count()};
+    return engine::Environment::Stream{stream->log(), stream->shard_count(), stream};
   }
   table::Tables& tables() override { return tables_; }
   base::Clock& clock() override { return clock_; }
@@ -68,8 +64,6 @@ class Sources final : public function::StreamSource, public engine::Environment 
   table::Tables& tables_;
   base::Clock& clock_;
   std::string region_;
-  std::mutex mutex_;
-  std::set<aws::StreamPtr> read_by_jobs_;  // a job may read a stream's log after the stream was deleted
 };
 
 class RunningInstance final : public Instance {

@@ -1,6 +1,7 @@
 #pragma once
 // What jobs run on. Given by the program; the implementation must outlive the jobs. Any thread.
 
+#include <memory>
 #include <string_view>
 
 #include "base/clock.h"
@@ -14,10 +15,11 @@ class Environment {
  public:
   virtual ~Environment() = default;
 
-  // A stream's log and how many shards it has, numbered from 0. The log must live as long as a job reads it.
+  // A stream's log and how many shards it has, numbered from 0.
   struct Stream {
     log::Log* log = nullptr;
     uint32_t shards = 0;
+    std::shared_ptr<const void> owner;  // keeps `log` open while a job reads it, even if the stream is deleted
   };
   virtual Result<Stream> stream(std::string_view name) = 0;  // not_found
   virtual table::Tables& tables() = 0;

@@ -144,7 +144,7 @@ class Builder {
                               definition.resource, definition.resource);
       }
       if (!stream) return std::unexpected(stream.error());
-      for (uint32_t n = 0; n < stream->shards; ++n) shards.push_back({stream->log, ShardId(n)});
+      for (uint32_t n = 0; n < stream->shards; ++n) shards.push_back({stream->log, ShardId(n), stream->owner});
     } else if (definition.connector == sql::Connector::dynamodb_streams) {
       TRY_ASSIGN(feed, find_table(definition));
       if (scan.retracts && feed->change_feed != table::ViewType::new_and_old_images) {
@@ -155,7 +155,7 @@ class Builder {
                               "'scan.changelog-mode' = 'insert-only' if its items never change",
                               definition.resource);
       }
-      shards.push_back({&environment_.tables().journal(), feed->keyspace});
+      shards.push_back({&environment_.tables().journal(), feed->keyspace, nullptr});
     } else {
       return millrace::fail(ErrorKind::unsupported, "{} cannot be read as a source", definition.name);
     }

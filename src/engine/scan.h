@@ -22,6 +22,7 @@ namespace millrace::engine {
 struct ShardSource {
   log::Log* log;
   ShardId shard;
+  std::shared_ptr<const void> owner;  // keeps the log open; null: it outlives all jobs
 };
 
 class Scan final : public Operator {

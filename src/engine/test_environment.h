@@ -32,7 +32,7 @@ class TestEnvironment final : public Environment {
   Result<Stream> stream(std::string_view name) override {
     const auto found = streams_.find(std::string(name));
     if (found == streams_.end()) return millrace::fail(ErrorKind::not_found, "no stream {}", name);
-    return Stream{found->second.log.get(), found->second.shards};
+    return Stream{found->second.log.get(), found->second.shards, nullptr};
   }
   table::Tables& tables() override { return *tables_; }
   base::Clock& clock() override { return clock_; }
