@@ -74,16 +74,25 @@ class BoundCondition {
   std::unique_ptr<State> state_;
 };
 
-struct UpdateOutcome {
-  Item item;                         // the new item
-  std::vector<std::string> touched;  // top-level attributes the expression named (for UPDATED_OLD/NEW)
-};
-// `old` null: an item is made from the key. Refuses updates of key attributes.
-Result<UpdateOutcome> apply(const UpdateExpression& update, UsedSubstitutions& substitutions,
-                            const TableDefinition& table, const Item& key, const Item* old);
+// An update with its names and values looked up. What can never be right, whatever the item (unknown names, wrong
+// types, attributes of the key, paths that overlap), shows in bind(). The substitutions outlive it.
+class BoundUpdate {
+ public:
+  static Result<BoundUpdate> bind(std::shared_ptr<const UpdateExpression> update, UsedSubstitutions& substitutions,
+                                  const TableDefinition& table);
+  BoundUpdate(BoundUpdate&&) noexcept;
+  BoundUpdate& operator=(BoundUpdate&&) noexcept;
+  ~BoundUpdate();
+  // The new item. `old` null: it is made from the key.
+  Result<Item> apply(const Item& key, const Item* old) const;
+  // What the paths point to in an item, before or after it: UPDATED_OLD and UPDATED_NEW.
+  Item project(const Item& item) const;
 
-// What an update's paths point to in an item, before or after it: UPDATED_OLD and UPDATED_NEW.
-Result<Item> project_touched(const UpdateExpression& update, UsedSubstitutions& substitutions, const Item& item);
+ private:
+  struct State;
+  explicit BoundUpdate(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
 
 Result<Item> project(const ProjectionExpression& projection, UsedSubstitutions& substitutions, const Item& item);
 

@@ -75,8 +75,8 @@ struct Request {
     TRY_ASSIGN(const auto update, parse_update(text));
     UsedSubstitutions used(substitutions);
     const Item key{{"id", "p1"}, {"version", 7}};
-    TRY_ASSIGN(UpdateOutcome outcome, apply(*update, used, products(), key, exists ? &item : nullptr));
-    return outcome.item;
+    TRY_ASSIGN(const auto bound, BoundUpdate::bind(update, used, products()));
+    return bound.apply(key, exists ? &item : nullptr);
   }
   Result<Item> projected(std::string_view text) {
     TRY_ASSIGN(const auto projection, parse_projection(text));
@@ -440,15 +440,13 @@ TEST(UpdateTest, MakesAnItemFromTheKey) {
             "The provided expression refers to an attribute that does not exist in the item");
 }
 
-TEST(UpdateTest, TellsWhatItTouched) {
+TEST(UpdateTest, ProjectsWhatItTouches) {
   Request request;
   UsedSubstitutions used(request.substitutions);
   const auto update = *parse_update("SET maker.city = :tea, maker.since = :one REMOVE notes[0]");
-  const auto outcome = apply(*update, used, products(), request.item, &request.item);
-  ASSERT_TRUE(outcome.has_value());
-  EXPECT_EQ(outcome->touched, (std::vector<std::string>{"maker", "notes"}));
-  EXPECT_EQ(*project_touched(*update, used, request.item),
-            (Item{{"maker", Map{{"city", "Uji"}, {"since", 1867}}}, {"notes", List{1}}}));
+  const auto bound = BoundUpdate::bind(update, used, products());
+  ASSERT_TRUE(bound.has_value());
+  EXPECT_EQ(bound->project(request.item), (Item{{"maker", Map{{"city", "Uji"}, {"since", 1867}}}, {"notes", List{1}}}));
 }
 
 TEST(UpdateTest, RefusesInDynamoDbsWords) {

@@ -300,31 +300,35 @@ class Updater {
 
 }  // namespace
 
-Result<UpdateOutcome> apply(const UpdateExpression& update, UsedSubstitutions& substitutions,
-                            const TableDefinition& table, const Item& key, const Item* old) {
+struct BoundUpdate::State {
+  std::shared_ptr<const UpdateExpression> update;
   Bindings bindings;
-  TRY(bind(bindings, update, substitutions));
-  const Updater updater(update, bindings, old);
-  TRY(updater.check(table));
-  UpdateOutcome outcome;
-  outcome.item = old == nullptr ? key : *old;
-  TRY(updater.run(outcome.item));
-  if (item_size(outcome.item) > item_bytes_max) {
-    return fail(ErrorKind::invalid_argument, "Item size to update has exceeded the maximum allowed size");
-  }
-  for (const Action& action : update.actions) {
-    const std::string_view name = bindings.name(action.path.front());
-    if (std::ranges::find(outcome.touched, name) == outcome.touched.end()) outcome.touched.emplace_back(name);
-  }
-  return outcome;
+};
+
+BoundUpdate::BoundUpdate(std::unique_ptr<State> state) : state_(std::move(state)) {}
+BoundUpdate::BoundUpdate(BoundUpdate&&) noexcept = default;
+BoundUpdate& BoundUpdate::operator=(BoundUpdate&&) noexcept = default;
+BoundUpdate::~BoundUpdate() = default;
+
+Result<BoundUpdate> BoundUpdate::bind(std::shared_ptr<const UpdateExpression> update, UsedSubstitutions& substitutions,
+                                      const TableDefinition& table) {
+  auto state = std::make_unique<State>();
+  TRY(table::bind(state->bindings, *update, substitutions));
+  TRY(Updater(*update, state->bindings, nullptr).check(table));
+  state->update = std::move(update);
+  return BoundUpdate(std::move(state));
 }
 
-Result<Item> project_touched(const UpdateExpression& update, UsedSubstitutions& substitutions, const Item& item) {
-  Bindings bindings;
-  TRY(bind(bindings, update, substitutions));
+Result<Item> BoundUpdate::apply(const Item& key, const Item* old) const {
+  Item item = old == nullptr ? key : *old;
+  TRY(Updater(*state_->update, state_->bindings, old).run(item));
+  return item;
+}
+
+Item BoundUpdate::project(const Item& item) const {
   std::vector<const Path*> paths;
-  for (const Action& action : update.actions) paths.push_back(&action.path);
-  return take_paths(item, paths, bindings);
+  for (const Action& action : state_->update->actions) paths.push_back(&action.path);
+  return take_paths(item, paths, state_->bindings);
 }
 
 }  // namespace millrace::table

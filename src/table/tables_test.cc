@@ -171,6 +171,23 @@ TEST_F(TablesTest, values_that_no_expression_uses_are_refused) {
       tables_->get({.table = "Catalog", .key = item(R"({"id":{"S":"a"}})"), .substitutions = {.values = {{":x", 1}}}}));
 }
 
+// What can never be right is told before the item is looked at.
+TEST_F(TablesTest, a_wrong_update_is_refused_though_its_condition_fails) {
+  create("Catalog");
+  const auto update = [&](std::string text) {
+    auto request = with_condition("attribute_exists(id)", {{":x", 1}, {":y", 2}});
+    request.update_expression = std::move(text);
+    return write(Kind::update, "Catalog", R"({"id":{"S":"a"}})", request);
+  };
+  const auto failed = update("SET x = :x, y = :y");
+  ASSERT_TRUE(failed) << failed.error().message;
+  EXPECT_FALSE(failed->condition_held);
+  EXPECT_EQ(update("SET x = :x").error().message,
+            "Value provided in ExpressionAttributeValues unused in expressions: keys: {:y}");
+  EXPECT_FALSE(update("SET id = :x, y = :y"));
+  EXPECT_FALSE(update("SET x = :x, x = :y"));
+}
+
 TEST_F(TablesTest, a_projection_leaves_what_it_names) {
   create("Catalog");
   put("Catalog", R"({"id":{"S":"a"},"x":{"N":"1"},"y":{"M":{"z":{"N":"2"}}}})");

@@ -85,12 +85,17 @@ Result<WriteResult> TransactionImpl::write(const WriteRequest& request) {
 
   WriteResult result;
   UsedSubstitutions used(request.substitutions);
+  std::optional<BoundUpdate> update;
+  if (!request.update_expression.empty()) {
+    TRY_ASSIGN(auto expression, parse_update(request.update_expression));
+    TRY_ASSIGN(update, BoundUpdate::bind(std::move(expression), used, table));
+  }
   if (!request.condition_expression.empty()) {
     TRY_ASSIGN(const auto condition, parse_condition(request.condition_expression, "ConditionExpression"));
     TRY_ASSIGN(const Item* item, old.item());
     TRY_ASSIGN(result.condition_held, evaluate(*condition, used, item));
   }
-  if (request.kind != Kind::update) TRY(used.check_all_used());
+  TRY(used.check_all_used());
   if (!result.condition_held) {
     if (request.return_old_on_failure) {
       TRY_ASSIGN(result.attributes, old.copy());
@@ -111,7 +116,7 @@ Result<WriteResult> TransactionImpl::write(const WriteRequest& request) {
       TRY(erase(target, key_, old.bytes));
       break;
     case Kind::update: {
-      TRY_ASSIGN(auto updated, update(target, request, used, old));
+      TRY_ASSIGN(auto updated, carry_out(target, request, update, old));
       if (updated.attributes) result.attributes = std::move(updated.attributes);
       break;
     }
@@ -121,26 +126,23 @@ Result<WriteResult> TransactionImpl::write(const WriteRequest& request) {
   return result;
 }
 
-Result<WriteResult> TransactionImpl::update(Target& target, const WriteRequest& request, UsedSubstitutions& used,
-                                            Old& old) {
+// Without an expression an update makes the item where there is none, as in DynamoDB.
+Result<WriteResult> TransactionImpl::carry_out(Target& target, const WriteRequest& request,
+                                               const std::optional<BoundUpdate>& update, Old& old) {
   TRY_ASSIGN(const Item* before, old.item());
-  std::shared_ptr<const UpdateExpression> expression;
   Item item;
-  if (request.update_expression.empty()) {
-    item = before ? *before : request.item;
+  if (update) {
+    TRY_ASSIGN(item, update->apply(request.item, before));
   } else {
-    TRY_ASSIGN(expression, parse_update(request.update_expression));
-    TRY_ASSIGN(auto outcome, apply(*expression, used, target.table(), request.item, before));
-    item = std::move(outcome.item);
+    item = before ? *before : request.item;
   }
-  TRY(used.check_all_used());
   TRY(check_size(item_size(item), true));
 
   WriteResult result;
-  if (request.return_values == ReturnValues::updated_old && before && expression) {
-    TRY_ASSIGN(result.attributes, project_touched(*expression, used, *before));
-  } else if (request.return_values == ReturnValues::updated_new && expression) {
-    TRY_ASSIGN(result.attributes, project_touched(*expression, used, item));
+  if (request.return_values == ReturnValues::updated_old && before && update) {
+    result.attributes = update->project(*before);
+  } else if (request.return_values == ReturnValues::updated_new && update) {
+    result.attributes = update->project(item);
   }
   if (result.attributes && result.attributes->empty()) result.attributes.reset();
   std::string bytes;

@@ -40,7 +40,8 @@ class TransactionImpl final : public Transaction {
   struct Old;
 
   Target& target_of(TableStatePtr state);
-  Result<WriteResult> update(Target& target, const WriteRequest& request, UsedSubstitutions& used, Old& old);
+  Result<WriteResult> carry_out(Target& target, const WriteRequest& request, const std::optional<BoundUpdate>& update,
+                                Old& old);
   Result<Target*> target_of(const TableDefinition& table);
   Result<void> put_bytes(Target& target, std::string_view key, const store::Bytes& old, std::string bytes);
   Result<void> erase(Target& target, std::string_view key, const store::Bytes& old);
