@@ -9,8 +9,8 @@
 
 #include "app/demo_items.h"
 #include "app/demo_setup.h"
-#include "app/project_files.h"
 #include "app/instance.h"
+#include "app/project_files.h"
 #include "app/verify.h"
 
 namespace millrace::app {
