@@ -140,41 +140,6 @@ Result<void> check_filter(const table::Tables& tables, const table::QueryRequest
   return definition->range_key ? check(*definition->range_key) : Result<void>();
 }
 
-bool is_word_part(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-bool uses(std::string_view expression, std::string_view placeholder) {
-  for (size_t at = 0; (at = expression.find(placeholder, at)) != std::string_view::npos; ++at) {
-    const size_t end = at + placeholder.size();
-    if (end == expression.size() || !is_word_part(expression[end])) return true;
-  }
-  return false;
-}
-
-// The bytes of all items that a page read, also of those that a filter or a projection kept back: they are read again
-// without, which only those pay for who ask for the capacity.
-Result<size_t> bytes_read(table::Tables& tables, const table::QueryRequest& request, const table::QueryResult& result) {
-  const auto sum = [](const std::vector<table::Item>& items) {
-    size_t bytes = 0;
-    for (const auto& item : items) bytes += table::item_size(item);
-    return bytes;
-  };
-  if (result.scanned_count == 0) return 0;
-  const bool whole = request.filter_expression.empty() && request.projection_expression.empty() && !request.count_only;
-  if (whole) return sum(result.items);
-  table::QueryRequest again = request;
-  again.filter_expression.clear();
-  again.projection_expression.clear();
-  again.count_only = false;
-  again.limit = result.scanned_count;
-  const auto is_unused = [&](const auto& each) { return !uses(request.key_condition_expression, each.first); };
-  std::erase_if(again.substitutions.names, is_unused);
-  std::erase_if(again.substitutions.values, is_unused);
-  TRY_ASSIGN(const auto all, tables.query(again));
-  return sum(all.items);
-}
-
 }  // namespace
 
 DynamoDb::State::Reply DynamoDb::State::read_page(table::QueryRequest& request, JsonObject body) {
@@ -220,9 +185,8 @@ DynamoDb::State::Reply DynamoDb::State::read_page(table::QueryRequest& request, 
     table::put_json(out, *result.last_evaluated_key);
   }
   if (arguments.wanted != CapacityWanted::none) {
-    TRY_ASSIGN(const size_t bytes, bytes_read(tables, request, result));
     out += ",\"ConsumedCapacity\":";
-    append_capacity(out, request.table, read_units(bytes, arguments.consistent), arguments.wanted);
+    append_capacity(out, request.table, read_units(result.scanned_bytes, arguments.consistent), arguments.wanted);
   }
   out += '}';
   return reply;

@@ -136,8 +136,8 @@ class Page {
   Result<bool> add(const store::Entry& entry) {
     TRY_ASSIGN(Item item, get_item(*entry.value));
     const size_t bytes = item_size(item);
-    if (result_.scanned_count > 0 && bytes_ + bytes > page_bytes_max) return close();
-    bytes_ += bytes;
+    if (result_.scanned_count > 0 && result_.scanned_bytes + bytes > page_bytes_max) return close();
+    result_.scanned_bytes += bytes;
     ++result_.scanned_count;
     last_key_ = key_attributes(table_, item);
     if (!filter_ || filter_->holds(&item)) {
@@ -163,7 +163,6 @@ class Page {
   std::optional<BoundCondition> filter_;
   std::optional<BoundProjection> projection_;
   QueryResult result_;
-  size_t bytes_ = 0;
   Item last_key_;
 };
 

@@ -111,6 +111,7 @@ struct QueryResult {
   std::vector<Item> items;
   size_t count = 0;
   size_t scanned_count = 0;
+  size_t scanned_bytes = 0;  // of all items read, also of those that the filter or the projection kept back
   std::optional<Item> last_evaluated_key;
   CommitId commit;
 };
