@@ -1,6 +1,7 @@
 #include "store/directory.h"
 
 #include <fcntl.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -10,6 +11,7 @@ namespace millrace::store {
 namespace {
 
 constexpr std::string_view layout = "millrace store 1\n";
+const std::string reserve_name = "reserve";
 
 Result<void> write_layout(const std::string& directory) {
   const std::string temporary = directory + "/STORE.new";
@@ -44,6 +46,20 @@ Result<void> prepare_directory(const std::string& directory) {
                 directory);
   }
   return {};
+}
+
+void release_reserve(const std::string& directory) {
+  (void)base::remove_file(directory + "/" + reserve_name);  // there is none at the first start
+}
+
+void take_reserve(const std::string& directory) {
+  constexpr size_t worth_taking = 64 << 10;
+  const auto file = base::File::open(directory + "/" + reserve_name, O_WRONLY | O_CREAT | O_TRUNC);
+  if (!file) return;
+  for (size_t bytes = reserve_bytes_max; bytes >= worth_taking; bytes /= 2) {
+    if (file->reserve(0, bytes)) return;
+  }
+  spdlog::warn("{}: the disk is full; free some space", directory);
 }
 
 }  // namespace millrace::store

@@ -3,14 +3,19 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstdarg>
+#include <cstdio>
 
 #include "base/bytes.h"
+#include "base/file.h"
 #include "store/row_key.h"
 
 namespace millrace::store {
@@ -25,8 +30,7 @@ std::string_view view(const rocksdb::Slice& bytes) {
 
 std::unexpected<Error> fail_status(const std::string& directory, const rocksdb::Status& status) {
   if (status.IsNoSpace()) {
-    return fail(ErrorKind::disk_full, "{}: no space left on the disk; free some, writing then goes on by itself",
-                directory);
+    return fail(ErrorKind::disk_full, "{}: no space left on the disk; free some", directory);
   }
   if (status.IsIOError() && status.ToString().find("lock") != std::string::npos) {
     return fail(ErrorKind::in_use, "{}: another process uses it ({}); stop that one or name another data directory",
@@ -207,6 +211,21 @@ class RocksRows final : public Rows {
   std::atomic<uint64_t> position_;
 };
 
+// RocksDB's own messages go where ours go. A file of theirs would also be one more thing to write on a full disk, and
+// Debian's RocksDB is built with assertions: a second message after a failed write would end the process.
+class RocksMessages final : public rocksdb::Logger {
+ public:
+  RocksMessages() : Logger(rocksdb::WARN_LEVEL) {}
+  using Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    char text[512];
+    std::vsnprintf(text, sizeof(text), format, arguments);
+    const std::string_view line(text);
+    spdlog::warn("tables: rocksdb: {}", line.substr(0, line.find_last_not_of('\n') + 1));
+  }
+  void LogHeader(const char*, va_list) override {}
+};
+
 // Small on purpose: an idle process stays under 60 MB, and the row cache and the overlay answer most reads.
 rocksdb::Options rocksdb_options(const Rows::Options& options) {
   rocksdb::Options rocks;
@@ -225,9 +244,8 @@ rocksdb::Options rocksdb_options(const Rows::Options& options) {
   rocks.skip_stats_update_on_db_open = true;
   rocks.stats_dump_period_sec = 0;
   rocks.stats_persist_period_sec = 0;
+  rocks.info_log = std::make_shared<RocksMessages>();
   rocks.info_log_level = rocksdb::WARN_LEVEL;
-  rocks.keep_log_file_num = 2;
-  rocks.max_log_file_size = size_t{1} << 20;
   rocks.avoid_flush_during_shutdown = true;  // the journal has what is not flushed
   const auto compressions = rocksdb::GetSupportedCompressions();
   const bool lz4 = std::ranges::find(compressions, rocksdb::kLZ4Compression) != compressions.end();
@@ -246,6 +264,7 @@ rocksdb::Options rocksdb_options(const Rows::Options& options) {
 }  // namespace
 
 Result<std::unique_ptr<Rows>> Rows::open(const Options& options) {
+  TRY(base::make_directories(options.directory));
   rocksdb::DB* opened = nullptr;
   if (const auto status = rocksdb::DB::Open(rocksdb_options(options), options.directory, &opened); !status.ok()) {
     return fail_status(options.directory, status);

@@ -232,6 +232,7 @@ void StoreImpl::close() {
 
 Result<std::unique_ptr<Store>> Store::open(const Options& options) {
   TRY(prepare_directory(options.directory));
+  release_reserve(options.directory);
   TRY_ASSIGN(auto journal, log::open_log({.directory = options.directory + "/journal",
                                           .segment_bytes = options.segment_bytes,
                                           .durable = options.durable,
@@ -243,6 +244,7 @@ Result<std::unique_ptr<Store>> Store::open(const Options& options) {
   store->add_keyspace(records_keyspace);
   TRY(store->replay());
   store->start();
+  take_reserve(options.directory);
   return store;
 }
 

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 import unittest
 
 import boto3
@@ -139,14 +140,26 @@ class BadInput(unittest.TestCase):
             self.assertEqual(skipped.returncode, 0, skipped.stderr)
             self.assertIn('"bad_rows":1', skipped.stdout.replace(" ", ""))
 
+    def assert_soon_accepted(self, call):
+        deadline = time.monotonic() + 15
+        while True:
+            try:
+                return call()
+            except ClientError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("mount"), "needs root, to mount a small disk")
     def test_a_full_disk_refuses_writes_and_loses_nothing(self):
         disk = self.directory / "disk"
         disk.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", disk]).returncode != 0:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", disk]).returncode != 0:
             self.skipTest("cannot mount a tmpfs here")
         self.addCleanup(subprocess.run, ["umount", "-l", disk])
         acknowledged = []
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(40 << 20))
         with serving(disk) as running:
             kinesis = client("kinesis", running.endpoint)
             kinesis.create_stream(StreamName="clicks", ShardCount=1)
@@ -159,6 +172,11 @@ class BadInput(unittest.TestCase):
             self.assertIn("disk", str(refused.exception).lower())
             self.assertGreater(len(acknowledged), 50)
             kinesis.describe_stream_summary(StreamName="clicks")
+        filler = disk / "filler"
+        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        # Not a byte is left: it starts all the same, and answers what it knows.
         with serving(disk) as again:
             kinesis = client("kinesis", again.endpoint)
             shard = kinesis.list_shards(StreamName="clicks")["Shards"][0]["ShardId"]
@@ -172,6 +190,8 @@ class BadInput(unittest.TestCase):
                 if not answer["Records"]:
                     break
             self.assertEqual(read[:len(acknowledged)], acknowledged)
+            ballast.unlink()
+            self.assert_soon_accepted(lambda: kinesis.put_record(StreamName="clicks", PartitionKey="k", Data=b"more"))
 
 
 if __name__ == "__main__":
