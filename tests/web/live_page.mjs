@@ -124,17 +124,23 @@ async function has_names(page) {
   assert.equal(await page.locator("h1").count(), 1);
 }
 
-// Notes twice a second which product stands out, and how often something is announced.
-async function observe(page, seconds_now, until_s, seen, announcements) {
+// Notes four times a second which product stands out.
+async function observe(page, seconds_now, until_s, seen) {
   while (seconds_now() < until_s) {
-    const [product, announced] = await page.evaluate(() => [
-      document.getElementById("standout").dataset.product ?? null,
-      document.getElementById("announcements").textContent,
-    ]);
+    const product = await page.evaluate(() => document.getElementById("standout").dataset.product ?? null);
     seen.push({ at_s: seconds_now(), product });
-    if (announced && announcements.at(-1)?.text !== announced) announcements.push({ at_s: seconds_now(), text: announced });
     await sleep(250);
   }
+}
+
+// Has the page note by its own clock what it announces and when: this side may be held up on a busy machine.
+async function note_announcements(page) {
+  await page.evaluate(() => {
+    const region = document.getElementById("announcements");
+    window.announcements = [];
+    new MutationObserver(() => window.announcements.push({ at_s: performance.now() / 1000, text: region.textContent }))
+      .observe(region, { childList: true, characterData: true, subtree: true });
+  });
 }
 
 const demo = new Demo();
@@ -154,9 +160,9 @@ try {
   const page = await context.newPage();
   const watch = new Watch(page, origin);
   const seen = [];
-  const announcements = [];
 
   await page.goto(origin, { waitUntil: "load" });
+  await note_announcements(page);
   const weight = watch.weight;
   await moves(page);
   await has_names(page);
@@ -164,7 +170,8 @@ try {
   await pauses(page);
   assert.ok(seconds_now() < rush_start_s, `the rush has begun too early for this test: ${seconds_now()} s`);
 
-  await observe(page, seconds_now, rush_end_s - 0.5, seen, announcements);
+  await observe(page, seconds_now, rush_end_s - 0.5, seen);
+  const announcements = await page.evaluate(() => window.announcements);
   await page.evaluate(() => document.activeElement.blur());
   if (options.screenshot) await page.screenshot({ path: options.screenshot });
   await page.locator("#theme").click();
@@ -186,7 +193,7 @@ try {
   assert.ok(rush.length >= 0.9 * during.length, "the rush's product stays in front while the rush lasts");
   say(`the rush on ${report.rush.product_id} stands out ${after_s.toFixed(1)} s after it began`);
   for (let i = 1; i < announcements.length; ++i) {
-    assert.ok(announcements[i].at_s - announcements[i - 1].at_s > 4, "announcements are rare");
+    assert.ok(announcements[i].at_s - announcements[i - 1].at_s > 4, `announcements are rare: ${JSON.stringify(announcements)}`);
   }
   assert.ok(announcements.some((moment) => moment.text.startsWith("Rush: ")), "the rush is announced");
   // A page whose server has ended may say that the connection is lost; that is not its mistake.
