@@ -102,11 +102,13 @@ Result<void> Evaluator::prepare(const sql::ExpressionPtr& expression) {
     if (pattern->size() > pattern_bytes_max) {
       return millrace::fail(ErrorKind::limit_exceeded, "a pattern has at most {} bytes", pattern_bytes_max);
     }
-    try {
-      patterns_.emplace(expression.get(), std::regex(*pattern, std::regex::ECMAScript | std::regex::optimize));
-    } catch (const std::regex_error& e) {
-      return millrace::fail(ErrorKind::invalid_argument, "'{}' is no regular expression: {}", *pattern, e.what());
+    auto compiled = std::make_unique<re2::RE2>(*pattern, re2::RE2::Quiet);
+    if (!compiled->ok()) {
+      return millrace::fail(ErrorKind::invalid_argument,
+                            "'{}' is no regular expression of RE2 (no backreferences, no look-around): {}", *pattern,
+                            compiled->error());
     }
+    patterns_.emplace(expression.get(), std::move(compiled));
   }
   return {};
 }
@@ -206,7 +208,7 @@ Operand Evaluator::call(const Expression& e, const uint8_t* active) {
     case Function::regexp_extract: {
       const auto pattern = patterns_.find(&e);
       CHECK(pattern != patterns_.end(), "the expression was not prepared");
-      return text_function(e, arguments, context, &pattern->second);
+      return text_function(e, arguments, context, pattern->second.get());
     }
     case Function::to_timestamp:
     case Function::to_timestamp_ltz:

@@ -5,9 +5,10 @@
 // One thread. A result may share a column of the batch, and its strings may point into the batch or into `arena`, which
 // whoever keeps the result must keep too.
 
+#include <re2/re2.h>
+
 #include <map>
 #include <memory>
-#include <regex>
 #include <vector>
 
 #include "base/error.h"
@@ -49,7 +50,7 @@ class Evaluator {
   Operand case_when(const sql::Expression& expression, const uint8_t* active);
   Operand coalesce(const sql::Expression& expression, const uint8_t* active);
 
-  std::map<const sql::Expression*, std::regex> patterns_;
+  std::map<const sql::Expression*, std::unique_ptr<re2::RE2>> patterns_;
   std::map<const sql::Expression*, Operand> literals_;
   std::map<const sql::Expression*, sql::ExpressionPtr> kept_;  // whose addresses are keys above
   uint64_t row_errors_ = 0;

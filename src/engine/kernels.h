@@ -106,7 +106,7 @@ Operand cast_operand(const Operand& from, data::Type to, bool count_errors, cons
 Operand arithmetic(const sql::Expression& e, const std::vector<Operand>& arguments, const KernelContext& context);
 Operand comparison(const sql::Expression& e, const std::vector<Operand>& arguments, const KernelContext& context);
 Operand text_function(const sql::Expression& e, const std::vector<Operand>& arguments, const KernelContext& context,
-                      const std::regex* pattern);
+                      const re2::RE2* pattern);
 Operand time_function(const sql::Expression& e, const std::vector<Operand>& arguments, const KernelContext& context);
 
 }  // namespace millrace::engine

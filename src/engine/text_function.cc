@@ -1,6 +1,7 @@
 // Functions of texts. Characters are code points of UTF-8; LOWER and UPPER change ASCII letters only.
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 
 #include "engine/kernels.h"
 
@@ -11,9 +12,6 @@ using sql::Function;
 using Text = std::string_view;
 
 namespace {
-
-// Beyond this a text is not matched (NULL, counted): the library's matcher recurses per character.
-constexpr size_t matched_bytes_max = 2048;
 
 bool starts_character(char c) {
   return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
@@ -157,23 +155,24 @@ int64_t integer_at(const Operand& operand, size_t row) {
   return values_of<int64_t>(operand)[row & operand.mask];
 }
 
-Outcome matched_group(Text text, const std::regex& pattern, int64_t group, Text& out) {
-  if (text.size() > matched_bytes_max) return Outcome::error;
-  std::cmatch match;
-  try {
-    if (!std::regex_search(text.data(), text.data() + text.size(), match, pattern)) return Outcome::null;
-  } catch (const std::regex_error&) {
-    return Outcome::error;
+// By RE2, so in time linear in the text; nothing it holds can stop the job.
+Outcome matched_group(Text text, const re2::RE2& pattern, int64_t group, Text& out) {
+  if (group < 0 || group > pattern.NumberOfCapturingGroups()) return Outcome::null;
+  boost::container::small_vector<re2::StringPiece, 8> groups(static_cast<size_t>(group) + 1);
+  const re2::StringPiece piece(text.data(), text.size());
+  if (!pattern.Match(piece, 0, piece.size(), re2::RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size()))) {
+    return Outcome::null;
   }
-  if (group < 0 || group >= static_cast<int64_t>(match.size()) || !match[group].matched) return Outcome::null;
-  out = Text(match[group].first, match[group].length());
+  const re2::StringPiece& found = groups.back();
+  if (found.data() == nullptr) return Outcome::null;  // a group that took no part
+  out = Text(found.data(), found.size());
   return Outcome::value;
 }
 
 }  // namespace
 
 Operand text_function(const Expression& e, const std::vector<Operand>& arguments, const KernelContext& context,
-                      const std::regex* pattern) {
+                      const re2::RE2* pattern) {
   const Operand& a = arguments[0];
   switch (e.function) {
     case Function::char_length:
