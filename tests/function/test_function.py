@@ -13,6 +13,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "aws"))
 from server import Server  # noqa: E402
 
 WAIT_SECONDS = 60
+# Of the functions: theirs, and whatever this process has been given.
+PYTHONPATH = os.pathsep.join([HERE, *(os.path.abspath(path) for path in sys.path if path.endswith("build/python"))])
 
 
 class FunctionTest:
@@ -31,7 +33,7 @@ command = [{command}]
 timeout_ms = 20_000
 
 [function.environment]
-PYTHONPATH = "{HERE}"
+PYTHONPATH = "{PYTHONPATH}"
 
 [[mapping]]
 name = "to-tested"
