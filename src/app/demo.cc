@@ -281,13 +281,16 @@ std::string json_of(const DemoReport& report) {
                        report.rush_product, cents_text(report.rush_before_cents), cents_text(report.rush_peak_cents),
                        report.rush_reaction_ms < 0 ? "null" : fmt::format("{:.3f}", report.rush_reaction_ms));
   }
-  return fmt::format(
-      R"({{"events":{{"sent":{},"acknowledged":{},"processed":{}}},"events_per_s":{:.1f},"orders":{},)"
-      R"("price_changes":{},"click_to_price_ms":{{"p50":{:.3f},"p99":{:.3f},"max":{:.3f},"samples":{}}},"rush":{},)"
-      R"("verification":{{"rows_checked":{},"mismatches":{}}}}})",
-      report.sent, report.acknowledged, report.processed, report.events_per_s, report.orders, report.price_changes,
-      report.click_to_price.p50_ms, report.click_to_price.p99_ms, report.click_to_price.max_ms,
-      report.click_to_price.samples, rush, report.rows_checked, report.mismatches);
+  const auto latency = [&](double ms) {
+    return report.click_to_price.samples == 0 ? "null" : fmt::format("{:.3f}", ms);
+  };
+  return fmt::format(R"({{"events":{{"sent":{},"acknowledged":{},"processed":{}}},"events_per_s":{:.1f},"orders":{},)"
+                     R"("price_changes":{},"click_to_price_ms":{{"p50":{},"p99":{},"max":{},"samples":{}}},"rush":{},)"
+                     R"("verification":{{"rows_checked":{},"mismatches":{}}}}})",
+                     report.sent, report.acknowledged, report.processed, report.events_per_s, report.orders,
+                     report.price_changes, latency(report.click_to_price.p50_ms), latency(report.click_to_price.p99_ms),
+                     latency(report.click_to_price.max_ms), report.click_to_price.samples, rush, report.rows_checked,
+                     report.mismatches);
 }
 
 int run_demo(const DemoOptions& options) {

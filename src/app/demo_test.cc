@@ -29,6 +29,8 @@ TEST(DemoReportTest, is_one_json_object_in_the_documented_form) {
 TEST(DemoReportTest, says_null_where_there_was_nothing) {
   DemoReport report;
   EXPECT_NE(json_of(report).find(R"("rush":null)"), std::string::npos);
+  EXPECT_NE(json_of(report).find(R"("click_to_price_ms":{"p50":null,"p99":null,"max":null,"samples":0})"),
+            std::string::npos);
   report.rush_product = "p-0001";
   EXPECT_NE(json_of(report).find(R"("reaction_ms":null)"), std::string::npos);
 }
