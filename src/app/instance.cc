@@ -22,7 +22,6 @@ namespace millrace::app {
 namespace {
 
 constexpr int64_t housekeeping_ms = 60'000;
-constexpr int64_t source_check_ms = 250;
 
 bool is_loopback(std::string_view host) {
   return host.starts_with("127.") || host == "localhost" || host == "::1";
@@ -92,8 +91,11 @@ class RunningInstance final : public Instance {
     TRY(open_data());
     TRY(start_work());
     ready_ = true;
-    reactor_->post([this] { keep_house(); });
-    reactor_->post([this] { look_for_sources(); });
+    reactor_->post([this] {
+      sources_watched_ = true;
+      functions_->sources_changed();
+      keep_house();
+    });
     return {};
   }
 
@@ -114,6 +116,7 @@ class RunningInstance final : public Instance {
     if (functions_) functions_->stop();
     if (jobs_) jobs_->close();
     on_reactor([this] {
+      sources_watched_ = false;
       server_.reset();
       dashboard_server_.reset();
       dashboard_.reset();
@@ -193,17 +196,19 @@ class RunningInstance final : public Instance {
     TRY(base::make_directories(data));
     TRY_ASSIGN(data_lock_, base::DirectoryLock::acquire(data));
     base::Clock& clock = base::system_clock();
+    const auto changed = [this] { reactor_->post([this] { tell_of_sources(); }); };
     TRY_ASSIGN(streams_, aws::Streams::open({.directory = data + "/streams",
                                              .io = io_.get(),
                                              .clock = &clock,
                                              .durable = configuration_.durable,
-                                             .segment_bytes = configuration_.segment_bytes}));
+                                             .segment_bytes = configuration_.segment_bytes,
+                                             .changed = changed}));
     TRY_ASSIGN(store_, store::Store::open({.directory = data + "/tables",
                                            .segment_bytes = configuration_.segment_bytes,
                                            .durable = configuration_.durable,
                                            .clock = &clock,
                                            .io = io_.get()}));
-    TRY_ASSIGN(tables_, table::Tables::open(*store_, clock));
+    TRY_ASSIGN(tables_, table::Tables::open(*store_, clock, changed));
     sources_ = std::make_unique<Sources>(*streams_, *tables_, clock, configuration_.region);
     return {};
   }
@@ -242,16 +247,15 @@ class RunningInstance final : public Instance {
     reactor_->after_ms(housekeeping_ms, [this] { keep_house(); });
   }
 
-  // Streams and tables come and go by calls of many kinds; a mapping that waits for one is told here.
-  void look_for_sources() {
-    if (!ready_) return;
-    functions_->sources_changed();
-    reactor_->after_ms(source_check_ms, [this] { look_for_sources(); });
+  // A mapping may wait for a stream or a table that is made now, or follow one that is gone.
+  void tell_of_sources() {
+    if (sources_watched_) functions_->sources_changed();
   }
 
   const Configuration configuration_;
   std::atomic<bool> ready_ = false;
   bool stopped_ = false;
+  bool sources_watched_ = false;  // the reactor's
   std::unique_ptr<http::Reactor> reactor_;
   std::unique_ptr<log::IoDriver> io_;
   std::optional<base::DirectoryLock> data_lock_;

@@ -211,6 +211,7 @@ Result<void> Streams::build(const StreamPtr& stream) {
   TRY(base::sync_directory(options_.directory));
   stream->log_ = std::move(*log);
   stream->status_ = StreamStatus::active;
+  if (options_.changed) options_.changed();
   return {};
 }
 
@@ -236,6 +237,7 @@ Result<void> Streams::remove(std::string_view name, std::function<void(Result<vo
     stream->status_ = StreamStatus::deleting;
     streams_.erase(found);
   }
+  if (options_.changed) options_.changed();
   enqueue([this, stream, done = std::move(done)] {
     auto result = demolish(stream);
     if (done) done(std::move(result));

@@ -65,6 +65,8 @@ struct StreamsOptions {
   size_t segment_bytes = size_t{32} << 20;
   size_t streams_max = 200;
   uint32_t shards_max = 500;  // of all streams together, as an AWS account has by default
+  // Called on any thread when a stream has become active or is gone; must not call back.
+  std::function<void()> changed;
 };
 
 class Streams {

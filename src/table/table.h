@@ -138,7 +138,9 @@ class Transaction {
 
 class Tables {
  public:
-  static Result<std::unique_ptr<Tables>> open(store::Store& store, base::Clock& clock);
+  // `changed` is called on any thread when a table was created or dropped; it must not call back.
+  static Result<std::unique_ptr<Tables>> open(store::Store& store, base::Clock& clock,
+                                              std::function<void()> changed = {});
   virtual ~Tables() = default;
 
   virtual Result<TablePtr> create(TableDefinition definition) = 0;  // already_exists

@@ -26,7 +26,8 @@ store::Bytes bytes(std::string text) {
 
 class TablesImpl final : public Tables {
  public:
-  TablesImpl(store::Store& store, base::Clock& clock) : store_(store), clock_(clock) {}
+  TablesImpl(store::Store& store, base::Clock& clock, std::function<void()> changed)
+      : store_(store), clock_(clock), changed_(std::move(changed)) {}
   ~TablesImpl() override;
 
   Result<void> load();
@@ -66,6 +67,7 @@ class TablesImpl final : public Tables {
 
   store::Store& store_;
   base::Clock& clock_;
+  const std::function<void()> changed_;
   Catalog catalog_;
   std::mutex definitions_mutex_;  // create and drop, one at a time; outside the store's writer lock
 };
@@ -154,6 +156,7 @@ Result<TablePtr> TablesImpl::create(TableDefinition definition) {
   auto state = std::make_shared<TableState>();
   state->definition = std::make_shared<const TableDefinition>(std::move(definition));
   catalog_.add(state);
+  if (changed_) changed_();
   return state->definition;
 }
 
@@ -180,6 +183,7 @@ Result<CommitId> TablesImpl::drop(std::string_view name) {
   TRY(transaction->put(store::records_keyspace, dropping_record(keyspace), bytes(std::move(dropping))));
   TRY_ASSIGN(const CommitId commit, transaction->commit());
   catalog_.remove(*state->definition);
+  if (changed_) changed_();
   // From here on the table is gone; what fails now is done at the next start.
   if (const auto finished = finish_drop(keyspace); !finished) {
     spdlog::warn("the items of table {} are still to be erased: {}", name, finished.error().message);
@@ -294,8 +298,8 @@ void TablesImpl::wait_durable(CommitId commit) {
 
 }  // namespace
 
-Result<std::unique_ptr<Tables>> Tables::open(store::Store& store, base::Clock& clock) {
-  auto tables = std::make_unique<TablesImpl>(store, clock);
+Result<std::unique_ptr<Tables>> Tables::open(store::Store& store, base::Clock& clock, std::function<void()> changed) {
+  auto tables = std::make_unique<TablesImpl>(store, clock, std::move(changed));
   TRY(tables->load());
   return tables;
 }

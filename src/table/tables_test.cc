@@ -39,6 +39,7 @@ TEST_F(TablesTest, a_table_is_created_found_listed_and_dropped) {
   const auto again = tables_->create({.name = "Orders", .hash_key = {"id"}});
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().kind, ErrorKind::already_exists);
+  EXPECT_EQ(changes_, 2);
   reopen();
   ASSERT_EQ(tables_->list().size(), 2u);
   EXPECT_EQ(tables_->list()[0]->name, "Catalog");
@@ -50,6 +51,7 @@ TEST_F(TablesTest, a_table_is_created_found_listed_and_dropped) {
 
   put("Catalog", R"({"id":{"S":"a"}})");
   ASSERT_TRUE(tables_->drop("Catalog"));
+  EXPECT_EQ(changes_, 3);
   EXPECT_EQ(tables_->find("Catalog").error().kind, ErrorKind::not_found);
   EXPECT_EQ(write(Kind::put, "Catalog", R"({"id":{"S":"a"}})").error().kind, ErrorKind::not_found);
   EXPECT_EQ(tables_->drop("Catalog").error().kind, ErrorKind::not_found);

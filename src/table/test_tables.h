@@ -39,7 +39,7 @@ class TablesTest : public testing::Test {
         {.directory = directory_.path() + "/data", .segment_bytes = size_t{4} << 20, .clock = &clock_});
     CHECK(store, "{}", store.error().message);
     store_ = std::move(*store);
-    auto tables = Tables::open(*store_, clock_);
+    auto tables = Tables::open(*store_, clock_, [this] { ++changes_; });
     CHECK(tables, "{}", tables.error().message);
     tables_ = std::move(*tables);
   }
@@ -124,6 +124,7 @@ class TablesTest : public testing::Test {
   store::TestDirectory directory_;
   base::ManualClock clock_;
   std::unique_ptr<store::Store> store_;
+  int changes_ = 0;  // how often the tables said that one came or went
   std::unique_ptr<Tables> tables_;
   int marks_ = 0;
 };
