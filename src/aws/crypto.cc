@@ -1,9 +1,9 @@
 #include "aws/crypto.h"
 
-#include <array>
-
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+
+#include <array>
 
 #include "base/error.h"
 

@@ -88,14 +88,6 @@ class RefusedCommits : public testing::Test {
     CHECK(lane, "{}", lane.error().message);
     return std::move(*lane);
   }
-  void work(Lane& lane) {
-    for (;;) {
-      const auto step = lane.step();
-      ASSERT_TRUE(step) << step.error().message;
-      if (!step->again) break;
-    }
-    ASSERT_TRUE(lane.finish());
-  }
 
   TestEnvironment real_;
   RefusingEnvironment environment_{real_};

@@ -1,8 +1,6 @@
 #pragma once
 // The key of an item out of a row's columns. Values, one thread.
 
-#include <array>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -2,9 +2,9 @@
 // INSERT INTO: gathers an epoch's rows and hands them to the commit, the last one per primary key. An upsert replaces
 // the named attributes and leaves the others; a row of weight -1 that is the last of its key erases the item.
 
-#include "engine/expression.h"
-
 #include <optional>
+
+#include "engine/expression.h"
 #include "engine/item_key.h"
 #include "engine/key_table.h"
 #include "engine/operator.h"

@@ -29,14 +29,6 @@ class StateLogTest : public testing::Test {
     CHECK(plan, "{}", plan.error().message);
     return Lane::make(*plan, "job", plan_hash, environment_, {}, [] {});
   }
-  void work(Lane& lane) {
-    for (;;) {
-      const auto step = lane.step();
-      ASSERT_TRUE(step) << step.error().message;
-      if (!step->again) break;
-    }
-    ASSERT_TRUE(lane.finish());
-  }
   std::vector<std::string> records() {
     std::vector<std::string> keys;
     CHECK(environment_.tables().scan_records("engine/job/job/state/", [&](std::string_view key, std::string_view) {

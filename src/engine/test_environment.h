@@ -11,6 +11,7 @@
 
 #include "data/text.h"
 #include "engine/environment.h"
+#include "engine/lane.h"
 #include "table/item_json.h"
 
 namespace millrace::engine {
@@ -170,5 +171,15 @@ class TestEnvironment final : public Environment {
   std::unique_ptr<table::Tables> tables_;
   std::map<std::string, OpenStream> streams_;
 };
+
+// Runs a lane until it has nothing to do, and waits until all is durable.
+inline void work(Lane& lane) {
+  for (;;) {
+    const auto step = lane.step();
+    ASSERT_TRUE(step) << step.error().message;
+    if (!step->again) break;
+  }
+  ASSERT_TRUE(lane.finish());
+}
 
 }  // namespace millrace::engine

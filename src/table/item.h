@@ -1,5 +1,5 @@
 #pragma once
-// An item: attributes by name, each a value of DynamoDB's ten types; and its stored bytes; its JSON is item_json.h.
+// An item: attributes by name, each a value of DynamoDB's ten types; and its stored bytes. JSON: item_json.h.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
 // Pure values; any thread.
 

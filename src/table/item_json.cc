@@ -1,10 +1,11 @@
+#include "table/item_json.h"
+
 #include <immintrin.h>
 
 #include <array>
 
 #include "base/base64.h"
 #include "table/item_bytes.h"
-#include "table/item_json.h"
 
 namespace millrace::table {
 namespace {
