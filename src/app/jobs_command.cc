@@ -10,7 +10,7 @@
 #include <sstream>
 #include <thread>
 
-#include "app/send_api.h"
+#include "send/api.h"
 #include "sql/plan.h"
 
 namespace millrace::app {
@@ -33,8 +33,8 @@ Result<std::string> read_script(const std::string& file) {
   return content.str();
 }
 
-Result<std::string> call(const Endpoint& endpoint, std::string_view operation, const std::string& body) {
-  Api api(endpoint);
+Result<std::string> call(const send::Endpoint& endpoint, std::string_view operation, const std::string& body) {
+  send::Api api(endpoint);
   auto answer = api.call(aws::millrace_protocol, operation, body);
   if (!answer && answer.error().kind == ErrorKind::unavailable) {
     return fail(ErrorKind::unavailable,

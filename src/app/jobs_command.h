@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "app/send_api.h"
+#include "send/api.h"
 
 namespace millrace::app {
 
@@ -12,7 +12,7 @@ struct SqlOptions {
   std::string file;      // "-": the standard input
   std::string name;      // empty: the script's 'pipeline.name', else the file's name without its ending
   bool explain = false;  // only prints the plan; needs no server
-  Endpoint endpoint;
+  send::Endpoint endpoint;
 };
 int run_sql(const SqlOptions& options);
 
@@ -21,7 +21,7 @@ struct JobsOptions {
   std::string name;
   bool drain = false;  // of stop: close all windows first
   bool json = false;   // of list
-  Endpoint endpoint;
+  send::Endpoint endpoint;
 };
 int run_jobs(const JobsOptions& options);
 

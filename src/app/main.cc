@@ -8,14 +8,14 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "app/demo.h"
-#include "app/flag_fast_clicks.h"
+#include "app/demo_command.h"
 #include "app/jobs_command.h"
-#include "app/reprice.h"
-#include "app/send.h"
-#include "app/send_time.h"
 #include "app/serve.h"
 #include "app/suggest.h"
+#include "send/send.h"
+#include "send/time.h"
+#include "shop_functions/flag_fast_clicks.h"
+#include "shop_functions/reprice.h"
 
 namespace millrace::app {
 namespace {
@@ -39,12 +39,12 @@ struct EndpointOption {
   void add_to(CLI::App& command) {
     command.add_option("--endpoint", url, "The server; AWS_ENDPOINT_URL sets it too")->capture_default_str();
   }
-  Result<Endpoint> endpoint() const {
-    Endpoint endpoint;
+  Result<send::Endpoint> endpoint() const {
+    send::Endpoint endpoint;
     endpoint.access_key = environment("AWS_ACCESS_KEY_ID", endpoint.access_key.c_str());
     endpoint.secret_key = environment("AWS_SECRET_ACCESS_KEY", endpoint.secret_key.c_str());
     endpoint.region = environment("AWS_REGION", environment("AWS_DEFAULT_REGION", endpoint.region.c_str()).c_str());
-    return parse_endpoint(url, endpoint);
+    return send::parse_endpoint(url, endpoint);
   }
 };
 
@@ -158,7 +158,7 @@ struct DemoCommand {
 };
 
 struct SendCommand {
-  SendOptions options;
+  send::SendOptions options;
   EndpointOption endpoint;
   std::string speed = "1x";
   bool csv = false, ndjson = false, no_header = false;
@@ -190,17 +190,17 @@ struct SendCommand {
 
   int run() {
     if (csv && ndjson) return refuse("--csv and --ndjson exclude each other");
-    if (csv) options.rows.format = RowFormat::csv;
-    if (ndjson) options.rows.format = RowFormat::ndjson;
+    if (csv) options.rows.format = send::RowFormat::csv;
+    if (ndjson) options.rows.format = send::RowFormat::ndjson;
     options.rows.header = !no_header;
     options.retry_for_ms = retry_for_s * 1000;
-    auto pace = parse_speed(speed);
+    auto pace = send::parse_speed(speed);
     if (!pace) return refuse(pace.error().within("--speed").message);
     options.speed = *pace;
     auto server = endpoint.endpoint();
     if (!server) return refuse(server.error().within("--endpoint").message);
     options.endpoint = *server;
-    return run_send(options);
+    return send::run_send(options);
   }
 };
 
@@ -298,8 +298,8 @@ int run(int argc, char** argv) {
   if (name == "sql") return sql.run();
   if (name == "jobs") return jobs.run();
   if (name == "send") return send.run();
-  if (name == "reprice") return run_reprice();
-  return run_flag_fast_clicks();
+  if (name == "reprice") return shop_functions::run_reprice();
+  return shop_functions::run_flag_fast_clicks();
 }
 
 }  // namespace

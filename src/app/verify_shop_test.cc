@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "app/demo_items.h"
-#include "app/demo_setup.h"
 #include "app/instance.h"
 #include "app/project_files.h"
-#include "app/verify.h"
+#include "demo/items.h"
+#include "demo/setup.h"
+#include "demo/verify.h"
 
 namespace millrace::app {
 namespace {
@@ -36,7 +36,7 @@ class VerifyShopTest : public testing::Test {
     api_.emplace(options_.endpoint);
     const auto script = read_project_file("examples/shop/pricing.sql");
     ASSERT_TRUE(script) << script.error().message;
-    const auto ready = set_up_shop(*api_, configuration_, catalog_, *script);
+    const auto ready = demo::set_up_shop(*api_, {}, catalog_, *script);
     ASSERT_TRUE(ready) << ready.error().message;
   }
   void TearDown() override {
@@ -46,13 +46,13 @@ class VerifyShopTest : public testing::Test {
   }
 
   void click(size_t product, std::string_view type, int64_t at_ms, int visitor) {
-    const StreamRecord record{
+    const send::StreamRecord record{
         fmt::format("v{}", visitor),
         fmt::format(
             R"({{"event_id":"run-0-{}","event_type":"{}","product_id":"{}","visitor_id":"v{}","event_ms":{},"price":1.50}})",
             options_.clicks.issued[0]++, type, catalog_[product].id, visitor, start_ms + at_ms)};
-    aws::PutRecordsBody body(demo_stream);
-    const auto put = put_records(*api_, std::span(&record, 1), body);
+    aws::PutRecordsBody body(demo::demo_stream);
+    const auto put = send::put_records(*api_, std::span(&record, 1), body);
     ASSERT_TRUE(put) << put.error().message;
   }
   void order(size_t product, int64_t at_ms, int visitor) {
@@ -82,35 +82,35 @@ class VerifyShopTest : public testing::Test {
       click(static_cast<size_t>(i % 7), i % 11 == 0 ? "cart" : i % 50 == 49 ? "purchase" : "view", i * 613, i % 23);
       if (i % 13 == 0) order(static_cast<size_t>(i % 7), i * 613 + 5, i % 23);
     }
-    const auto drained = drain_job(*api_, demo_job, 30'000);
+    const auto drained = demo::drain_job(*api_, demo::demo_job, 30'000);
     ASSERT_TRUE(drained) << drained.error().message;
   }
 
-  Verification verification() {
-    auto result = verify(options_);
+  demo::Verification verification() {
+    auto result = demo::verify(options_);
     EXPECT_TRUE(result) << result.error().message;
-    return result ? *result : Verification{};
+    return result ? *result : demo::Verification{};
   }
-  static std::string problems(const Verification& result) {
+  static std::string problems(const demo::Verification& result) {
     return fmt::format("{}", fmt::join(result.problems, "\n"));
   }
   void expect_problem(std::string_view words) {
-    const Verification result = verification();
+    const demo::Verification result = verification();
     EXPECT_EQ(result.mismatches + result.missing, 1u) << problems(result);
     EXPECT_NE(problems(result).find(words), std::string::npos) << problems(result);
   }
 
   std::string directory_;
   Configuration configuration_;
-  ShopCatalog catalog_{3, 10};
+  demo::ShopCatalog catalog_{3, 10};
   std::unique_ptr<Instance> instance_;
-  VerifyOptions options_;
-  std::optional<Api> api_;
+  demo::VerifyOptions options_;
+  std::optional<send::Api> api_;
 };
 
 TEST_F(VerifyShopTest, finds_nothing_wrong_with_what_the_job_made) {
   trade();
-  const Verification result = verification();
+  const demo::Verification result = verification();
   EXPECT_EQ(result.mismatches, 0u) << problems(result);
   EXPECT_EQ(result.missing, 0u) << problems(result);
   EXPECT_EQ(result.log_events, 300u);
@@ -158,7 +158,7 @@ TEST_F(VerifyShopTest, finds_a_price_change_that_happened_twice) {
                      R"("price_before":{{"N":"{}"}},"price_after":{{"N":"{}"}}}}}})",
                      catalog_[4].id, version, before, after));
   };
-  const std::string list = cents_text(catalog_[4].list_price_cents);
+  const std::string list = demo::cents_text(catalog_[4].list_price_cents);
   history(1, list, "5.00");
   history(2, list, "5.00");
   update("ProductCatalog", product_key(4), "price", "5.00");

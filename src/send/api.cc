@@ -1,0 +1,160 @@
+#include "send/api.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <thread>
+
+#include "aws/crypto.h"
+#include "base/clock.h"
+
+namespace millrace::send {
+
+namespace {
+
+constexpr int64_t pause_ms_first = 20;
+constexpr int64_t pause_ms_max = 1'000;
+constexpr int64_t stream_ready_ms_max = 10'000;
+
+std::string json_string(std::string_view text) {
+  std::string out;
+  aws::append_json_string(out, text);
+  return out;
+}
+
+Result<ShardMap::Hash> parse_hash(std::string_view decimal) {
+  ShardMap::Hash value = 0;
+  for (const char c : decimal) {
+    if (c < '0' || c > '9') return fail(ErrorKind::internal, "`{}` is not a hash key", decimal);
+    value = value * 10 + static_cast<ShardMap::Hash>(c - '0');
+  }
+  return value;
+}
+
+}  // namespace
+
+Result<Endpoint> parse_endpoint(std::string_view url, Endpoint defaults) {
+  std::string_view rest = url;
+  if (rest.starts_with("http://")) rest.remove_prefix(7);
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  const size_t colon = rest.rfind(':');
+  const std::string_view port = colon == std::string_view::npos ? std::string_view("80") : rest.substr(colon + 1);
+  const std::string_view host = rest.substr(0, colon);
+  uint16_t number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (error != std::errc() || end != port.data() + port.size() || number == 0 || host.empty() ||
+      host.find('/') != std::string_view::npos) {
+    return fail(ErrorKind::invalid_argument, "`{}` is not an endpoint; http://127.0.0.1:4566 would be", url);
+  }
+  defaults.host = host;
+  defaults.port = number;
+  return defaults;
+}
+
+Api::Api(const Endpoint& endpoint)
+    : client_({.host = endpoint.host,
+               .port = endpoint.port,
+               .credential = {endpoint.access_key, endpoint.secret_key},
+               .region = endpoint.region}) {}
+
+Result<std::string> Api::call(const aws::Protocol& protocol, std::string_view operation, std::string_view body) {
+  return client_.call(protocol, operation, body);
+}
+
+bool may_pass(const Error& error) {
+  return error.kind == ErrorKind::throttled || error.kind == ErrorKind::unavailable;
+}
+
+bool Patience::next() {
+  const int64_t now_ms = base::system_clock().monotonic_ns() / 1'000'000;
+  if (started_ms_ == 0) {
+    started_ms_ = now_ms;
+    pause_ms_ = pause_ms_first;
+  }
+  if (now_ms - started_ms_ >= retry_for_ms_) return false;
+  std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms_));
+  pause_ms_ = std::min(pause_ms_ * 2, pause_ms_max);
+  return true;
+}
+
+Result<ShardMap> ShardMap::load(Api& api, std::string_view stream) {
+  TRY_ASSIGN(const std::string answer,
+             api.call(aws::kinesis_protocol, "ListShards", fmt::format(R"({{"StreamName":{}}})", json_string(stream))));
+  simdjson::dom::parser parser;
+  simdjson::dom::array shards;
+  if (parser.parse(answer)["Shards"].get(shards)) {
+    return fail(ErrorKind::internal, "the answer to ListShards has no Shards");
+  }
+  std::vector<std::pair<Hash, std::string>> found;
+  for (const simdjson::dom::element shard : shards) {
+    std::string_view end;
+    std::string_view id;
+    if (shard["HashKeyRange"]["EndingHashKey"].get(end) || shard["ShardId"].get(id)) {
+      return fail(ErrorKind::internal, "the answer to ListShards has a shard without its range");
+    }
+    TRY_ASSIGN(const Hash hash, parse_hash(end));
+    found.emplace_back(hash, std::string(id));
+  }
+  if (found.empty()) return fail(ErrorKind::not_found, "the stream `{}` has no shard", stream);
+  std::sort(found.begin(), found.end());
+  ShardMap map;
+  for (auto& [hash, id] : found) {
+    map.ends_.push_back(hash);
+    map.ids_.push_back(std::move(id));
+  }
+  return map;
+}
+
+size_t ShardMap::shard_of(std::string_view key) const {
+  if (ends_.size() == 1) return 0;
+  static thread_local aws::Md5 md5;
+  Hash hash = 0;
+  for (const unsigned char byte : md5(key)) hash = hash << 8 | byte;
+  const auto shard = std::lower_bound(ends_.begin(), ends_.end(), hash);
+  return shard == ends_.end() ? ends_.size() - 1 : static_cast<size_t>(shard - ends_.begin());
+}
+
+Result<void> ensure_stream(Api& api, std::string_view stream, int shards) {
+  const auto created = api.call(aws::kinesis_protocol, "CreateStream",
+                                fmt::format(R"({{"StreamName":{},"ShardCount":{}}})", json_string(stream), shards));
+  if (!created && created.error().kind != ErrorKind::already_exists) return std::unexpected(created.error());
+  for (Patience patience(stream_ready_ms_max);;) {
+    TRY_ASSIGN(const std::string answer, api.call(aws::kinesis_protocol, "DescribeStreamSummary",
+                                                  fmt::format(R"({{"StreamName":{}}})", json_string(stream))));
+    simdjson::dom::parser parser;
+    std::string_view status;
+    if (parser.parse(answer)["StreamDescriptionSummary"]["StreamStatus"].get(status)) {
+      return fail(ErrorKind::internal, "the answer to DescribeStreamSummary has no StreamStatus");
+    }
+    if (status == "ACTIVE") return {};
+    if (!patience.next()) return fail(ErrorKind::unavailable, "the stream `{}` is still {}", stream, status);
+  }
+}
+
+Result<std::vector<size_t>> put_records(Api& api, std::span<const StreamRecord> records, aws::PutRecordsBody& body) {
+  body.clear();
+  for (const StreamRecord& record : records) body.add(record.key, record.data);
+  TRY_ASSIGN(const std::string answer, api.call(aws::kinesis_protocol, "PutRecords", body.finish()));
+
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  uint64_t failed_count = 0;
+  if (parser.parse(answer).get(root) || root["FailedRecordCount"].get(failed_count)) {
+    return fail(ErrorKind::internal, "the answer to PutRecords has no FailedRecordCount");
+  }
+  std::vector<size_t> failed;
+  if (failed_count == 0) return failed;
+  simdjson::dom::array results;
+  if (root["Records"].get(results)) return fail(ErrorKind::internal, "the answer to PutRecords has no Records");
+  size_t index = 0;
+  for (const simdjson::dom::element result : results) {
+    std::string_view code;
+    if (!result["ErrorCode"].get(code)) failed.push_back(index);
+    ++index;
+  }
+  return failed;
+}
+
+}  // namespace millrace::send

@@ -1,0 +1,86 @@
+#pragma once
+// Millrace's own clients of a server's API, over real sockets with real signatures: what `send`, the demo's shop and
+// its verification use. One class per connection, and the routing of keys to shards that keeps order.
+//
+// Threads: an Api by one thread at a time; ShardMap is immutable.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "aws/client.h"
+#include "aws/protocol.h"
+#include "base/error.h"
+
+namespace millrace::send {
+
+struct Endpoint {
+  std::string host = "127.0.0.1";
+  uint16_t port = 4566;
+  std::string access_key = "millrace";
+  std::string secret_key = "millrace-secret";
+  std::string region = "us-east-1";
+};
+
+// "http://127.0.0.1:4566", "127.0.0.1:4566". invalid_argument: anything else.
+Result<Endpoint> parse_endpoint(std::string_view url, Endpoint defaults = {});
+
+class Api {
+ public:
+  explicit Api(const Endpoint& endpoint);
+
+  // The body of the answer. An error answer becomes an Error: throttled (and server errors: unavailable) may succeed
+  // later, as may unavailable (no connection); after the latter the call may or may not have been carried out.
+  Result<std::string> call(const aws::Protocol& protocol, std::string_view operation, std::string_view body);
+
+ private:
+  aws::Client client_;
+};
+
+// Whether trying the same call again later makes sense.
+bool may_pass(const Error& error);
+
+// A failed call that is tried again, with pauses that grow: 20 ms, doubled up to 1 s. next() sleeps and says whether
+// there is time for another attempt; an attempt that got on resets it.
+class Patience {
+ public:
+  explicit Patience(int64_t retry_for_ms) : retry_for_ms_(retry_for_ms) {}
+  bool next();
+  void reset() { started_ms_ = 0; }
+
+ private:
+  int64_t retry_for_ms_;
+  int64_t started_ms_ = 0;
+  int64_t pause_ms_ = 0;
+};
+
+struct StreamRecord {
+  std::string key;
+  std::string data;
+};
+
+// Which shard takes which key: by the MD5 of the key, as Kinesis does.
+class ShardMap {
+ public:
+  __extension__ using Hash = unsigned __int128;
+
+  static Result<ShardMap> load(Api& api, std::string_view stream);
+  size_t size() const { return ends_.size(); }
+  size_t shard_of(std::string_view key) const;
+  const std::vector<std::string>& shard_ids() const { return ids_; }
+
+ private:
+  std::vector<Hash> ends_;  // the last hash of each shard, ascending
+  std::vector<std::string> ids_;
+};
+
+// Creates the stream if it is missing and waits until it is active.
+Result<void> ensure_stream(Api& api, std::string_view stream, int shards);
+
+// One PutRecords call. Returns the records that the server did not take (to be sent again), by their index.
+// `body` is of this stream, and used again from call to call.
+Result<std::vector<size_t>> put_records(Api& api, std::span<const StreamRecord> records, aws::PutRecordsBody& body);
+
+}  // namespace millrace::send

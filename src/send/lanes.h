@@ -1,0 +1,79 @@
+#pragma once
+// Records on their way to a stream: gathered into batches, sent by several connections, sent again until they are
+// acknowledged. All records of one shard go through one lane (a thread with a connection of its own), so each shard
+// gets them in the order of put().
+//
+// What is not acknowledged is sent again: after a lost connection the whole batch, because nobody knows what became of
+// it, and so a record may stand in the stream twice; after a refusal only the refused records.
+//
+// Threads: put(), flush(), finish() by one thread; the counters by any. Bounds: batches_waiting_max batches of at most
+// batch_records_max records per lane; put() waits for room.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "send/api.h"
+
+namespace millrace::send {
+
+class SendLanes {
+ public:
+  static constexpr size_t batch_records_max = 500;
+  static constexpr size_t batch_bytes_max = size_t{4'500'000};  // Kinesis: 5 MiB with the keys
+  static constexpr size_t batches_waiting_max = 4;
+
+  SendLanes(const Endpoint& endpoint, std::string stream, ShardMap shards, size_t connections_max,
+            int64_t retry_for_ms);
+  ~SendLanes();  // without finish(): what waits is dropped
+
+  // The error of a lane that gave up; then nothing more is taken.
+  Result<void> put(std::string key, std::string data);
+  void flush();           // what has gathered need not wait for a full batch; does not block
+  Result<void> finish();  // sends the rest and waits for it
+
+  uint64_t acknowledged() const { return acknowledged_; }
+  uint64_t retries() const { return retries_; }  // calls that were made again
+  uint64_t resent() const { return resent_; }    // records in them whose first sending may have arrived
+  size_t lanes() const { return lanes_.size(); }
+
+ private:
+  struct Batch {
+    std::vector<StreamRecord> records;
+    size_t bytes = 0;
+  };
+  struct Lane {
+    Batch gathering;
+    std::deque<Batch> waiting;  // full ones
+    bool flushed = false;       // `gathering` may go as it is
+    bool ended = false;
+    std::condition_variable changed;
+    std::thread thread;
+  };
+
+  void run(Lane& lane);
+  Result<void> deliver(Api& api, std::vector<StreamRecord> records, aws::PutRecordsBody& body);
+  Batch take(Lane& lane);  // empty: nothing will come
+
+  Endpoint endpoint_;
+  std::string stream_;
+  ShardMap shards_;
+  int64_t retry_for_ms_;
+  std::mutex mutex_;
+  std::optional<Error> failure_;
+  std::atomic<bool> stopped_ = false;
+  std::atomic<uint64_t> acknowledged_ = 0;
+  std::atomic<uint64_t> retries_ = 0;
+  std::atomic<uint64_t> resent_ = 0;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+};
+
+}  // namespace millrace::send

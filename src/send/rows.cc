@@ -1,0 +1,248 @@
+#include "send/rows.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+#include "aws/protocol.h"
+#include "send/time.h"
+
+namespace millrace::send {
+
+namespace {
+
+constexpr std::string_view event_id_name = "event_id";
+constexpr size_t key_bytes_max = 256;  // Kinesis: 256 characters
+
+// "orders.csv.gz" -> ".csv"
+std::string kind_of_file(const std::filesystem::path& path) {
+  return path.extension() == ".gz" ? path.stem().extension().string() : path.extension().string();
+}
+
+Result<RowFormat> guess_format(const RowOptions& options) {
+  if (options.format != RowFormat::automatic) return options.format;
+  const std::string kind = kind_of_file(options.file);
+  if (kind == ".csv") return RowFormat::csv;
+  if (kind == ".ndjson" || kind == ".jsonl" || kind == ".json") return RowFormat::ndjson;
+  return fail(ErrorKind::invalid_argument, "{}: cannot tell its format from its name; add --csv or --ndjson",
+              options.file);
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+Result<void> check_key(std::string_view column, std::string_view key) {
+  if (key.empty()) return fail(ErrorKind::invalid_argument, "the key `{}` is missing", column);
+  if (key.size() > key_bytes_max) {
+    return fail(ErrorKind::invalid_argument, "the key `{}` is longer than {} bytes", column, key_bytes_max);
+  }
+  return {};
+}
+
+Result<EventTime> read_time(std::string_view column, std::string_view text) {
+  if (text.empty()) return fail(ErrorKind::invalid_argument, "the time `{}` is missing", column);
+  if (const auto time = parse_time(text)) return *time;
+  return fail(ErrorKind::invalid_argument, "`{}` in `{}` is not a time; 2019-10-01 00:00:00 or 1569888000 would be",
+              text.substr(0, 40), column);
+}
+
+class CsvRows final : public RowReader {
+ public:
+  CsvRows(std::unique_ptr<SendFile> file, const RowOptions& options)
+      : file_(std::move(file)),
+        reader_(*file_),
+        options_(options),
+        file_name_(std::filesystem::path(options.file).filename().string()) {}
+
+  Result<void> read_header() {
+    if (options_.header) {
+      auto found = reader_.next(fields_);
+      if (!found) return std::unexpected(found.error().within(fmt::format("{}:{}", options_.file, reader_.line())));
+      if (!*found) return fail(ErrorKind::invalid_argument, "{}: the file is empty; it has no header", options_.file);
+    }
+    columns_ = options_.columns.empty() ? fields_.fields : options_.columns;
+    if (columns_.empty()) {
+      return fail(ErrorKind::invalid_argument, "{}: without a header the columns need names: --columns a,b,c",
+                  options_.file);
+    }
+    for (const std::string& column : columns_) {
+      if (column.empty() || std::count(columns_.begin(), columns_.end(), column) > 1) {
+        return fail(ErrorKind::invalid_argument, "{}: the column name `{}` is empty or not unique; the columns are: {}",
+                    options_.file, column, list_of(columns_));
+      }
+      names_.push_back(std::string());
+      aws::append_json_string(names_.back(), column);
+    }
+    TRY_ASSIGN(key_, find(options_.key_column));
+    TRY_ASSIGN(time_, find(options_.time_column));
+    has_event_id_ = std::find(columns_.begin(), columns_.end(), event_id_name) != columns_.end();
+    return {};
+  }
+
+  Result<bool> next(SendRow& row) override {
+    TRY_ASSIGN(const bool found, reader_.next(fields_));
+    if (!found) return false;
+    const auto& fields = fields_.fields;
+    if (fields.size() != columns_.size()) {
+      return fail(ErrorKind::invalid_argument, "{} fields where {} columns are expected", fields.size(),
+                  columns_.size());
+    }
+    TRY(check_key(options_.key_column, fields[key_]));
+    TRY_ASSIGN(row.time, read_time(options_.time_column, fields[time_]));
+    row.key = fields[key_];
+    row.json = "{";
+    if (!has_event_id_) {
+      row.json += "\"event_id\":";
+      aws::append_json_string(row.json, fmt::format("{}:{}", file_name_, line()));
+    }
+    for (size_t i = 0; i < fields.size(); ++i) {
+      if (fields[i].empty()) continue;
+      if (!simdjson::validate_utf8(fields[i].data(), fields[i].size())) {
+        return fail(ErrorKind::invalid_argument, "the field `{}` is not UTF-8", columns_[i]);
+      }
+      if (row.json.size() > 1) row.json += ',';
+      row.json += names_[i];
+      row.json += ':';
+      aws::append_json_string(row.json, fields[i]);
+    }
+    row.json += '}';
+    return true;
+  }
+
+  int64_t line() const override { return reader_.line(); }
+  double fraction() const override { return file_->fraction(); }
+
+ private:
+  Result<size_t> find(const std::string& column) const {
+    const auto at = std::find(columns_.begin(), columns_.end(), column);
+    if (at != columns_.end()) return static_cast<size_t>(at - columns_.begin());
+    return fail(ErrorKind::invalid_argument, "{}: there is no column `{}`; the columns are: {}", options_.file, column,
+                list_of(columns_));
+  }
+
+  std::unique_ptr<SendFile> file_;
+  CsvReader reader_;
+  RowOptions options_;
+  std::string file_name_;
+  std::vector<std::string> columns_;
+  std::vector<std::string> names_;  // the columns as JSON strings
+  size_t key_ = 0;
+  size_t time_ = 0;
+  bool has_event_id_ = false;
+  CsvRow fields_;
+};
+
+class JsonRows final : public RowReader {
+ public:
+  JsonRows(std::unique_ptr<SendFile> file, const RowOptions& options)
+      : file_(std::move(file)),
+        options_(options),
+        file_name_(std::filesystem::path(options.file).filename().string()) {}
+
+  Result<bool> next(SendRow& row) override {
+    for (;;) {
+      TRY_ASSIGN(const auto text, next_line());
+      if (!text) return false;
+      std::string_view json = *text;
+      while (!json.empty() && is_space(json.front())) json.remove_prefix(1);
+      while (!json.empty() && is_space(json.back())) json.remove_suffix(1);
+      if (json.empty()) continue;
+      TRY(take(json, row));
+      return true;
+    }
+  }
+
+  int64_t line() const override { return line_; }
+  double fraction() const override { return file_->fraction(); }
+
+ private:
+  static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+  // The next line without its end; nullopt at the end of the file.
+  Result<std::optional<std::string_view>> next_line() {
+    file_->consume(taken_);
+    taken_ = 0;
+    size_t end = file_->text().find('\n');
+    while (end == std::string_view::npos && !file_->at_end()) {
+      if (file_->text().size() > SendFile::text_bytes_max) {
+        ++line_;
+        TRY(file_->skip_line());
+        return fail(ErrorKind::invalid_argument, "the line is longer than {} bytes", SendFile::text_bytes_max);
+      }
+      TRY(file_->read_more());
+      end = file_->text().find('\n');
+    }
+    const std::string_view text = file_->text();
+    if (text.empty()) return std::optional<std::string_view>();
+    ++line_;
+    taken_ = std::min(end, text.size() - 1) + 1;
+    return std::optional(text.substr(0, end));
+  }
+
+  Result<void> take(std::string_view json, SendRow& row) {
+    simdjson::dom::object object;
+    simdjson::dom::element element;
+    if (const auto error = parser_.parse(json.data(), json.size()).get(element)) {
+      return fail(ErrorKind::invalid_argument, "this is not JSON ({})", simdjson::error_message(error));
+    }
+    if (element.get(object)) return fail(ErrorKind::invalid_argument, "this is JSON, but not an object");
+    row.key = scalar(object, options_.key_column);
+    TRY(check_key(options_.key_column, row.key));
+    TRY_ASSIGN(row.time, read_time(options_.time_column, scalar(object, options_.time_column)));
+    row.json.clear();
+    simdjson::dom::element event_id;
+    if (object.at_key(event_id_name).get(event_id) == simdjson::SUCCESS) {
+      row.json = json;
+      return {};
+    }
+    row.json = "{\"event_id\":";
+    aws::append_json_string(row.json, fmt::format("{}:{}", file_name_, line_));
+    if (object.size() > 0) row.json += ',';
+    row.json += json.substr(1);
+    return {};
+  }
+
+  // A string, number or boolean as text; empty for anything else.
+  static std::string scalar(simdjson::dom::object object, std::string_view name) {
+    simdjson::dom::element element;
+    if (object.at_key(name).get(element)) return {};
+    switch (element.type()) {
+      case simdjson::dom::element_type::STRING:
+        return std::string(std::string_view(element));
+      case simdjson::dom::element_type::INT64:
+        return fmt::format("{}", int64_t(element));
+      case simdjson::dom::element_type::UINT64:
+        return fmt::format("{}", uint64_t(element));
+      case simdjson::dom::element_type::DOUBLE:
+        return fmt::format("{}", double(element));
+      case simdjson::dom::element_type::BOOL:
+        return bool(element) ? "true" : "false";
+      default:
+        return {};
+    }
+  }
+
+  std::unique_ptr<SendFile> file_;
+  RowOptions options_;
+  std::string file_name_;
+  simdjson::dom::parser parser_;
+  int64_t line_ = 0;
+  size_t taken_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<RowReader>> RowReader::open(const RowOptions& options) {
+  TRY_ASSIGN(const RowFormat format, guess_format(options));
+  TRY_ASSIGN(auto file, SendFile::open(options.file));
+  if (format == RowFormat::ndjson) return std::unique_ptr<RowReader>(new JsonRows(std::move(file), options));
+  auto rows = std::make_unique<CsvRows>(std::move(file), options);
+  TRY(rows->read_header());
+  return std::unique_ptr<RowReader>(std::move(rows));
+}
+
+}  // namespace millrace::send

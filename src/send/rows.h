@@ -1,0 +1,52 @@
+#pragma once
+// The rows of a CSV or NDJSON file as the records that `millrace send` puts: a key, a time, and a JSON object.
+//
+// A CSV row becomes an object with every field as a JSON string (so that 19-digit ids and prices stay as they were
+// written), empty fields left out. A JSON line stays as it is. Both get "event_id": "<file name>:<line>" unless they
+// have one: a row's identity when a retry sends it twice.
+//
+// One thread at a time.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "send/csv.h"
+#include "send/file.h"
+
+namespace millrace::send {
+
+enum class RowFormat { automatic, csv, ndjson };
+
+struct RowOptions {
+  std::string file;  // .csv, .ndjson, .jsonl or .json, with or without .gz; anything else needs `format`
+  RowFormat format = RowFormat::automatic;
+  bool header = true;                // CSV: the first row names the columns
+  std::vector<std::string> columns;  // CSV: their names, if there is no header, or instead of it
+  std::string key_column;            // the partition key
+  std::string time_column;           // when it happened
+};
+
+struct SendRow {
+  std::string key;
+  EventTime time;
+  std::string json;
+};
+
+class RowReader {
+ public:
+  // invalid_argument: a format that cannot be guessed, a column that the header does not have.
+  static Result<std::unique_ptr<RowReader>> open(const RowOptions& options);
+  virtual ~RowReader() = default;
+
+  // True: `row` holds the next one. False: the end. invalid_argument: one bad row; the message does not name the file
+  // or line, and the next call goes on behind it. Any other kind is final.
+  virtual Result<bool> next(SendRow& row) = 0;
+  virtual int64_t line() const = 0;  // of the last row or error
+  virtual double fraction() const = 0;
+};
+
+}  // namespace millrace::send

@@ -1,0 +1,242 @@
+#include "send/send.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include "aws/kinesis.h"
+#include "aws/service.h"
+#include "http/server.h"
+
+namespace millrace::send {
+namespace {
+
+// Kinesis on a reactor of its own; it can refuse calls, and go away.
+class Server {
+ public:
+  explicit Server(const std::string& directory) {
+    reactor_ = std::move(*http::Reactor::make());
+    streams_ = std::move(*aws::Streams::open({.directory = directory, .segment_bytes = size_t{1} << 20}));
+    kinesis_ = std::make_unique<aws::Kinesis>(*streams_, aws::KinesisOptions{});
+    EXPECT_TRUE(credentials_.add({"millrace", "millrace-secret"}));
+    service_ = std::make_unique<aws::Service>(aws::ServiceOptions{.credentials = &credentials_});
+    kinesis_->add_to(*service_);
+    reactor_->at_end_of_turn([this] { streams_->flush_all(); });
+    listen();
+    port_ = server_->port();
+    thread_ = std::thread([this] { reactor_->run(); });
+  }
+  ~Server() {
+    go_away();
+    reactor_->stop();
+    thread_.join();
+  }
+
+  void refuse_puts(int calls) { refusals_ = calls; }
+  void go_away() {
+    on_reactor([this] { server_.reset(); });
+  }
+  void come_back() {
+    on_reactor([this] { listen(); });
+  }
+  uint16_t port() const { return port_; }
+
+  // What each shard of the stream holds, in its order.
+  std::vector<std::vector<std::string>> shards(std::string_view name) {
+    const aws::StreamPtr stream = streams_->find(name);
+    std::vector<std::vector<std::string>> all(stream->shard_count());
+    for (uint32_t shard = 0; shard < stream->shard_count(); ++shard) {
+      SequenceNumber next(0);
+      for (;;) {
+        const auto blocks = stream->log()->read(ShardId(shard), next, size_t{1} << 20);
+        if (!blocks || blocks->empty()) break;
+        for (const auto& block : *blocks) {
+          log::for_each_record(*block, next, [&](const log::Record& record) { all[shard].emplace_back(record.data); });
+          next = block->end();
+        }
+      }
+    }
+    return all;
+  }
+
+ private:
+  void listen() {
+    server_ = std::move(
+        *http::Server::listen(*reactor_, "127.0.0.1", port_, [this](const http::Request& request, http::Reply reply) {
+          if (request.header("X-Amz-Target").ends_with("PutRecords") && refusals_ > 0) {
+            --refusals_;
+            return reply.send({.status = 400,
+                               .content_type = "application/x-amz-json-1.1",
+                               .body = R"({"__type":"ProvisionedThroughputExceededException","message":"slow down"})"});
+          }
+          service_->handle(request, std::move(reply));
+        }));
+  }
+  void on_reactor(const std::function<void()>& task) {
+    std::promise<void> done;
+    reactor_->post([&] {
+      task();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  std::unique_ptr<http::Reactor> reactor_;
+  std::unique_ptr<aws::Streams> streams_;
+  std::unique_ptr<aws::Kinesis> kinesis_;
+  aws::Credentials credentials_;
+  std::unique_ptr<aws::Service> service_;
+  std::unique_ptr<http::Server> server_;
+  std::atomic<int> refusals_ = 0;
+  uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+class SendTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/millrace-send-XXXXXX";
+    directory_ = mkdtemp(name);
+    server_ = std::make_unique<Server>(directory_ + "/streams");
+    options_.rows.file = directory_ + "/events.csv";
+    options_.rows.key_column = "user";
+    options_.rows.time_column = "at";
+    options_.stream = "events";
+    options_.create_shards = 3;
+    options_.speed = 0;
+    options_.retry_for_ms = 10'000;
+    options_.endpoint.port = server_->port();
+  }
+  void TearDown() override {
+    server_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void given_rows(int rows, std::string_view more = "") {
+    std::ofstream file(options_.rows.file);
+    file << "user,at,number\n";
+    for (int i = 0; i < rows; ++i) file << fmt::format("u{},{},{}\n", i % 97, 1'700'000'000 + i / 10, i);
+    file << more;
+  }
+  Result<void> send() {
+    return send_file(options_, summary_, [](const SendSummary&) {});
+  }
+  static int number_of(const std::string& json) {
+    const size_t at = json.find("\"number\":\"");
+    return std::atoi(json.c_str() + at + 10);
+  }
+  // Every row at least once, and in each shard in the order of the file, counting the first of each.
+  void expect_all_in_order(int rows, bool exactly_once) {
+    std::map<int, int> times;
+    for (const auto& shard : server_->shards("events")) {
+      EXPECT_FALSE(shard.empty());
+      int last = -1;
+      for (const std::string& json : shard) {
+        const int number = number_of(json);
+        if (times[number]++ > 0) continue;
+        EXPECT_GT(number, last);
+        last = number;
+      }
+    }
+    EXPECT_EQ(times.size(), static_cast<size_t>(rows));
+    if (!exactly_once) return;
+    for (const auto& [number, count] : times) EXPECT_EQ(count, 1) << number;
+  }
+
+  std::string directory_;
+  std::unique_ptr<Server> server_;
+  SendOptions options_;
+  SendSummary summary_;
+};
+
+TEST_F(SendTest, every_shard_gets_its_rows_in_the_order_of_the_file) {
+  given_rows(5'000);
+  const auto sent = send();
+  ASSERT_TRUE(sent) << sent.error().message;
+  EXPECT_EQ(summary_.acknowledged, 5'000u);
+  EXPECT_EQ(summary_.retries, 0u);
+  expect_all_in_order(5'000, true);
+}
+
+TEST_F(SendTest, sends_again_what_is_refused_for_now) {
+  given_rows(3'000);
+  server_->refuse_puts(5);
+  const auto sent = send();
+  ASSERT_TRUE(sent) << sent.error().message;
+  EXPECT_EQ(summary_.acknowledged, 3'000u);
+  EXPECT_EQ(summary_.retries, 5u);
+  EXPECT_EQ(summary_.resent, 0u);
+  expect_all_in_order(3'000, true);
+}
+
+TEST_F(SendTest, waits_for_a_server_that_went_away) {
+  given_rows(4'000);
+  options_.speed = 1'000;  // 400 s of events in 0.4 s
+  std::thread trouble([&] {
+    for (int i = 0; i < 2; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(80));
+      server_->go_away();
+      std::this_thread::sleep_for(std::chrono::milliseconds(60));
+      server_->come_back();
+    }
+  });
+  const auto sent = send();
+  trouble.join();
+  ASSERT_TRUE(sent) << sent.error().message;
+  EXPECT_EQ(summary_.acknowledged, 4'000u);
+  EXPECT_GT(summary_.retries, 0u);
+  expect_all_in_order(4'000, false);
+}
+
+TEST_F(SendTest, gives_up_in_the_end) {
+  given_rows(10);
+  options_.retry_for_ms = 100;
+  ASSERT_TRUE(send());
+  server_->refuse_puts(1'000'000);
+  const auto sent = send();
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().kind, ErrorKind::throttled);
+}
+
+TEST_F(SendTest, stops_at_a_bad_row_after_the_good_ones_before_it) {
+  given_rows(700, "u1,1700000000\nu2,1700000001,700\n");
+  const auto sent = send();
+  ASSERT_FALSE(sent);
+  EXPECT_TRUE(sent.error().message.starts_with(options_.rows.file + ":702: 2 fields")) << sent.error().message;
+  EXPECT_EQ(summary_.acknowledged, 700u);
+  options_.skip_bad = true;
+  options_.stream = "other";
+  ASSERT_TRUE(send());
+  EXPECT_EQ(summary_.bad_rows, 2u);  // of both
+  EXPECT_EQ(summary_.acknowledged, 701u);
+}
+
+TEST_F(SendTest, says_that_a_stream_is_missing) {
+  given_rows(1);
+  options_.create_shards = 0;
+  const auto sent = send();
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().kind, ErrorKind::not_found);
+}
+
+TEST(EndpointTest, is_read_from_a_url) {
+  const auto endpoint = parse_endpoint("http://localhost:4567/");
+  ASSERT_TRUE(endpoint);
+  EXPECT_EQ(endpoint->host, "localhost");
+  EXPECT_EQ(endpoint->port, 4567);
+  EXPECT_EQ(parse_endpoint("10.0.0.1:80")->port, 80);
+  for (const auto* url : {"", "http://", "https://a:1", "http://a:b", "http://a:99999", "http://a:1/path"}) {
+    EXPECT_FALSE(parse_endpoint(url)) << url;
+  }
+}
+
+}  // namespace
+}  // namespace millrace::send

@@ -1,0 +1,298 @@
+#include "shop_functions/reprice.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "send/api.h"
+#include "shop_functions/runtime_client.h"
+#include "table/item_json.h"
+#include "table/number.h"
+
+namespace millrace::shop_functions {
+
+namespace {
+
+constexpr std::string_view catalog_table = "ProductCatalog";
+constexpr std::string_view history_table = "PriceHistory";
+constexpr size_t batch_get_keys_max = 100;  // as DynamoDB has it
+
+const table::AttributeValue* find(const table::Item& item, std::string_view name) {
+  const auto found = item.find(name);
+  return found == item.end() ? nullptr : &found->second;
+}
+
+std::optional<int64_t> whole(const table::Item& item, std::string_view name) {
+  const auto* const value = find(item, name);
+  const auto* const number = value == nullptr ? nullptr : value->number();
+  return number == nullptr ? std::nullopt : number->to_int64();
+}
+
+double real(const table::Item& item, std::string_view name) {
+  const auto* const value = find(item, name);
+  const auto* const number = value == nullptr ? nullptr : value->number();
+  return number == nullptr ? 0 : number->to_double();
+}
+
+std::optional<int64_t> cents(const table::Item& item, std::string_view name) {
+  constexpr int64_t cents_max = 1'000'000'000'000;  // far from what multiplication could make overflow
+  const auto* const value = find(item, name);
+  const auto* const number = value == nullptr ? nullptr : value->number();
+  const auto decimal = number == nullptr ? std::nullopt : number->to_decimal(2);
+  if (!decimal || *decimal < 0 || *decimal > cents_max) return std::nullopt;
+  return static_cast<int64_t>(*decimal);
+}
+
+std::optional<std::string> text(const table::Item& item, std::string_view name) {
+  const auto* const value = find(item, name);
+  const auto* const string = value == nullptr ? nullptr : value->string();
+  return string == nullptr ? std::nullopt : std::optional(*string);
+}
+
+table::AttributeValue money(int64_t cents) {
+  return table::Number(cents, 2);
+}
+
+// Figures for people: six digits are enough, and what is no number any more is shown as 0.
+table::AttributeValue figure(double value) {
+  constexpr double figure_max = 1e15;
+  if (!std::isfinite(value)) value = 0;
+  const auto number = table::Number::parse(fmt::format("{:.6g}", std::clamp(value, -figure_max, figure_max)));
+  return number ? *number : table::Number();
+}
+
+pricing::Signals signals_of(const table::Item& image) {
+  pricing::Signals signals;
+  signals.fast = {real(image, "views"), real(image, "cart_adds"), real(image, "units")};
+  signals.slow = {real(image, "slow_views"), real(image, "slow_cart_adds"), real(image, "slow_units")};
+  signals.first_event_ms = whole(image, "first_event_ms").value_or(0);
+  signals.last_event_ms = whole(image, "last_event_ms").value_or(0);
+  signals.list_price_cents = cents(image, "list_price").value_or(0);
+  signals.stock = whole(image, "stock");
+  return signals;
+}
+
+// Adds the items of a BatchGetItem answer; what is to be asked again goes to `unprocessed`, as the next RequestItems.
+Result<void> add_items(std::string answer, std::vector<table::Item>& items, std::string& unprocessed) {
+  simdjson::padded_string padded(answer);
+  simdjson::ondemand::parser parser;
+  simdjson::ondemand::document document;
+  simdjson::ondemand::object object;
+  const auto unreadable = [] { return fail(ErrorKind::internal, "BatchGetItem answered what cannot be read"); };
+  if (parser.iterate(padded).get(document) || document.get_object().get(object)) return unreadable();
+  for (auto field : object) {
+    std::string_view key;
+    if (field.unescaped_key().get(key)) return unreadable();
+    simdjson::ondemand::object value;
+    if (field.value().get_object().get(value)) continue;
+    if (key == "UnprocessedKeys") {
+      std::string_view raw;
+      bool empty = true;
+      if (value.is_empty().get(empty) || value.raw_json().get(raw)) return unreadable();
+      if (!empty) unprocessed = raw;
+    } else if (key == "Responses") {
+      simdjson::ondemand::array array;
+      if (value[catalog_table].get_array().get(array)) continue;
+      for (auto element : array) {
+        simdjson::ondemand::object item;
+        if (element.get_object().get(item)) return unreadable();
+        TRY_ASSIGN(items.emplace_back(), table::item_from_json(item));
+      }
+    }
+  }
+  return {};
+}
+
+// ProductCatalog by the API, as any client would read it.
+class CatalogReader {
+ public:
+  explicit CatalogReader(const send::Endpoint& endpoint) : api_(endpoint) {}
+
+  Result<std::vector<table::Item>> read(std::span<const std::string> product_ids) {
+    std::vector<table::Item> items;
+    for (size_t from = 0; from < product_ids.size(); from += batch_get_keys_max) {
+      const auto some = product_ids.subspan(from, std::min(batch_get_keys_max, product_ids.size() - from));
+      std::string keys;
+      for (const std::string& product_id : some) {
+        keys += keys.empty() ? "" : ",";
+        table::put_json(keys, table::Item{{"product_id", product_id}});
+      }
+      std::string request = fmt::format(R"({{"{}":{{"Keys":[{}],"ConsistentRead":true}}}})", catalog_table, keys);
+      constexpr int calls_max = 20;
+      for (int call = 0; !request.empty(); ++call) {
+        if (call == calls_max) return fail(ErrorKind::throttled, "BatchGetItem keeps leaving keys unprocessed");
+        TRY_ASSIGN(std::string answer, call_dynamodb(api_, "BatchGetItem", R"({"RequestItems":)" + request + "}"));
+        request.clear();
+        TRY(add_items(std::move(answer), items, request));
+      }
+    }
+    return items;
+  }
+
+ private:
+  send::Api api_;
+};
+
+void put_price_update(std::string& out, const std::string& product_id, const Repricer::Priced& before,
+                      const pricing::Decision& decision, const pricing::Signals& signals, int64_t version) {
+  table::Item values = {
+      {":price", money(decision.price_cents)},
+      {":version", version},
+      {":reason", decision.reason},
+      {":now", signals.last_event_ms},
+  };
+  if (before.version) values.emplace(":before", *before.version);
+  out += R"({"Update":{"TableName":")";
+  out += catalog_table;
+  out += R"(","Key":)";
+  table::put_json(out, table::Item{{"product_id", product_id}});
+  out += R"(,"UpdateExpression":"SET price = :price, price_version = :version, price_reason = :reason, )"
+         R"(priced_ms = :now, caused_by_event_ms = :now","ConditionExpression":")";
+  out += before.version ? "price_version = :before" : "attribute_not_exists(price_version)";
+  out += R"(","ExpressionAttributeValues":)";
+  table::put_json(out, values);
+  out += "}}";
+}
+
+void put_history(std::string& out, const std::string& product_id, const Repricer::Priced& before,
+                 const pricing::Decision& decision, const pricing::Signals& signals, int64_t version, int64_t now_ms) {
+  table::List guardrails;
+  for (const std::string_view guardrail : decision.guardrails) guardrails.emplace_back(std::string(guardrail));
+  const pricing::Proposal& proposal = decision.proposal;
+  const table::Item item = {
+      {"product_id", product_id},
+      {"version", version},
+      {"price_before", money(before.price.price_cents)},
+      {"price_after", money(decision.price_cents)},
+      {"reason", decision.reason},
+      {"demand", figure(proposal.demand)},
+      {"baseline", figure(proposal.baseline)},
+      {"score", figure(proposal.score)},
+      {"multiplier", figure(proposal.multiplier)},
+      {"proposed_price", money(proposal.price_cents)},
+      {"guardrails", std::move(guardrails)},
+      {"views", figure(signals.fast.views)},
+      {"cart_adds", figure(signals.fast.cart_adds)},
+      {"units", figure(signals.fast.units)},
+      {"caused_by_event_ms", signals.last_event_ms},
+      {"decided_ms", now_ms},
+  };
+  out += R"({"Put":{"TableName":")";
+  out += history_table;
+  out += R"(","Item":)";
+  table::put_json(out, item);
+  out += "}}";
+}
+
+}  // namespace
+
+Repricer::Repricer(pricing::Rules rules, ReadCatalog read_catalog, base::Clock& clock)
+    : rules_(std::move(rules)), read_catalog_(std::move(read_catalog)), clock_(clock) {}
+
+Result<std::vector<Repricer::Demand>> Repricer::read_event(std::string_view event) const {
+  const auto unreadable = [](std::string_view what) {
+    return fail(ErrorKind::invalid_argument, "the event is none of a change feed: {}", what);
+  };
+  simdjson::ondemand::parser parser;
+  simdjson::ondemand::document document;
+  simdjson::ondemand::array records;
+  if (parser.iterate(event.data(), event.size(), event.size() + simdjson::SIMDJSON_PADDING).get(document) ||
+      document["Records"].get_array().get(records)) {
+    return unreadable("no Records");
+  }
+  std::vector<Demand> demands;
+  std::unordered_map<std::string, size_t> places;
+  for (auto record : records) {
+    simdjson::ondemand::object change;
+    if (record["dynamodb"].get_object().get(change)) return unreadable("a record without `dynamodb`");
+    simdjson::ondemand::object image;
+    if (change["NewImage"].get_object().get(image)) continue;  // removed: nothing to price
+    TRY_ASSIGN(const table::Item item, table::item_from_json(image));
+    auto product_id = text(item, "product_id");
+    if (!product_id) return unreadable("an item without product_id");
+    const auto [place, is_new] = places.emplace(*product_id, demands.size());
+    if (is_new) demands.push_back({std::move(*product_id), {}});
+    demands[place->second].signals = signals_of(item);
+  }
+  std::erase_if(demands, [](const Demand& demand) { return demand.signals.list_price_cents <= 0; });
+  return demands;
+}
+
+Result<void> Repricer::learn_prices(std::span<const Demand> demands) {
+  if (prices_.size() + demands.size() > products_max) prices_.clear();
+  std::vector<std::string> unknown;
+  for (const Demand& demand : demands) {
+    if (!prices_.contains(demand.product_id)) unknown.push_back(demand.product_id);
+  }
+  if (unknown.empty()) return {};
+  TRY_ASSIGN(const std::vector<table::Item> items, read_catalog_(unknown));
+  for (const table::Item& item : items) {
+    auto product_id = text(item, "product_id");
+    if (!product_id) continue;
+    Priced priced;
+    // A product without a price is sold at its list price.
+    priced.price.price_cents = cents(item, "price").value_or(cents(item, "list_price").value_or(0));
+    priced.price.priced_ms = whole(item, "priced_ms");
+    priced.version = whole(item, "price_version");
+    prices_.insert_or_assign(std::move(*product_id), priced);
+  }
+  return {};
+}
+
+Result<std::string> Repricer::handle(std::string_view event) {
+  TRY_ASSIGN(const std::vector<Demand> demands, read_event(event));
+  TRY(learn_prices(demands));
+  std::string effects;
+  for (const Demand& demand : demands) {
+    const auto known = prices_.find(demand.product_id);
+    if (known == prices_.end()) continue;  // not in the catalog: there is nothing to sell
+    Priced& priced = known->second;
+    const pricing::Decision decision = pricing::decide(rules_, demand.signals, priced.price);
+    if (!decision.changed) continue;
+    const int64_t version = priced.version.value_or(0) + 1;
+    effects += effects.empty() ? "" : ",";
+    put_price_update(effects, demand.product_id, priced, decision, demand.signals, version);
+    effects += ',';
+    put_history(effects, demand.product_id, priced, decision, demand.signals, version, clock_.now().value);
+    priced = {{decision.price_cents, demand.signals.last_event_ms}, version};
+  }
+  if (effects.empty()) return "{}";
+  return R"({"effects":[)" + effects + "]}";
+}
+
+Result<pricing::Rules> rules_of_environment() {
+  pricing::Rules rules;
+  for (const std::string_view name : pricing::rule_names()) {
+    std::string variable = "PRICING_";
+    for (const char c : name) variable += c == '_' ? '_' : static_cast<char>(c - 'a' + 'A');
+    const char* const value = std::getenv(variable.c_str());
+    if (value == nullptr) continue;
+    if (const auto set = pricing::set_rule(rules, name, value); !set) {
+      return std::unexpected(set.error().within(variable));
+    }
+  }
+  TRY(pricing::check(rules));
+  return rules;
+}
+
+int run_reprice() {
+  const auto rules = rules_of_environment();
+  if (!rules) {
+    fmt::print(stderr, "millrace reprice: {}\n", rules.error().message);
+    return 2;
+  }
+  const auto endpoint = endpoint_of_environment();
+  if (!endpoint) {
+    fmt::print(stderr, "millrace reprice: {}\n", endpoint.error().message);
+    return 2;
+  }
+  CatalogReader catalog(*endpoint);
+  Repricer repricer(
+      *rules, [&](std::span<const std::string> product_ids) { return catalog.read(product_ids); },
+      base::system_clock());
+  return run_event_loop([&](std::string_view event) { return repricer.handle(event); });
+}
+
+}  // namespace millrace::shop_functions
