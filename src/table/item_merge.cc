@@ -48,6 +48,23 @@ void put_whole(std::string& out, uint64_t count, std::string_view attributes) {
   out.append(attributes);
 }
 
+// The attributes of which `wanted(name)` holds, and their number.
+template <class F>
+Result<size_t> put_if(std::string& out, std::string_view item, F wanted) {
+  thread_local std::string selected;
+  selected.clear();
+  size_t count = 0;
+  Attributes attributes(item);
+  for (; attributes.valid(); attributes.next()) {
+    if (!wanted(attributes.name())) continue;
+    selected.append(attributes.whole());
+    ++count;
+  }
+  if (!attributes.ok()) return std::unexpected(damaged_item());
+  put_whole(out, count, selected);
+  return count;
+}
+
 }  // namespace
 
 Result<void> put_merged(std::string& out, std::string_view base, std::string_view over) {
@@ -70,18 +87,12 @@ Result<void> put_merged(std::string& out, std::string_view base, std::string_vie
 }
 
 Result<void> put_selected(std::string& out, std::string_view item, std::span<const std::string_view> names) {
-  thread_local std::string selected;
-  selected.clear();
-  uint64_t count = 0;
-  Attributes attributes(item);
-  for (; attributes.valid(); attributes.next()) {
-    if (std::ranges::find(names, attributes.name()) == names.end()) continue;
-    selected.append(attributes.whole());
-    ++count;
-  }
-  if (!attributes.ok()) return std::unexpected(damaged_item());
-  put_whole(out, count, selected);
+  TRY(put_if(out, item, [&](std::string_view name) { return std::ranges::find(names, name) != names.end(); }));
   return {};
+}
+
+Result<size_t> put_without(std::string& out, std::string_view item, std::span<const std::string_view> names) {
+  return put_if(out, item, [&](std::string_view name) { return std::ranges::find(names, name) == names.end(); });
 }
 
 }  // namespace millrace::table

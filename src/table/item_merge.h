@@ -16,4 +16,7 @@ Result<void> put_merged(std::string& out, std::string_view base, std::string_vie
 // Appends the stored bytes of an item that has only those attributes of `item`. corrupt: it is none.
 Result<void> put_selected(std::string& out, std::string_view item, std::span<const std::string_view> names);
 
+// The same of an item that has the others; gives their number.
+Result<size_t> put_without(std::string& out, std::string_view item, std::span<const std::string_view> names);
+
 }  // namespace millrace::table

@@ -83,6 +83,18 @@ TEST(ItemMerge, selects_attributes) {
   EXPECT_EQ(selected({"d"}), stored({}));
 }
 
+TEST(ItemMerge, leaves_attributes_out) {
+  const std::string item = stored({{"a", "text"}, {"b", List{1, "x"}}, {"c", 2}});
+  const auto without = [&](std::vector<std::string_view> names) {
+    std::string out;
+    const auto left = put_without(out, item, names);
+    EXPECT_TRUE(left);
+    return std::pair(out, *left);
+  };
+  EXPECT_EQ(without({"b", "d"}), std::pair(stored({{"a", "text"}, {"c", 2}}), size_t{2}));
+  EXPECT_EQ(without({"c", "b", "a"}), std::pair(stored({}), size_t{0}));
+}
+
 TEST(ItemMerge, damaged_bytes_are_corrupt) {
   const std::string good = stored({{"a", "text"}, {"b", 1}});
   for (size_t size = 0; size < good.size(); ++size) {
@@ -90,6 +102,7 @@ TEST(ItemMerge, damaged_bytes_are_corrupt) {
     EXPECT_FALSE(put_merged(out, good.substr(0, size), good)) << size;
     EXPECT_FALSE(put_merged(out, good, good.substr(0, size))) << size;
     EXPECT_FALSE(put_selected(out, good.substr(0, size), {})) << size;
+    EXPECT_FALSE(put_without(out, good.substr(0, size), {})) << size;
   }
 }
 

@@ -127,6 +127,10 @@ class Transaction {
   // A job's upsert and its erasure, without a request: `key` as of keys.h; `attributes` are the stored bytes
   // (item_writer.h) of an item that has the key's attributes. They replace their namesakes, the others stay.
   virtual Result<void> merge(const TableDefinition& table, std::string_view key, std::string_view attributes) = 0;
+  // Takes what an upsert of these attributes, none of the key's, put into the item; an item of which only the key is
+  // left goes, too.
+  virtual Result<void> erase_attributes(const TableDefinition& table, std::string_view key,
+                                        std::span<const std::string_view> names) = 0;
   virtual Result<void> erase(const TableDefinition& table, std::string_view key) = 0;
   // The caller's records; see Tables::get_record. The key starts with the caller's folder and name, such as
   // "engine/job/pricing/position".

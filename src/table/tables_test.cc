@@ -235,6 +235,27 @@ TEST_F(TablesTest, upserts_keep_the_other_attributes) {
   EXPECT_EQ(tables_->begin()->merge(*table, key, bytes).error().kind, ErrorKind::not_found);
 }
 
+TEST_F(TablesTest, attributes_are_taken_out_and_the_last_one_takes_the_item_along) {
+  const auto table = create("Demand", {}, ViewType::new_and_old_images);
+  std::string key;
+  ASSERT_TRUE(put_key(key, *table, {{"id", "a"}}));
+  const auto erase = [&](std::vector<std::string_view> names) {
+    const auto transaction = tables_->begin();
+    EXPECT_TRUE(transaction->erase_attributes(*table, key, names));
+    return *transaction->commit();
+  };
+  put("Demand", R"({"id":{"S":"a"},"carts":{"N":"2"},"title":{"S":"x"},"views":{"N":"3"}})");
+  erase({"views", "absent"});
+  EXPECT_EQ(get("Demand", R"({"id":{"S":"a"}})"), R"({"carts":{"N":"2"},"id":{"S":"a"},"title":{"S":"x"}})");
+  const auto commits = store_->statistics().commits;
+  erase({"views", "absent"});
+  EXPECT_EQ(store_->statistics().commits, commits);
+  erase({"carts", "title"});
+  EXPECT_EQ(tables_->get_stored(*table, key)->value, nullptr);
+  erase({"carts", "title"});
+  EXPECT_EQ(store_->statistics().commits, commits + 1);
+}
+
 TEST_F(TablesTest, a_transaction_commits_writes_and_records_together) {
   const auto table = create("Catalog", {}, ViewType::new_and_old_images);
   {

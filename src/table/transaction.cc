@@ -180,6 +180,18 @@ Result<void> TransactionImpl::merge(const TableDefinition& table, std::string_vi
   return put_bytes(*target, key, old, std::move(merged));
 }
 
+Result<void> TransactionImpl::erase_attributes(const TableDefinition& table, std::string_view key,
+                                               std::span<const std::string_view> names) {
+  TRY_ASSIGN(Target * target, target_of(table));
+  TRY_ASSIGN(const store::Bytes old, store_->get(table.keyspace, key));
+  if (!old) return {};
+  std::string rest;
+  TRY_ASSIGN(const size_t left, put_without(rest, *old, names));
+  const size_t of_key = table.range_key ? 2 : 1;
+  if (left == of_key) return erase(*target, key, old);
+  return put_bytes(*target, key, old, std::move(rest));
+}
+
 Result<void> TransactionImpl::erase(const TableDefinition& table, std::string_view key) {
   TRY_ASSIGN(Target * target, target_of(table));
   TRY_ASSIGN(const store::Bytes old, store_->get(table.keyspace, key));

@@ -19,6 +19,8 @@ class TransactionImpl final : public Transaction {
 
   Result<WriteResult> write(const WriteRequest& request) override;
   Result<void> merge(const TableDefinition& table, std::string_view key, std::string_view attributes) override;
+  Result<void> erase_attributes(const TableDefinition& table, std::string_view key,
+                                std::span<const std::string_view> names) override;
   Result<void> erase(const TableDefinition& table, std::string_view key) override;
   Result<void> put_record(std::string_view key, std::string value) override;
   Result<void> erase_record(std::string_view key) override;
