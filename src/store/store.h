@@ -70,6 +70,10 @@ class Transaction {
   // what was read waits for it.
   virtual CommitId depends_on() const = 0;
 
+  // About the bytes that commit() would append: keys, values, the old values that are kept. A commit takes less than
+  // the journal's group_bytes_max (log.h), so who writes much stops in time and begins another transaction.
+  virtual size_t bytes() const = 0;
+
   // Appends to the journal and makes the writes visible; releases the lock, also when it fails. Several writes of one
   // key are one change record. disk_full, throttled, limit_exceeded (more than the journal takes at once): nothing
   // happened. The caller flushes (journal().flush()) when it has nothing more to add. A commit of nothing returns

@@ -12,6 +12,7 @@
 #include "store/row_cache.h"
 #include "store/rows.h"
 #include "store/store.h"
+#include "store/writer_mutex.h"
 
 namespace millrace::store {
 
@@ -49,7 +50,7 @@ class StoreImpl final : public Store {
   Overlay overlay_;
   RowCache cache_;
 
-  std::mutex writer_mutex_;
+  WriterMutex writer_mutex_;
   std::atomic<bool> appending_{false};           // a commit is between the journal and the overlay
   std::atomic<uint64_t> last_entered_group_{0};  // of the newest commit in the overlay
   std::atomic<uint64_t> commits_{0};

@@ -142,6 +142,24 @@ TEST_F(StoreTest, several_writes_of_one_key_are_one_change) {
   EXPECT_EQ(changes(*store_), (std::vector<std::string>{"a: - -> 0", "a: +0 -> 2", "b: - -> 1"}));
 }
 
+TEST_F(StoreTest, a_transaction_knows_how_many_bytes_its_commit_takes) {
+  const size_t mib = size_t{1} << 20;
+  put(*store_, "a", std::string(3 * mib, 'a'));
+  const auto transaction = store_->begin();
+  EXPECT_EQ(transaction->bytes(), 0u);
+  ASSERT_TRUE(transaction->put(space, "a", bytes(std::string(mib, 'b'))));
+  EXPECT_EQ(transaction->bytes() / mib, 1u);
+  // The old value comes with the record; what a later write of the key replaced does not.
+  ASSERT_TRUE(transaction->put(space, "a", bytes(std::string(2 * mib, 'c')), true));
+  EXPECT_EQ(transaction->bytes() / mib, 5u);
+  ASSERT_TRUE(transaction->erase(space, "a"));
+  EXPECT_EQ(transaction->bytes() / mib, 3u);
+  ASSERT_TRUE(transaction->put(records_keyspace, "r", bytes(std::string(4 * mib, 'r'))));
+  EXPECT_EQ(transaction->bytes() / mib, 7u);
+  ASSERT_TRUE(transaction->erase_range(records_keyspace, "a", "z"));
+  EXPECT_EQ(transaction->bytes() / mib, 3u);
+}
+
 TEST_F(StoreTest, a_commit_of_nothing_waits_for_nothing) {
   const auto transaction = store_->begin();
   EXPECT_EQ(*transaction->commit(), CommitId(0));

@@ -9,6 +9,7 @@ namespace millrace::store {
 namespace {
 
 constexpr size_t rows_without_index_max = 8;
+constexpr size_t record_overhead_bytes = 32;  // sizes and flags around a record's key and values
 
 }  // namespace
 
@@ -73,6 +74,7 @@ Result<void> TransactionImpl::write(Keyspace space, std::string_view key, Bytes 
   if (!row) row = &add(row_key_);
   // Records are followed by nobody: what was there before need not be read.
   if (space != records_keyspace) TRY(read_original(*row));
+  bytes_ -= bytes_of(*row);
   row->value = std::move(value);
   row->keep_old |= keep_old;
   ++row->writes;
@@ -82,6 +84,7 @@ Result<void> TransactionImpl::write(Keyspace space, std::string_view key, Bytes 
     row->operation = static_cast<uint32_t>(operations_.size());
     operations_.push_back({row, nullptr});
   }
+  bytes_ += bytes_of(*row);
   return {};
 }
 
@@ -102,6 +105,7 @@ void TransactionImpl::add_range(std::string from, std::string to) {
   Range& range = ranges_.emplace_back(Range{std::move(from), std::move(to)});
   for (Row& row : rows_) {
     if (row.row_key < range.from || row.row_key >= range.to) continue;
+    bytes_ -= bytes_of(row);
     if (row.operation != none) operations_[row.operation] = {};
     row.operation = none;
     row.value = nullptr;
@@ -109,6 +113,15 @@ void TransactionImpl::add_range(std::string from, std::string to) {
   }
   last_range_operation_ = static_cast<uint32_t>(operations_.size());
   operations_.push_back({nullptr, &range});
+  bytes_ += record_overhead_bytes + range.from.size() + range.to.size();
+}
+
+size_t TransactionImpl::bytes_of(const Row& row) {
+  if (row.operation == none) return 0;
+  size_t bytes = record_overhead_bytes + row.row_key.size();
+  if (row.value) bytes += row.value->size();
+  if (row.keep_old && row.original) bytes += row.original->size();
+  return bytes;
 }
 
 bool TransactionImpl::changes_nothing(const Row& row) {
@@ -119,7 +132,7 @@ bool TransactionImpl::changes_nothing(const Row& row) {
 
 Result<CommitId> TransactionImpl::commit() {
   CHECK(writer_lock_.owns_lock(), "a transaction is over after commit()");
-  const std::unique_lock<std::mutex> lock = std::move(writer_lock_);
+  const std::unique_lock lock = std::move(writer_lock_);
   std::vector<OverlayWrite> writes;
   writes.reserve(operations_.size());
   std::vector<size_t> data_ends;  // the buffer moves while it grows

@@ -14,7 +14,7 @@ namespace millrace::store {
 
 class TransactionImpl final : public Transaction {
  public:
-  TransactionImpl(StoreImpl& store, std::unique_lock<std::mutex> writer_lock)
+  TransactionImpl(StoreImpl& store, std::unique_lock<WriterMutex> writer_lock)
       : store_(store), writer_lock_(std::move(writer_lock)) {}
 
   Result<Bytes> get(Keyspace space, std::string_view key) override;
@@ -22,6 +22,7 @@ class TransactionImpl final : public Transaction {
   Result<void> erase(Keyspace space, std::string_view key, bool keep_old) override;
   Result<void> erase_range(Keyspace space, std::string_view from, std::string_view to) override;
   CommitId depends_on() const override { return depends_on_; }
+  size_t bytes() const override { return bytes_; }
   Result<CommitId> commit() override;
 
   void erase_keyspace(Keyspace space);
@@ -55,15 +56,17 @@ class TransactionImpl final : public Transaction {
   void add_range(std::string from, std::string to);
   bool in_range(std::string_view row_key) const;
   static bool changes_nothing(const Row& row);
+  static size_t bytes_of(const Row& row);
 
   StoreImpl& store_;
-  std::unique_lock<std::mutex> writer_lock_;
+  std::unique_lock<WriterMutex> writer_lock_;
   std::string row_key_;  // of the call under way
   std::deque<Row> rows_;
   boost::unordered_flat_map<std::string_view, Row*> index_;  // once there are many
   std::deque<Range> ranges_;
   std::vector<Operation> operations_;
   uint32_t last_range_operation_ = 0;
+  size_t bytes_ = 0;
   CommitId depends_on_;
 };
 
