@@ -12,15 +12,28 @@
 namespace millrace::data {
 
 std::string_view trimmed(std::string_view text);  // without spaces and control characters at both ends
+// The first character of a text in UTF-8, whole; of an empty text, nothing.
+inline std::string_view first_character(std::string_view text) {
+  size_t bytes = text.empty() ? 0 : 1;
+  while (bytes < text.size() && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) ++bytes;
+  return text.substr(0, bytes);
+}
 
 std::optional<int64_t> parse_int64(std::string_view text);
-std::optional<double> parse_double(std::string_view text);
+std::optional<int64_t> parse_whole(std::string_view text);  // the same; a fraction is cut: "12.7" is 12
+std::optional<double> parse_double(std::string_view text);  // as Java: also "NaN", "-Infinity", "1.5d"; not "inf"
 // The unscaled value at `scale`, rounded half up; exponents are understood. nullopt also if it has more than
 // `precision` digits.
 std::optional<Int128> parse_decimal(std::string_view text, int precision, int scale);
 // "2019-10-01 00:00:00", with 'T' for the space, a fraction, and "Z", " UTC" or an offset after it, or a date alone.
 // Fractions finer than a millisecond are cut.
 std::optional<int64_t> parse_timestamp(std::string_view text);
+// The times that a TIMESTAMP holds, as in Flink: the years 0000 to 9999.
+inline constexpr int64_t timestamp_min_ms = -62'167'219'200'000;
+inline constexpr int64_t timestamp_max_ms = 253'402'300'799'999;
+inline bool is_timestamp(int64_t ms) {
+  return ms >= timestamp_min_ms && ms <= timestamp_max_ms;
+}
 std::optional<bool> parse_boolean(std::string_view text);
 
 void put_int64(std::string& out, int64_t value);

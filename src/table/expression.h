@@ -83,6 +83,8 @@ class BoundUpdate {
   BoundUpdate(BoundUpdate&&) noexcept;
   BoundUpdate& operator=(BoundUpdate&&) noexcept;
   ~BoundUpdate();
+  // Nothing but REMOVE and DELETE: where there is no item, it makes none.
+  bool only_takes_away() const;
   // The new item. `old` null: it is made from the key.
   Result<Item> apply(const Item& key, const Item* old) const;
   // What the paths point to in an item, before or after it: UPDATED_OLD and UPDATED_NEW.

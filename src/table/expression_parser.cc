@@ -15,6 +15,7 @@
 #include <array>
 #include <charconv>
 
+#include "data/text.h"
 #include "table/expression_tree.h"
 
 namespace millrace::table {
@@ -65,9 +66,10 @@ std::vector<Token> tokens_of(std::string_view text) {
     } else if ((c == '#' || c == ':') && part_end(end) > end) {
       kind = c == '#' ? Token::Kind::name : Token::Kind::value;
       end = part_end(end);
-    } else if (end < text.size()) {
-      const std::string_view two = text.substr(at, 2);
-      if (two == "<>" || two == "<=" || two == ">=") ++end;
+    } else if (const auto two = text.substr(at, 2); two == "<>" || two == "<=" || two == ">=") {
+      end = at + 2;
+    } else {
+      end = at + data::first_character(text.substr(at)).size();  // errors quote it
     }
     tokens.push_back({kind, text.substr(at, end - at)});
     at = end;
@@ -415,7 +417,7 @@ class Parser {
                }));
     if (at_comparison()) return misused(function);
     if (condition.kind == Condition::Kind::attribute_exists ||
-        condition.kind == Condition::Kind::attribute_not_exists || condition.kind == Condition::Kind::attribute_type) {
+        condition.kind == Condition::Kind::attribute_not_exists) {
       TRY(require_path(condition.operands[0], function));
     }
     in_parentheses_ = false;
@@ -556,6 +558,8 @@ class Parser {
     TRY_ASSIGN(operand.operands, parse_arguments(function, 2, [&]() -> Result<Operand> {
                  TRY_ASSIGN(Operand argument, parse_term(depth + 1));
                  if (is_sum(argument)) return syntax_error();
+                 const bool appends = argument.kind == Operand::Kind::list_append;
+                 if (appends && operand.kind == Operand::Kind::list_append) return misused(function);
                  return argument;
                }));
     if (operand.kind == Operand::Kind::if_not_exists) {

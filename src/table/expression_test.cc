@@ -129,6 +129,8 @@ TEST(ConditionTest, Holds) {
       {"attribute_not_exists(#m.city)", false},
       {"attribute_type(title, :type_s)", true},
       {"attribute_type(price, :type_s)", false},
+      {"attribute_type(:tea, :type_s)", true},
+      {"attribute_type(:one, :type_s)", false},
       {"begins_with(#t, :green)", true},
       {"begins_with(#t, :tea)", false},
       {"begins_with(photo, :bytes)", true},
@@ -479,6 +481,10 @@ TEST(UpdateTest, RefusesInDynamoDbsWords) {
       {"REMOVE version",
        "One or more parameter values were invalid: Cannot update attribute version. This attribute is part of the key"},
       {"SET price = absent", "The provided expression refers to an attribute that does not exist in the item"},
+      {"SET notes = list_append(list_append(notes, :list), :list)",
+       "Invalid UpdateExpression: The function is not allowed to be used this way in an expression; function: "
+       "list_append"},
+      {"SET price = ü", "Invalid UpdateExpression: Syntax error; token: \"ü\", near: \"= ü\""},
       {"SET price = title + :one", "An operand in the update expression has an incorrect data type"},
       {"SET price = :tea + :one",
        "Invalid UpdateExpression: Incorrect operand type for operator or function; operator or function: +, operand "

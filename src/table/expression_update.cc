@@ -56,15 +56,18 @@ class Updater {
     }
     const auto by_path = [&](const Action* a, const Action* b) { return compare(a->path, b->path, bindings_) < 0; };
     if (sets.size() > 1) std::ranges::sort(sets, by_path);
-    if (removals.size() > 1) std::ranges::sort(removals, by_path);
     for (const Action* action : sets) {
       TRY_ASSIGN(AttributeValue value, value_of(action->value));
       TRY(put(item, action->path, std::move(value)));
     }
     for (const Action& action : update_.actions) {
       if (action.kind == Action::Kind::add) TRY(add(item, action));
-      if (action.kind == Action::Kind::erase) TRY(erase_elements(item, action));
+      if (action.kind == Action::Kind::erase) {
+        TRY_ASSIGN(const bool emptied, erase_elements(item, action));
+        if (emptied) removals.push_back(&action);
+      }
     }
+    if (removals.size() > 1) std::ranges::sort(removals, by_path);
     for (auto action = removals.rbegin(); action != removals.rend(); ++action) TRY(remove(item, (*action)->path));
     return {};
   }
@@ -272,10 +275,11 @@ class Updater {
     return put(item, action.path, std::move(united));
   }
 
-  Result<void> erase_elements(Item& item, const Action& action) const {
+  // True: the set has no element left. There are no empty sets, so the attribute is to be removed.
+  Result<bool> erase_elements(Item& item, const Action& action) const {
     const AttributeValue& value = literal(action.value);
     const AttributeValue* old = find_old(action.path);
-    if (old == nullptr) return {};
+    if (old == nullptr) return false;
     if (old->value.index() != value.value.index()) return wrong_type_in_item();
     AttributeValue rest = *old;
     bool empty = false;
@@ -288,9 +292,8 @@ class Updater {
           }
         },
         rest.value);
-    // There are no empty sets: the attribute goes with its last element.
-    if (empty) return remove(item, action.path);
-    return put(item, action.path, std::move(rest));
+    if (!empty) TRY(put(item, action.path, std::move(rest)));
+    return empty;
   }
 
   const UpdateExpression& update_;
@@ -323,6 +326,12 @@ Result<Item> BoundUpdate::apply(const Item& key, const Item* old) const {
   Item item = old == nullptr ? key : *old;
   TRY(Updater(*state_->update, state_->bindings, old).run(item));
   return item;
+}
+
+bool BoundUpdate::only_takes_away() const {
+  return std::ranges::all_of(state_->update->actions, [](const Action& action) {
+    return action.kind == Action::Kind::remove || action.kind == Action::Kind::erase;
+  });
 }
 
 Item BoundUpdate::project(const Item& item) const {

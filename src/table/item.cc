@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "data/text.h"
 #include "table/item_bytes.h"
 
 namespace millrace::table {
@@ -37,7 +38,12 @@ struct SizeOf {
 }  // namespace
 
 size_t number_size(const Number& number) {
-  return static_cast<size_t>(number.digits() + 1) / 2 + 1 + (number.negative() ? 1 : 0);
+  if (number.digits() == 0) return 1;
+  // A byte for every pair of digits, paired from the decimal point, and one for the exponent.
+  const int64_t lowest = number.exponent();
+  const int64_t highest = lowest + number.digits() - 1;
+  const int64_t pairs = data::floor_divide(highest, 2) - data::floor_divide(lowest, 2) + 1;
+  return static_cast<size_t>(pairs) + 1 + (number.negative() ? 1 : 0);
 }
 
 bool AttributeValue::operator==(const AttributeValue& other) const {
@@ -46,6 +52,29 @@ bool AttributeValue::operator==(const AttributeValue& other) const {
 
 std::string_view AttributeValue::type_name() const {
   return type_names[value.index()];
+}
+
+namespace {
+
+int nesting_of(const AttributeValue& value) {
+  int inner = 0;
+  if (const auto* map = std::get_if<Map>(&value.value)) {
+    for (const auto& [name, element] : *map) inner = std::max(inner, nesting_of(element));
+    return inner + 1;
+  }
+  if (const auto* list = std::get_if<List>(&value.value)) {
+    for (const auto& element : *list) inner = std::max(inner, nesting_of(element));
+    return inner + 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int item_nesting(const Item& item) {
+  int most = 0;
+  for (const auto& [name, value] : item) most = std::max(most, nesting_of(value));
+  return most;
 }
 
 size_t item_size(const Item& item) {

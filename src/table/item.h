@@ -53,9 +53,13 @@ struct AttributeValue {
 using Item = Map;
 
 inline constexpr size_t item_bytes_max = 400 * 1024;  // DynamoDB's limit, by item_size()
-inline constexpr int nesting_max = 32;
+inline constexpr int nesting_max = 31;                // lists and maps around a value
+inline constexpr std::string_view nested_too_deep =
+    "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit";
+inline constexpr size_t attribute_name_bytes_max = 65'535;
 
 size_t item_size(const Item& item);                       // as DynamoDB counts: UTF-8 names plus values
+int item_nesting(const Item& item);                       // most lists and maps around a value in it
 Result<size_t> stored_item_size(std::string_view bytes);  // the same of stored bytes; corrupt
 
 // Stored bytes: compact, attributes in the order of their names, so equal items have equal bytes.

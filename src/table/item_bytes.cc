@@ -129,7 +129,7 @@ Result<AttributeValue> read_set(ByteReader& in, Tag tag) {
 }
 
 Result<AttributeValue> read_value(ByteReader& in, Tag tag, int depth) {
-  if (depth > nesting_max) return damaged();
+  if (depth > stored_nesting_max) return damaged();
   switch (tag) {
     case Tag::null:
       return AttributeValue();
@@ -173,7 +173,7 @@ Result<AttributeValue> read_value(ByteReader& in, Tag tag, int depth) {
 
 // As SizeOf of item.cc, on stored bytes.
 Result<size_t> size_of_value(ByteReader& in, Tag tag, int depth) {
-  if (depth > nesting_max) return damaged();
+  if (depth > stored_nesting_max) return damaged();
   switch (tag) {
     case Tag::null:
     case Tag::boolean_false:

@@ -19,6 +19,8 @@
 namespace millrace::table {
 
 inline constexpr uint8_t item_format = 1;
+// Readers take more than nesting_max, so that a lower limit of writers leaves no item unreadable; it bounds recursion.
+inline constexpr int stored_nesting_max = 128;
 
 enum class Tag : uint8_t {
   null = 0,

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/base64.h"
+#include "data/text.h"
 #include "table/item_bytes.h"
 
 namespace millrace::table {
@@ -163,7 +164,7 @@ bool put_stored_elements(std::string& out, ByteReader& in, std::string_view begi
 }
 
 bool put_stored_value(std::string& out, ByteReader& in, int depth) {
-  if (depth > nesting_max) return false;
+  if (depth > stored_nesting_max) return false;
   const auto put_number = [&] {
     const auto number = read_number(in);
     if (number) put_number_json(out, *number);
@@ -287,7 +288,8 @@ Result<Binary> binary_from_json(simdjson::ondemand::value value) {
   auto bytes = base::base64_decode(text);
   if (!bytes) {
     const size_t foreign = digits.find_first_not_of(base::base64_alphabet);
-    return not_a_blob(text, "Invalid Base64 character: '{}'", foreign == digits.npos ? '=' : text[foreign]);
+    return not_a_blob(text, "Invalid Base64 character: '{}'",
+                      foreign == digits.npos ? "=" : data::first_character(text.substr(foreign)));
   }
   // The decoder drops what stands behind the last byte; AWS wants zeros there.
   const size_t padding = text.size() - digits.size();
@@ -342,6 +344,10 @@ Result<Map> map_from_json(simdjson::ondemand::object object, int depth) {
   for (auto field : object) {
     std::string_view name;
     if (const auto code = field.unescaped_key().get(name)) return malformed(code);
+    if (name.empty()) return refuse_parameter("Empty attribute name");
+    if (name.size() > attribute_name_bytes_max) {
+      return refuse_parameter("Attribute name is too large, must be less than 65536 bytes");
+    }
     simdjson::ondemand::value typed;
     if (const auto code = field.value().get(typed)) return malformed(code);
     TRY_ASSIGN(AttributeValue value, value_from_json(typed, depth));
@@ -352,12 +358,6 @@ Result<Map> map_from_json(simdjson::ondemand::object object, int depth) {
     }
   }
   return map;
-}
-
-std::unexpected<Error> nested_too_deep() {
-  return refuse(
-      "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported "
-      "limit");
 }
 
 template <class T>
@@ -371,12 +371,12 @@ Result<AttributeValue> typed_value_from_json(std::string_view type, simdjson::on
   if (type == "N") return as_attribute_value(number_from_json(value));
   if (type == "BOOL") return as_attribute_value(boolean_from_json(value));
   if (type == "M") {
-    if (depth >= nesting_max) return nested_too_deep();
+    if (depth >= nesting_max) return refuse(nested_too_deep);
     TRY_ASSIGN(auto object, object_from_json(value));
     return as_attribute_value(map_from_json(object, depth + 1));
   }
   if (type == "L") {
-    if (depth >= nesting_max) return nested_too_deep();
+    if (depth >= nesting_max) return refuse(nested_too_deep);
     TRY_ASSIGN(auto array, array_from_json(value));
     List list;
     for (auto element : array) {

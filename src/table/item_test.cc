@@ -100,7 +100,7 @@ AttributeValue any_value(std::mt19937_64& random, int depth) {
 
 Map any_map(std::mt19937_64& random, int depth) {
   Map map;
-  for (size_t i = random() % 6; i > 0; --i) map[any_text(random)] = any_value(random, depth);
+  for (size_t i = random() % 6; i > 0; --i) map[any_text(random) + "n"] = any_value(random, depth);
   return map;
 }
 
@@ -183,6 +183,7 @@ TEST(ItemTest, CountsSizesAsDynamoDbDoes) {
   EXPECT_EQ(item_size(parsed(R"({"id":{"S":"p1"}})")), 4u);
   EXPECT_EQ(item_size(parsed(R"({"é":{"S":"é"}})")), 4u);
   EXPECT_EQ(item_size(parsed(R"({"n":{"N":"1234"},"m":{"N":"-12345"}})")), 1u + 3 + 1 + 5);
+  EXPECT_EQ(item_size(parsed(R"({"n":{"N":"3.14159"},"m":{"N":"0"},"l":{"N":"100"}})")), 1u + 5 + 1 + 1 + 1 + 2);
   EXPECT_EQ(item_size(parsed(R"({"b":{"BOOL":true},"c":{"NULL":true}})")), 4u);
   EXPECT_EQ(item_size(parsed(R"({"l":{"L":[{"S":"ab"}]}})")), 1u + 3 + 1 + 2);
   EXPECT_EQ(item_size(parsed(R"({"m":{"M":{"k":{"S":"ab"}}}})")), 1u + 3 + 1 + 1 + 2);
@@ -250,9 +251,23 @@ TEST(ItemTest, BoundsNesting) {
     for (int i = 0; i < levels; ++i) json = R"({"L":[)" + json + "]}";
     return R"({"a":)" + json + "}";
   };
-  const Item item = parsed(nested(32));
+  const Item item = parsed(nested(31));
+  EXPECT_EQ(item_nesting(item), 31);
   EXPECT_EQ(*get_item(stored_of(item)), item);
-  EXPECT_NE(refusal(nested(33)).message.find("Nesting Levels have exceeded supported limits"), std::string::npos);
+  EXPECT_NE(refusal(nested(32)).message.find("Nesting Levels have exceeded supported limits"), std::string::npos);
+}
+
+TEST(ItemTest, NamesHaveALength) {
+  const std::string longest(65'535, 'n');
+  EXPECT_EQ(parsed(R"({")" + longest + R"(":{"S":"x"}})").size(), 1u);
+  EXPECT_NE(refusal(R"({"n)" + longest + R"(":{"S":"x"}})").message.find("name is too large"), std::string::npos);
+  EXPECT_NE(refusal(R"({"":{"S":"x"}})").message.find("Empty attribute name"), std::string::npos);
+  EXPECT_NE(refusal(R"({"a":{"M":{"":{"S":"x"}}}})").message.find("Empty attribute name"), std::string::npos);
+}
+
+TEST(ItemTest, ARefusedBlobIsQuotedInWholeCharacters) {
+  EXPECT_EQ(refusal(R"({"a":{"B":"😀"}})").message.find("length"), std::string::npos);
+  EXPECT_NE(refusal(R"({"a":{"B":"😀"}})").message.find("'😀'"), std::string::npos);
 }
 
 TEST(ItemTest, EqualItemsHaveEqualBytes) {

@@ -146,6 +146,10 @@ Result<bool> ExpressionMembers::take(std::string_view name, value of) {
         return fail(ErrorKind::invalid_argument, "ExpressionAttributeNames contains invalid value: {} for key {}",
                     "The expression attribute map contains an empty name", key);
       }
+      if (attribute.size() > attribute_name_bytes_max) {
+        return fail(ErrorKind::invalid_argument, "ExpressionAttributeNames contains invalid value: {} for key {}",
+                    "Attribute name is too large, must be less than 65536 bytes", key);
+      }
       substitutions.names.insert_or_assign(std::move(key), std::move(attribute));
       continue;
     }
