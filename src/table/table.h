@@ -137,6 +137,9 @@ class Transaction {
   virtual Result<void> put_record(std::string_view key, std::string value) = 0;
   virtual Result<void> erase_record(std::string_view key) = 0;
   virtual Result<void> erase_records(std::string_view prefix) = 0;
+  // About what commit() would append so far, whole items and old images included. Beyond the journal's group_bytes_max
+  // (16 MiB) a commit is refused.
+  virtual size_t bytes() const = 0;
   virtual Result<CommitId> commit() = 0;
 };
 
@@ -156,11 +159,12 @@ class Tables {
   virtual uint64_t size_bytes(const TableDefinition& table) const = 0;
 
   virtual Result<WriteResult> write(const WriteRequest& request) = 0;
-  // Independent writes in one commit (BatchWriteItem): each put or erase, without conditions.
+  // Independent writes (BatchWriteItem): each put or erase, without conditions. invalid_argument, not_found: nothing
+  // was written; any other failure may leave some of them written. One commit unless they are too large for one.
   virtual Result<CommitId> write_batch(std::span<const WriteRequest> requests) = 0;
   virtual Result<GetResult> get(const GetRequest& request) = 0;
   // The stored bytes of one item by its key (keys.h), without parsing anything: the engine's lookups. Same pointer,
-  // same item.
+  // same item. not_found: the table was dropped.
   virtual Result<store::ReadResult> get_stored(const TableDefinition& table, std::string_view key) = 0;
   virtual Result<QueryResult> query(const QueryRequest& request) = 0;
 

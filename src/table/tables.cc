@@ -19,9 +19,16 @@ namespace {
 constexpr uint32_t first_keyspace = 16;
 // At a start, tables up to this size are counted anew: a crash may have lost the last changes of the counts.
 constexpr uint64_t counted_bytes_max = uint64_t{4} << 20;
+// A batch goes into the journal in pieces of about that size, far below what a group takes.
+constexpr size_t batch_commit_bytes = size_t{4} << 20;
 
 store::Bytes bytes(std::string text) {
   return std::make_shared<const std::string>(std::move(text));
+}
+
+void warn_of_leftovers(store::Keyspace keyspace, const Error& error) {
+  spdlog::warn("the items of a deleted table (keyspace {}) are still to be erased, at the next start: {}", keyspace,
+               error.message);
 }
 
 class TablesImpl final : public Tables {
@@ -64,6 +71,7 @@ class TablesImpl final : public Tables {
   Result<void> load_definition(std::string_view record);
   Result<void> load_counts(TableState& state);
   Result<void> finish_drop(store::Keyspace keyspace);
+  Result<void> check_batch(std::span<const WriteRequest> requests) const;
 
   store::Store& store_;
   base::Clock& clock_;
@@ -100,7 +108,9 @@ Result<void> TablesImpl::load() {
     dropping.emplace_back(static_cast<uint32_t>(in.varint()));
     return true;
   }));
-  for (const store::Keyspace keyspace : dropping) TRY(finish_drop(keyspace));
+  for (const store::Keyspace keyspace : dropping) {
+    if (const auto finished = finish_drop(keyspace); !finished) warn_of_leftovers(keyspace, finished.error());
+  }
   return {};
 }
 
@@ -185,9 +195,7 @@ Result<CommitId> TablesImpl::drop(std::string_view name) {
   catalog_.remove(*state->definition);
   if (changed_) changed_();
   // From here on the table is gone; what fails now is done at the next start.
-  if (const auto finished = finish_drop(keyspace); !finished) {
-    spdlog::warn("the items of table {} are still to be erased: {}", name, finished.error().message);
-  }
+  if (const auto finished = finish_drop(keyspace); !finished) warn_of_leftovers(keyspace, finished.error());
   return commit;
 }
 
@@ -217,23 +225,41 @@ Result<WriteResult> TablesImpl::write(const WriteRequest& request) {
   return result;
 }
 
+// All is checked before anything is written. Then the writes are independent of each other, as DynamoDB's are, so what
+// is too much for one group of the journal goes in several.
 Result<CommitId> TablesImpl::write_batch(std::span<const WriteRequest> requests) {
-  TRY_ASSIGN(auto begun, store_.try_begin());
-  TransactionImpl transaction(catalog_, std::move(begun));
+  TRY(check_batch(requests));
+  std::unique_ptr<TransactionImpl> transaction;
+  CommitId last;
+  for (const WriteRequest& request : requests) {
+    if (!transaction) {
+      TRY_ASSIGN(auto begun, store_.try_begin());
+      transaction = std::make_unique<TransactionImpl>(catalog_, std::move(begun));
+    }
+    TRY(transaction->write(request));
+    if (transaction->bytes() < batch_commit_bytes) continue;
+    TRY_ASSIGN(last, transaction->commit());
+    transaction.reset();
+  }
+  if (!transaction) return last;
+  TRY_ASSIGN(const CommitId commit, transaction->commit());
+  return std::max(last, commit);
+}
+
+Result<void> TablesImpl::check_batch(std::span<const WriteRequest> requests) const {
   std::set<std::pair<store::Keyspace, std::string>> keys;
   for (const WriteRequest& request : requests) {
     if (request.kind != WriteRequest::Kind::put && request.kind != WriteRequest::Kind::erase) {
       return fail(ErrorKind::invalid_argument, "A batch holds PutRequest and DeleteRequest only");
     }
     TRY_ASSIGN(const auto state, catalog_.need(request.table));
-    TRY(transaction.write(request));
     std::string key;
-    TRY(put_key_of_item(key, *state->definition, request.item));
+    TRY(put_key_of_write(key, *state->definition, request));
     if (!keys.emplace(state->definition->keyspace, std::move(key)).second) {
       return fail(ErrorKind::invalid_argument, "Provided list of item keys contains duplicates");
     }
   }
-  return transaction.commit();
+  return {};
 }
 
 Result<GetResult> TablesImpl::get(const GetRequest& request) {
@@ -262,7 +288,12 @@ Result<GetResult> TablesImpl::get(const GetRequest& request) {
 }
 
 Result<store::ReadResult> TablesImpl::get_stored(const TableDefinition& table, std::string_view key) {
-  return store_.get(table.keyspace, key);
+  TRY_ASSIGN(auto read, store_.get(table.keyspace, key));
+  // A table that was dropped has no rows, so only then it needs to be asked for.
+  if (!read.value && !catalog_.find(table.keyspace)) {
+    return fail(ErrorKind::not_found, "Requested resource not found: Table: {} not found", table.name);
+  }
+  return read;
 }
 
 Result<QueryResult> TablesImpl::query(const QueryRequest& request) {

@@ -115,6 +115,44 @@ TEST_F(TablesTest, an_update_makes_or_changes_the_item) {
   EXPECT_EQ(refused.error().kind, ErrorKind::invalid_argument);
 }
 
+TEST_F(TablesTest, an_update_that_only_takes_away_makes_no_item) {
+  create("Catalog", {}, ViewType::keys_only);
+  const std::string key = R"({"id":{"S":"a"}})";
+  EXPECT_EQ(
+      shown(update("Catalog", key, "REMOVE price, maker.city, notes[0]", returning(ReturnValues::all_new)).attributes),
+      "none");
+  WriteRequest element;
+  element.substitutions.values = {{":red", StringSet{"red"}}};
+  update("Catalog", key, "DELETE colours :red REMOVE price", element);
+  EXPECT_EQ(get("Catalog", key), "none");
+  EXPECT_EQ(store_->statistics().commits, 1u);  // the table's creation
+}
+
+TEST_F(TablesTest, emptied_sets_go_from_the_places_they_had) {
+  create("Catalog");
+  const std::string key = R"({"id":{"S":"a"}})";
+  put("Catalog", R"({"id":{"S":"a"},"l":{"L":[{"SS":["x"]},{"SS":["y"]},{"N":"5"}]}})");
+  WriteRequest sets = with_values({{":x", StringSet{"x"}}, {":y", StringSet{"y"}}, {":one", 1}});
+  update("Catalog", key, "DELETE l[0] :x, l[1] :y ADD l[2] :one", sets);
+  EXPECT_EQ(get("Catalog", key), R"({"id":{"S":"a"},"l":{"L":[{"N":"6"}]}})");
+}
+
+TEST_F(TablesTest, an_update_cannot_nest_deeper_than_an_item_may) {
+  create("Catalog");
+  const std::string key = R"({"id":{"S":"a"}})";
+  std::string nested = R"({"S":"x"})";
+  std::string path = "a";
+  for (int i = 0; i < 20; ++i) nested = R"({"M":{"a":)" + nested + "}}";
+  for (int i = 0; i < 19; ++i) path += ".a";
+  put("Catalog", R"({"id":{"S":"a"},"a":)" + nested + "}");
+  WriteRequest request;
+  request.update_expression = "SET " + path + " = a";
+  const auto refused = write(Kind::update, "Catalog", key, request);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("Nesting Levels have exceeded"), std::string::npos);
+  EXPECT_EQ(get("Catalog", key), R"({"a":)" + nested + R"(,"id":{"S":"a"}})");
+}
+
 TEST_F(TablesTest, return_values_show_what_was_asked_for) {
   create("Catalog");
   const std::string key = R"({"id":{"S":"a"}})";
@@ -309,6 +347,41 @@ TEST_F(TablesTest, a_batch_is_one_commit_and_names_each_item_once) {
   ASSERT_FALSE(twice);
   EXPECT_EQ(twice.error().message, "Provided list of item keys contains duplicates");
   EXPECT_NE(get("Catalog", R"({"id":{"S":"a"}})"), "none");
+}
+
+TEST_F(TablesTest, a_batch_may_be_larger_than_a_group_of_the_journal) {
+  create("Catalog", {}, ViewType::new_and_old_images);
+  for (const char letter : {'a', 'b'}) {
+    std::vector<WriteRequest> batch;
+    for (int i = 0; i < 25; ++i) {
+      batch.push_back({.kind = Kind::put,
+                       .table = "Catalog",
+                       .item = {{"id", std::to_string(i)}, {"text", std::string(390 * 1024, letter)}}});
+    }
+    const auto written = tables_->write_batch(batch);
+    ASSERT_TRUE(written) << written.error().message;
+    EXPECT_EQ(tables_->get({.table = "Catalog", .key = {{"id", "0"}}})->commit <= *written, true);
+    tables_->flush();
+    tables_->wait_durable(*written);
+  }
+  // What is wrong in the last of them leaves all unwritten.
+  std::vector<WriteRequest> batch(2, {.kind = Kind::put, .table = "Catalog"});
+  batch[0].item = {{"id", "new"}};
+  batch[1].item = {{"id", "too large"}, {"text", std::string(401 * 1024, 'c')}};
+  EXPECT_EQ(tables_->write_batch(batch).error().kind, ErrorKind::invalid_argument);
+  EXPECT_EQ(get("Catalog", R"({"id":{"S":"new"}})"), "none");
+}
+
+TEST_F(TablesTest, a_dropped_tables_rows_are_not_just_absent) {
+  const auto table = create("Catalog");
+  put("Catalog", R"({"id":{"S":"a"}})");
+  std::string key;
+  ASSERT_TRUE(put_key(key, *table, item(R"({"id":{"S":"a"}})")));
+  EXPECT_NE(tables_->get_stored(*table, key)->value, nullptr);
+  ASSERT_TRUE(tables_->drop("Catalog"));
+  EXPECT_EQ(tables_->get_stored(*table, key).error().kind, ErrorKind::not_found);
+  create("Catalog");
+  EXPECT_EQ(tables_->get_stored(*table, key).error().kind, ErrorKind::not_found);
 }
 
 TEST_F(TablesTest, an_answer_depends_on_what_it_shows) {

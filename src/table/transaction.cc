@@ -40,6 +40,12 @@ Result<void> check_record_key(std::string_view key) {
 
 }  // namespace
 
+Result<void> put_key_of_write(std::string& out, const TableDefinition& table, const WriteRequest& request) {
+  if (request.kind != Kind::put) return put_key(out, table, request.item);
+  TRY(put_key_of_item(out, table, request.item));
+  return check_size(item_size(request.item), false);
+}
+
 struct TransactionImpl::Old {
   store::Bytes bytes;
   std::optional<Item> decoded;
@@ -74,12 +80,7 @@ Result<WriteResult> TransactionImpl::write(const WriteRequest& request) {
   Target& target = target_of(std::move(state));
   const TableDefinition& table = target.table();
   key_.clear();
-  if (request.kind == Kind::put) {
-    TRY(put_key_of_item(key_, table, request.item));
-    TRY(check_size(item_size(request.item), false));
-  } else {
-    TRY(put_key(key_, table, request.item));
-  }
+  TRY(put_key_of_write(key_, table, request));
   Old old;
   TRY_ASSIGN(old.bytes, store_->get(table.keyspace, key_));
 
@@ -126,10 +127,11 @@ Result<WriteResult> TransactionImpl::write(const WriteRequest& request) {
   return result;
 }
 
-// Without an expression an update makes the item where there is none, as in DynamoDB.
+// Where there is no item an update makes it, even without an expression, unless it only takes attributes away.
 Result<WriteResult> TransactionImpl::carry_out(Target& target, const WriteRequest& request,
                                                const std::optional<BoundUpdate>& update, Old& old) {
   TRY_ASSIGN(const Item* before, old.item());
+  if (!before && update && update->only_takes_away()) return WriteResult();
   Item item;
   if (update) {
     TRY_ASSIGN(item, update->apply(request.item, before));
@@ -137,6 +139,9 @@ Result<WriteResult> TransactionImpl::carry_out(Target& target, const WriteReques
     item = before ? *before : request.item;
   }
   TRY(check_size(item_size(item), true));
+  if (item_nesting(item) > nesting_max) {
+    return fail(ErrorKind::invalid_argument, "{}", nested_too_deep);
+  }
 
   WriteResult result;
   if (request.return_values == ReturnValues::updated_old && before && update) {

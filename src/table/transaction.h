@@ -12,6 +12,9 @@
 
 namespace millrace::table {
 
+// The key that a request writes. invalid_argument: it has no such key, or its item is too large.
+Result<void> put_key_of_write(std::string& out, const TableDefinition& table, const WriteRequest& request);
+
 class TransactionImpl final : public Transaction {
  public:
   TransactionImpl(Catalog& catalog, std::unique_ptr<store::Transaction> transaction)
@@ -25,6 +28,7 @@ class TransactionImpl final : public Transaction {
   Result<void> put_record(std::string_view key, std::string value) override;
   Result<void> erase_record(std::string_view key) override;
   Result<void> erase_records(std::string_view prefix) override;
+  size_t bytes() const override { return store_->bytes(); }
   Result<CommitId> commit() override;
 
  private:
