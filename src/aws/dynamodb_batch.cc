@@ -188,8 +188,7 @@ DynamoDb::State::Reply DynamoDb::State::batch_write_item(const Call&, JsonObject
   std::vector<size_t> old_bytes;
   if (wanted != CapacityWanted::none) {
     for (const auto& request : requests) {
-      TRY_ASSIGN(const size_t bytes, stored_item_size(tables, request.table, request.item));
-      old_bytes.push_back(bytes);
+      old_bytes.push_back(stored_item_size(tables, request.table, request.item).value_or(0));
     }
   }
   DynamoDbReply reply;

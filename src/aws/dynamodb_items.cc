@@ -37,8 +37,9 @@ DynamoDb::State::Reply DynamoDb::State::write(const Call& call, Kind kind, JsonO
   TRY(calls.ended());
   TRY_ASSIGN(const CapacityWanted wanted, capacity_wanted(call));
   size_t old_bytes = 0;
+  // A key that is wrong is refused by the write, in its words.
   if (wanted != CapacityWanted::none) {
-    TRY_ASSIGN(old_bytes, stored_item_size(tables, request.table, request.item));
+    old_bytes = stored_item_size(tables, request.table, request.item).value_or(0);
   }
   TRY_ASSIGN(const table::WriteResult result, tables.write(request));
 

@@ -45,6 +45,19 @@ HashKey to_hash_key(const Digest128& digest) {
   return HashKey{base::get_be64(bytes)} << 64 | base::get_be64(bytes + 8);
 }
 
+// "0", or up to `digits_max` digits without a zero in front: how AWS writes hash keys and sequence numbers.
+bool is_whole_number(std::string_view text, size_t digits_max) {
+  if (text == "0") return true;
+  return !text.empty() && text.size() <= digits_max && text.front() != '0' &&
+         text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+constexpr size_t hash_key_digits_max = 39;
+constexpr size_t sequence_number_digits_max = 129;
+
+bool is_given(std::string_view text) {
+  return text.data() != nullptr;
+}
+
 std::string member(bool batch, size_t index, std::string_view name) {
   return batch ? fmt::format("records.{}.member.{}", index + 1, name) : std::string(name);
 }
@@ -84,6 +97,7 @@ std::optional<AwsError> Kinesis::State::read_entry(object from, Entry& entry, Pu
     }
     if (key == "PartitionKey") text = &entry.key;
     if (key == "ExplicitHashKey") text = &entry.hash_key;
+    if (put != nullptr && key == "SequenceNumberForOrdering") text = &put->ordered_after;
     if (put != nullptr && key == "StreamName") text = &put->stream_name;
     if (put != nullptr && key == "StreamARN") text = &put->stream_arn;
     if (text == nullptr || is_null(content)) continue;
@@ -158,7 +172,7 @@ std::optional<AwsError> Kinesis::State::check_entries(bool batch) const {
     total += entry.key.size() + entry.data.size();
     // Bytes bound characters, so an ordinary key is not counted.
     sound &= entry.has_key && entry.has_data && !entry.key.empty() && entry.key.size() <= key_characters_max &&
-             entry.data.size() <= record_bytes_max;
+             entry.data.size() <= record_bytes_max && !is_given(entry.hash_key);
   }
   if (!sound) {
     Validation validation;
@@ -172,6 +186,10 @@ std::optional<AwsError> Kinesis::State::check_entries(bool batch) const {
       if (characters(entry.key) > key_characters_max) {
         validation.fail(member(batch, i, "partitionKey"), fmt::format("'{}'", entry.key),
                         fmt::format("Member must have length less than or equal to {}", key_characters_max));
+      }
+      if (is_given(entry.hash_key) && !is_whole_number(entry.hash_key, hash_key_digits_max)) {
+        validation.fail(member(batch, i, "explicitHashKey"), fmt::format("'{}'", entry.hash_key),
+                        R"(Member must satisfy regular expression pattern: 0|([1-9]\d{0,38}))");
       }
       if (entry.data.size() > record_bytes_max) {
         validation.fail(member(batch, i, "data"), "'java.nio.HeapByteBuffer'",
@@ -200,7 +218,7 @@ std::optional<AwsError> Kinesis::State::route(const Stream& stream) {
   };
   for (const Entry& entry : entries) {
     records.push_back({ShardId(0), entry.key, entry.data});
-    if (!entry.hash_key.empty()) [[unlikely]] {
+    if (is_given(entry.hash_key)) [[unlikely]] {
       const auto key = parse_hash_key(entry.hash_key);
       if (!key) {
         return invalid_argument(fmt::format("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: "
@@ -223,19 +241,29 @@ std::optional<AwsError> Kinesis::State::route(const Stream& stream) {
   return std::nullopt;
 }
 
+Expected<StreamPtr> Kinesis::State::stream_of(const PutArguments& arguments) const {
+  // The common case: a stream's name needs no check once a stream has it.
+  const bool is_ordered = is_given(arguments.ordered_after);
+  if (!is_ordered) {
+    if (auto found = readable_stream(arguments.stream_name)) return found;
+  }
+  KinesisArguments named;
+  Validation validation;
+  if (is_given(arguments.stream_name)) named.stream_name = arguments.stream_name;
+  if (is_given(arguments.stream_arn)) named.stream_arn = arguments.stream_arn;
+  if (is_ordered && !is_whole_number(arguments.ordered_after, sequence_number_digits_max)) {
+    validation.fail("sequenceNumberForOrdering", fmt::format("'{}'", arguments.ordered_after),
+                    R"(Member must satisfy regular expression pattern: 0|([1-9]\d{0,128}))");
+  }
+  const auto found = stream(named, validation);
+  if (!found) return found;
+  return readable_stream((*found)->name);
+}
+
 template <class MakeReply>
 void Kinesis::State::put(Call& call, const PutArguments& arguments, bool batch, MakeReply&& make_reply) {
   if (const auto error = check_entries(batch)) return call.answer.fail(*error);
-  Expected<StreamPtr> found = nullptr;
-  if (!arguments.stream_name.empty()) {
-    found = readable_stream(arguments.stream_name);
-  } else {
-    KinesisArguments named;
-    if (!arguments.stream_arn.empty()) named.stream_arn = arguments.stream_arn;
-    Validation validation;
-    found = stream(named, validation);
-    if (found) found = readable_stream((*found)->name);
-  }
+  const auto found = stream_of(arguments);
   if (!found) return call.answer.fail(found.error());
   const StreamPtr& stream = *found;
 

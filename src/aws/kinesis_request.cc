@@ -19,54 +19,67 @@ bool is_stream_name(std::string_view name) {
 
 using Value = simdjson::ondemand::value;
 
+// A token that only begins like null is not: whoever reads it then says that its type is wrong.
+bool is_null(Value& value) {
+  bool null = false;
+  return !value.is_null().get(null) && null;
+}
+
 // Reads a value into a member; null leaves it unset. False: the value has another type.
 bool read(Value value, std::optional<std::string>& member) {
-  if (value.is_null()) return true;
+  if (is_null(value)) return true;
   std::string_view text;
   if (value.get_string().get(text)) return false;
   member = text;
   return true;
 }
 bool read(Value value, std::optional<int64_t>& member) {
-  if (value.is_null()) return true;
+  if (is_null(value)) return true;
   int64_t number;
   if (value.get_int64().get(number)) return false;
   member = number;
   return true;
 }
 bool read(Value value, std::optional<double>& member) {
-  if (value.is_null()) return true;
+  if (is_null(value)) return true;
   double number;
   if (value.get_double().get(number)) return false;
   member = number;
   return true;
 }
 
-bool read_filter(Value value, KinesisArguments& arguments) {
-  if (value.is_null()) return true;
+// Reads a structure's members by `each`; null leaves them unset.
+template <class Each>
+bool read_members(Value value, Each each) {
+  if (is_null(value)) return true;
   simdjson::ondemand::object object;
   if (value.get_object().get(object)) return false;
   for (auto field : object) {
     std::string_view key;
-    Value each;
-    if (field.unescaped_key().get(key) || field.value().get(each)) return false;
-    if (key == "Type" && !read(each, arguments.filter_type)) return false;
-    if (key == "ShardId" && !read(each, arguments.filter_shard_id)) return false;
+    Value content;
+    if (field.unescaped_key().get(key) || field.value().get(content) || !each(key, content)) return false;
   }
   return true;
 }
 
+bool read_filter(Value value, KinesisArguments& arguments) {
+  arguments.has_filter = !is_null(value);
+  return read_members(value, [&](std::string_view key, Value content) {
+    if (key == "Type") return read(content, arguments.filter_type);
+    if (key == "ShardId") return read(content, arguments.filter_shard_id);
+    if (key == "Timestamp") return read(content, arguments.filter_timestamp);
+    return true;
+  });
+}
+
 bool read_mode(Value value, KinesisArguments& arguments) {
-  if (value.is_null()) return true;
-  simdjson::ondemand::object object;
-  if (value.get_object().get(object)) return false;
-  for (auto field : object) {
-    std::string_view key;
-    Value each;
-    if (field.unescaped_key().get(key) || field.value().get(each)) return false;
-    if (key == "StreamMode" && !read(each, arguments.stream_mode)) return false;
-  }
-  return true;
+  return read_members(value, [&](std::string_view key, Value content) {
+    return key != "StreamMode" || read(content, arguments.stream_mode);
+  });
+}
+
+bool read_tags(Value value, KinesisArguments& arguments) {
+  return read_members(value, [&](std::string_view, Value) { return arguments.has_tags = true; });
 }
 
 bool read_member(std::string_view key, Value value, KinesisArguments& arguments) {
@@ -85,6 +98,8 @@ bool read_member(std::string_view key, Value value, KinesisArguments& arguments)
   if (key == "Timestamp") return read(value, arguments.timestamp);
   if (key == "ShardFilter") return read_filter(value, arguments);
   if (key == "StreamModeDetails") return read_mode(value, arguments);
+  if (key == "MaxRecordSizeInKiB") return read(value, arguments.record_kib_max);
+  if (key == "Tags") return read_tags(value, arguments);
   return true;
 }
 

@@ -36,9 +36,13 @@ struct KinesisArguments {
   std::optional<std::string> stream_mode;
   std::optional<std::string> filter_type;
   std::optional<std::string> filter_shard_id;
+  std::optional<double> filter_timestamp;  // seconds
+  bool has_filter = false;
+  bool has_tags = false;
   std::optional<int64_t> shard_count;
   std::optional<int64_t> limit;
   std::optional<int64_t> max_results;
+  std::optional<int64_t> record_kib_max;
   std::optional<double> timestamp;  // seconds
 };
 
@@ -89,13 +93,14 @@ struct Kinesis::State {
   struct Entry {
     std::string_view key;
     std::string_view data;
-    std::string_view hash_key;  // explicit, or empty
+    std::string_view hash_key;  // explicit; no data: not given
     bool has_key = false;
     bool has_data = false;
   };
   struct PutArguments {
     std::string_view stream_name;
     std::string_view stream_arn;
+    std::string_view ordered_after;  // SequenceNumberForOrdering; each of the three without data: not given
   };
   std::optional<AwsError> parse_put_records(std::string_view body, PutArguments& put);
   std::optional<AwsError> parse_put_record(std::string_view body, PutArguments& put);
@@ -105,6 +110,7 @@ struct Kinesis::State {
   void reserve_scratch(size_t bytes);
   // Fills `records`: each entry with its shard.
   std::optional<AwsError> route(const Stream& stream);
+  Expected<StreamPtr> stream_of(const PutArguments& arguments) const;
   // Appends `entries` and answers when they are durable, with what `reply` makes of the sequence numbers.
   template <class MakeReply>
   void put(Call& call, const PutArguments& arguments, bool batch, MakeReply&& make_reply);

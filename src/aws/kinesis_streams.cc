@@ -41,7 +41,7 @@ std::optional<uint32_t> append_shards(std::string& out, const Stream& stream, ui
 
 std::string make_shards_token(const Stream& stream, uint32_t next, ProcessingTime now) {
   // A page of shards goes on like a read: the stream, a place in it and a time.
-  return ShardIterator{stream.name, stream.id, ShardId(next), SequenceNumber(0), now}.encode();
+  return ShardIterator{stream.name, stream.id, ShardId(next), SequenceNumber(0), now}.encode(ShardIterator::Use::list);
 }
 
 std::string make_streams_token(std::string_view last) {
@@ -57,7 +57,9 @@ void append_common(std::string& out, const Stream& stream, std::string_view arn)
   append_json_string(out, arn);
   out += ",\"StreamStatus\":\"";
   out += name(stream.status());
-  out += "\",\"StreamModeDetails\":{\"StreamMode\":\"PROVISIONED\"},\"StreamCreationTimestamp\":";
+  out += "\",\"StreamModeDetails\":{\"StreamMode\":\"";
+  out += name(stream.mode);
+  out += "\"},\"StreamCreationTimestamp\":";
   append_seconds(out, stream.created);
 }
 
@@ -66,6 +68,18 @@ void append_rest(std::string& out, const Stream& stream) {
       ",\"RetentionPeriodHours\":{},\"EnhancedMonitoring\":[{{\"ShardLevelMetrics\":[]}}],"
       "\"EncryptionType\":\"NONE\"",
       stream.retention_ms / 3'600'000);
+}
+
+// What would be promised and not kept.
+std::optional<AwsError> refuse_unsupported(const KinesisArguments& arguments) {
+  if (arguments.has_tags) {
+    return AwsError{400, "ValidationException", "Tags of streams are not supported; create the stream without them."};
+  }
+  constexpr int64_t record_kib_max = Kinesis::record_bytes_max >> 10;
+  if (arguments.record_kib_max.value_or(record_kib_max) > record_kib_max) {
+    return AwsError{400, "ValidationException", fmt::format("MaxRecordSizeInKiB is at most {} here.", record_kib_max)};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -77,6 +91,7 @@ void Kinesis::State::create_stream(Call& call) {
   validation.required(parsed->stream_name.has_value(), "streamName");
   validation.stream_name(parsed->stream_name, "streamName");
   validation.between(parsed->shard_count, 1, INT32_MAX, "shardCount");
+  validation.between(parsed->record_kib_max, 1024, 10240, "maxRecordSizeInKiB");
   constexpr std::string_view modes[] = {"PROVISIONED", "ON_DEMAND"};
   validation.one_of(parsed->stream_mode, modes, "streamModeDetails.streamMode");
   if (const auto error = validation.error()) return call.answer.fail(*error);
@@ -85,15 +100,19 @@ void Kinesis::State::create_stream(Call& call) {
     return call.answer.fail(AwsError{400, "ValidationException",
                                      "ShardCount must not be provided when creating a stream in ON_DEMAND mode."});
   }
+  if (auto refused = refuse_unsupported(*parsed)) return call.answer.fail(*refused);
   constexpr int64_t on_demand_shards = 4;  // what AWS gives a new one
   const int64_t shard_count = parsed->shard_count.value_or(on_demand ? on_demand_shards : 1);
 
   auto answer = std::make_shared<Answer>(std::move(call.answer));
   const std::string name = *parsed->stream_name;
-  const auto created = streams.create(name, static_cast<uint32_t>(shard_count), [answer](Result<void> built) {
-    if (!built) return answer->fail(built.error());
-    answer->ok("");
-  });
+  const auto created = streams.create(
+      name, static_cast<uint32_t>(shard_count),
+      [answer](Result<void> built) {
+        if (!built) return answer->fail(built.error());
+        answer->ok("");
+      },
+      on_demand ? StreamMode::on_demand : StreamMode::provisioned);
   if (created) return;
   if (created.error().kind == ErrorKind::already_exists) {
     return answer->fail(AwsError{400, "ResourceInUseException",
@@ -197,6 +216,7 @@ void Kinesis::State::list_shards(Call& call) {
   validation.between(parsed->max_results, 1, page_max, "maxResults");
   constexpr std::string_view filters[] = {"AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON",
                                           "AT_LATEST",      "AT_TIMESTAMP",    "FROM_TIMESTAMP"};
+  if (parsed->has_filter) validation.required(parsed->filter_type.has_value(), "shardFilter.type");
   validation.one_of(parsed->filter_type, filters, "shardFilter.type");
 
   Expected<StreamPtr> found = nullptr;
@@ -207,7 +227,8 @@ void Kinesis::State::list_shards(Call& call) {
       return call.answer.fail(
           invalid_argument("NextToken cannot be given together with StreamName or ExclusiveStartShardId.").error());
     }
-    const auto token = ShardIterator::decode(*parsed->next_token, clock.now(), next_token_life_ms);
+    const auto token =
+        ShardIterator::decode(*parsed->next_token, clock.now(), next_token_life_ms, ShardIterator::Use::list);
     if (!token && token.error().kind == ErrorKind::expired) {
       return call.answer.fail(AwsError{400, "ExpiredNextTokenException", "The NextToken has expired."});
     }
@@ -224,6 +245,9 @@ void Kinesis::State::list_shards(Call& call) {
   const Stream& listed = **found;
 
   // No shard is ever closed here, so every filter but this one lets all of them through.
+  if (parsed->filter_type && parsed->filter_type->ends_with("_TIMESTAMP") && !parsed->filter_timestamp) {
+    return call.answer.fail(invalid_argument("The filter " + *parsed->filter_type + " needs a Timestamp.").error());
+  }
   const bool after_shard = parsed->filter_type == "AFTER_SHARD_ID";
   if (after_shard && !parsed->filter_shard_id) {
     return call.answer.fail(invalid_argument("The filter AFTER_SHARD_ID needs a ShardId.").error());

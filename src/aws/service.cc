@@ -168,7 +168,8 @@ void Service::handle(const http::Request& request, http::Reply reply) {
   }
   const auto found = state_->operations.find(target);
   if (found == state_->operations.end()) {
-    return refuse({400, "UnknownOperationException", fmt::format("there is no operation \"{}\"", target)});
+    return refuse({400, "UnknownOperationException",
+                   fmt::format("there is no operation \"{}\" here; docs/aws.md lists those there are", target)});
   }
   if (!is_json(content_type)) {
     return refuse(
@@ -197,10 +198,12 @@ http::Response Service::refusal(int status, std::string_view reason) const {
   if (status == 408) name = "RequestTimeoutException";
   if (status == 413) name = "RequestEntityTooLargeException";
   if (status >= 500) name = "ServiceUnavailable";
+  std::string message(reason);
+  if (status == 505) message += " (with the JavaScript SDK's Kinesis client: requestHandler: new NodeHttpHandler())";
   return {.status = status,
           .content_type = json_1_1,
           .headers = {{"x-amzn-RequestId", make_request_id()}, {"x-amzn-ErrorType", std::string(name)}},
-          .body = error_body(millrace_protocol, {status, std::string(name), std::string(reason)})};
+          .body = error_body(millrace_protocol, {status, std::string(name), std::move(message)})};
 }
 
 }  // namespace millrace::aws

@@ -6,14 +6,13 @@
 namespace millrace::aws {
 namespace {
 
-constexpr uint8_t format = 1;
 constexpr size_t text_size_max = 512;
 
 }  // namespace
 
-std::string ShardIterator::encode() const {
+std::string ShardIterator::encode(Use use) const {
   std::string bytes;
-  base::put_u8(bytes, format);
+  base::put_u8(bytes, static_cast<uint8_t>(use));
   base::put_fixed(bytes, stream_id);
   base::put_fixed(bytes, shard.value);
   base::put_fixed(bytes, next.value);
@@ -25,7 +24,7 @@ std::string ShardIterator::encode() const {
   return text;
 }
 
-Result<ShardIterator> ShardIterator::decode(std::string_view text, ProcessingTime now, int64_t life_ms) {
+Result<ShardIterator> ShardIterator::decode(std::string_view text, ProcessingTime now, int64_t life_ms, Use use) {
   const auto invalid = [] { return fail(ErrorKind::invalid_argument, "Invalid ShardIterator."); };
   if (text.empty() || text.size() > text_size_max) return invalid();
   const auto bytes = base::base64_decode(text);
@@ -35,7 +34,7 @@ Result<ShardIterator> ShardIterator::decode(std::string_view text, ProcessingTim
   if (checksum.fixed<uint32_t>() != base::crc32c(checked)) return invalid();
   base::ByteReader in(checked);
   ShardIterator found;
-  if (in.u8() != format) return invalid();
+  if (in.u8() != static_cast<uint8_t>(use)) return invalid();
   found.stream_id = in.fixed<uint64_t>();
   found.shard = ShardId(in.fixed<uint32_t>());
   found.next = SequenceNumber(in.fixed<uint64_t>());

@@ -19,9 +19,12 @@ struct ShardIterator {
   SequenceNumber next;  // the first record to read
   ProcessingTime issued;
 
-  std::string encode() const;
+  // What it was given out for; it serves nothing else.
+  enum class Use : uint8_t { read = 1, list = 2 };
+
+  std::string encode(Use use = Use::read) const;
   // invalid_argument: not an iterator of ours, or changed on the way; expired: older than `life_ms` at `now`.
-  static Result<ShardIterator> decode(std::string_view text, ProcessingTime now, int64_t life_ms);
+  static Result<ShardIterator> decode(std::string_view text, ProcessingTime now, int64_t life_ms, Use use = Use::read);
 };
 
 inline constexpr int64_t kinesis_iterator_life_ms = 5 * 60 * 1000;

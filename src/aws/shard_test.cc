@@ -102,6 +102,10 @@ TEST_F(ShardIteratorTest, ComesBack) {
   EXPECT_EQ(decode(longest.encode())->stream, longest.stream);
 }
 
+TEST_F(ShardIteratorTest, ServesOnlyWhatItWasGivenOutFor) {
+  EXPECT_FALSE(decode(iterator_.encode(ShardIterator::Use::list)));
+}
+
 TEST_F(ShardIteratorTest, ExpiresAfterFiveMinutes) {
   EXPECT_TRUE(decode(iterator_.encode(), 300'000));
   const auto late = decode(iterator_.encode(), 300'001);

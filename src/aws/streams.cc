@@ -33,8 +33,8 @@ Result<void> remove_tree(const std::string& path) {
 std::string definition_text(const Stream& stream) {
   std::string out = "{\"name\":";
   append_json_string(out, stream.name);
-  out += fmt::format(",\"id\":\"{:016x}\",\"shards\":{},\"created_ms\":{},\"retention_ms\":{}}}\n", stream.id,
-                     stream.shard_count(), stream.created, stream.retention_ms);
+  out += fmt::format(",\"id\":\"{:016x}\",\"shards\":{},\"mode\":\"{}\",\"created_ms\":{},\"retention_ms\":{}}}\n",
+                     stream.id, stream.shard_count(), name(stream.mode), stream.created, stream.retention_ms);
   return out;
 }
 
@@ -52,6 +52,7 @@ struct Definition {
   std::string name;
   uint64_t id = 0;
   uint32_t shards = 0;
+  StreamMode mode = StreamMode::provisioned;
   int64_t created_ms = 0;
   int64_t retention_ms = 0;
 };
@@ -65,7 +66,7 @@ Result<Definition> read_definition(const std::string& directory) {
   text.resize(read);
   simdjson::dom::parser parser;
   simdjson::dom::element root;
-  std::string_view name, id;
+  std::string_view name, id, mode;
   uint64_t shards = 0;
   Definition definition;
   if (parser.parse(text).get(root) || root["name"].get(name) || root["id"].get(id) || root["shards"].get(shards) ||
@@ -76,6 +77,7 @@ Result<Definition> read_definition(const std::string& directory) {
   definition.name = name;
   definition.id = std::strtoull(std::string(id).c_str(), nullptr, 16);
   definition.shards = static_cast<uint32_t>(shards);
+  if (!root["mode"].get(mode) && mode == aws::name(StreamMode::on_demand)) definition.mode = StreamMode::on_demand;
   return definition;
 }
 
@@ -104,6 +106,10 @@ std::string_view name(StreamStatus status) {
       break;
   }
   return "DELETING";
+}
+
+std::string_view name(StreamMode mode) {
+  return mode == StreamMode::on_demand ? "ON_DEMAND" : "PROVISIONED";
 }
 
 Streams::Streams(StreamsOptions options)
@@ -140,8 +146,8 @@ Result<void> Streams::open_all() {
       continue;
     }
     TRY_ASSIGN(const Definition found, read_definition(path));
-    StreamPtr stream(
-        new Stream(found.name, found.id, found.shards, ProcessingTime(found.created_ms), found.retention_ms));
+    StreamPtr stream(new Stream(found.name, found.id, found.shards, found.mode, ProcessingTime(found.created_ms),
+                                found.retention_ms));
     auto log = open_stream_log(*stream);
     if (!log) return std::unexpected(log.error().within(fmt::format("stream {}", found.name)));
     stream->log_ = std::move(*log);
@@ -163,7 +169,8 @@ Result<std::unique_ptr<log::Log>> Streams::open_stream_log(const Stream& stream)
   return log;
 }
 
-Result<void> Streams::create(std::string_view name, uint32_t shard_count, std::function<void(Result<void>)> done) {
+Result<void> Streams::create(std::string_view name, uint32_t shard_count, std::function<void(Result<void>)> done,
+                             StreamMode mode) {
   if (!is_stream_name(name)) {
     return fail(ErrorKind::invalid_argument, "\"{}\" is not a stream's name: 1 to 128 letters, digits, '_', '.', '-'",
                 name);
@@ -183,7 +190,7 @@ Result<void> Streams::create(std::string_view name, uint32_t shard_count, std::f
       return fail(ErrorKind::limit_exceeded, "all streams together would have {} shards; {} are allowed", shards,
                   options_.shards_max);
     }
-    stream.reset(new Stream(std::string(name), new_stream_id(), shard_count, clock_.now(), default_retention_ms));
+    stream.reset(new Stream(std::string(name), new_stream_id(), shard_count, mode, clock_.now(), default_retention_ms));
     streams_.emplace(stream->name, stream);
   }
   enqueue([this, stream, done = std::move(done)] {

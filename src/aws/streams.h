@@ -31,13 +31,16 @@
 namespace millrace::aws {
 
 enum class StreamStatus { creating, active, deleting };
-std::string_view name(StreamStatus status);  // as AWS spells it
+enum class StreamMode { provisioned, on_demand };  // told to who asks; the shards are the same
+std::string_view name(StreamStatus status);        // as AWS spells it
+std::string_view name(StreamMode mode);
 
 class Stream {
  public:
   const std::string name;
   const uint64_t id;  // differs from that of an earlier stream of the same name
   const ShardRanges shards;
+  const StreamMode mode;
   const ProcessingTime created;
   const int64_t retention_ms;
 
@@ -48,8 +51,9 @@ class Stream {
 
  private:
   friend class Streams;
-  Stream(std::string name, uint64_t id, uint32_t shard_count, ProcessingTime created, int64_t retention_ms)
-      : name(std::move(name)), id(id), shards(shard_count), created(created), retention_ms(retention_ms) {}
+  Stream(std::string name, uint64_t id, uint32_t shard_count, StreamMode mode, ProcessingTime created,
+         int64_t retention_ms)
+      : name(std::move(name)), id(id), shards(shard_count), mode(mode), created(created), retention_ms(retention_ms) {}
 
   std::atomic<StreamStatus> status_ = StreamStatus::creating;
   std::unique_ptr<log::Log> log_;  // set before the status becomes active
@@ -80,7 +84,8 @@ class Streams {
 
   // Begins to create; `done` is called on another thread when the stream is active, or could not be made (it is gone
   // again then). already_exists, limit_exceeded, invalid_argument at once.
-  Result<void> create(std::string_view name, uint32_t shard_count, std::function<void(Result<void>)> done);
+  Result<void> create(std::string_view name, uint32_t shard_count, std::function<void(Result<void>)> done,
+                      StreamMode mode = StreamMode::provisioned);
   // Creates and waits; for start-up, never on a reactor's thread. Fine if it exists already.
   Result<StreamPtr> ensure(std::string_view name, uint32_t shard_count);
   // The stream is gone at once, its files in the background; `done` is called on another thread when a restart cannot

@@ -61,6 +61,17 @@ TEST_F(StreamsTest, a_stream_and_its_records_are_there_after_a_restart) {
   EXPECT_EQ(found->log()->range(ShardId(1))->end, SequenceNumber(1));
 }
 
+TEST_F(StreamsTest, a_streams_mode_is_there_after_a_restart) {
+  std::promise<bool> made;
+  ASSERT_TRUE(streams_->create(
+      "clicks", 1, [&](Result<void> done) { made.set_value(done.has_value()); }, StreamMode::on_demand));
+  ASSERT_TRUE(made.get_future().get());
+  ASSERT_TRUE(streams_->ensure("orders", 1));
+  reopen();
+  EXPECT_EQ(streams_->find("clicks")->mode, StreamMode::on_demand);
+  EXPECT_EQ(streams_->find("orders")->mode, StreamMode::provisioned);
+}
+
 TEST_F(StreamsTest, a_removed_stream_is_gone_at_once_and_its_name_is_free) {
   const uint64_t id = (*streams_->ensure("clicks", 1))->id;
   std::promise<bool> removed;

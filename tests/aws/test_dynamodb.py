@@ -225,7 +225,7 @@ class ItemsTest(DynamoDbTest):
             "yes": True,
             "none": None,
             "list": [1, "two", [Decimal("3.5")], {"four": [None, False]}],
-            "map": {"a b": {"c": {}}, "": "empty name"},
+            "map": {"a b": {"c": {}}, " ": "a space"},
             "strings": {"x", "y"},
             "numbers": {Decimal(1), Decimal("2.5")},
             "blobs": {boto3.dynamodb.types.Binary(b"\0"), boto3.dynamodb.types.Binary(b"\xff")},

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -144,6 +145,31 @@ class Streams(KinesisTest):
         self.assertEqual(self.read(name), [])
         self.assertError("ResourceNotFoundException", self.kinesis.get_records, ShardIterator=old)
 
+    def test_the_mode_is_kept_and_what_is_not_supported_is_refused(self):
+        name = f"on-demand-{os.getpid()}"
+        create = self.kinesis.create_stream
+        create(StreamName=name, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+        self.created.append(name)
+        self.kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+        described = self.kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+        self.assertEqual(described["StreamModeDetails"], {"StreamMode": "ON_DEMAND"})
+        self.assertEqual(described["OpenShardCount"], 4)
+        body = {"StreamName": "other", "ShardCount": 1}
+        for more in ({"Tags": {"team": "shop"}}, {"MaxRecordSizeInKiB": 10240}, {"MaxRecordSizeInKiB": 7}):
+            status, _, data = server.request("Kinesis_20131202.CreateStream", json.dumps(body | more).encode())
+            self.assertEqual((status, json.loads(data)["__type"]), (400, "ValidationException"), more)
+        self.assertNotIn("other", self.kinesis.list_streams()["StreamNames"])
+
+    def test_a_page_of_shards_is_no_iterator_and_filters_say_what_they_need(self):
+        name = self.create(shards=2)
+        token = self.kinesis.list_shards(StreamName=name, MaxResults=1)["NextToken"]
+        self.assertError("InvalidArgumentException", self.kinesis.get_records, ShardIterator=token)
+        self.assertError("InvalidArgumentException", self.kinesis.list_shards, NextToken=self.iterator(name))
+        for wrong, code in (({}, "ValidationException"), ({"Type": "AT_TIMESTAMP"}, "InvalidArgumentException")):
+            body = json.dumps({"StreamName": name, "ShardFilter": wrong}).encode()
+            status, _, data = server.request("Kinesis_20131202.ListShards", body)
+            self.assertEqual((status, json.loads(data)["__type"]), (400, code), wrong)
+
     def test_wrong_names_and_counts(self):
         name = self.create()
         self.assertError("ResourceInUseException", self.kinesis.create_stream, StreamName=name, ShardCount=1)
@@ -188,8 +214,22 @@ class Puts(KinesisTest):
         for key, shard in ((0, 0), (2**127 - 1, 0), (2**127, 1), (2**128 - 1, 1)):
             put = self.kinesis.put_record(StreamName=name, Data=b"x", PartitionKey="k", ExplicitHashKey=str(key))
             self.assertEqual(put["ShardId"], f"shardId-{shard:012}")
-        for key in (str(2**128), "abc", "01"):
-            self.assertError("InvalidArgumentException", self.kinesis.put_record, StreamName=name, Data=b"x", PartitionKey="k", ExplicitHashKey=key)
+        put = lambda key: self.kinesis.put_record(StreamName=name, Data=b"x", PartitionKey="k", ExplicitHashKey=key)  # noqa: E731
+        self.assertError("InvalidArgumentException", put, str(2**128))
+        for key in ("abc", "01", "00", "-1", "", "1" * 40):
+            self.assertError("ValidationException", put, key)
+
+    def test_names_and_order_of_a_put_are_checked(self):
+        name = self.create()
+        put = lambda stream=name, **more: self.kinesis.put_record(StreamName=stream, Data=b"x", PartitionKey="k", **more)  # noqa: E731
+        for wrong in ("no/such", "white space", "x" * 129):
+            self.assertError("ValidationException", put, wrong)
+        self.assertEqual(server.request("Kinesis_20131202.PutRecord", b'{"StreamName":"","Data":"eA==","PartitionKey":"k"}')[0], 400)
+        for wrong in ("abc", "-1", "01"):
+            self.assertError("ValidationException", put, SequenceNumberForOrdering=wrong)
+        first = put()["SequenceNumber"]
+        self.assertGreater(int(put(SequenceNumberForOrdering=first)["SequenceNumber"]), int(first))
+        self.assertEqual(len(self.read(name)), 2)
 
     def test_limits_of_a_put(self):
         name = self.create()
@@ -407,6 +447,25 @@ class Wire(unittest.TestCase):
         self.assertEqual(self.error("Nothing_1.List", b"{}"), (400, "UnknownOperationException"))
         self.assertEqual(self.error("", b"{}")[1], "UnknownOperationException")
 
+    def test_the_documentation_lists_every_operation_there_is(self):
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "aws.md")
+        with open(path, encoding="utf-8") as file:
+            sections = dict(part.split("\n", 1) for part in file.read().split("\n## ")[1:])
+        for service, title in (("kinesis", "Kinesis Data Streams"), ("dynamodb", "DynamoDB"), ("dynamodbstreams", "DynamoDB Streams")):
+            client = server.client(service)
+            model = client.meta.service_model
+            listed = set(re.findall(r"`([A-Z]\w+)`", sections[title].strip().split("\n\n")[0]))
+            prefix = model.metadata["targetPrefix"]
+            signing_name = model.metadata.get("signingName", model.metadata["endpointPrefix"])
+            answered = set()
+            for name in model.operation_names:
+                kind = self.error(f"{prefix}.{name}", b"[]", service=signing_name)[1].split("#")[-1]
+                self.assertIn(kind, ("UnknownOperationException", "SerializationException"), name)
+                if kind != "UnknownOperationException":
+                    answered.add(name)
+            self.assertEqual(listed, answered, title)
+            client.close()
+
     def test_malformed_json(self):
         for body in (b"{", b"[]", b"nonsense", b'{"StreamName":}', b'{"StreamName":"a"', b'{"StreamName":7}', b'{"StreamName":"a"}}',
                      b'{"StreamName":"\xff\xfe"}', b'"', b"{}x", b'{"Limit":"7","StreamName":"a"}'):
@@ -417,6 +476,14 @@ class Wire(unittest.TestCase):
         for body in (b"{}", b'{"StreamName":"a","Records":[]}', b'{"StreamName":"a","Records":[{"Data":"eA=="}]}',
                      b'{"StreamName":"a","Records":[{"Data":null,"PartitionKey":"a"}]}'):
             self.assertEqual(self.error("Kinesis_20131202.PutRecords", body), (400, "ValidationException"), body)
+        # Tokens that begin like null and are none, wherever a member may be null.
+        for operation in ("CreateStream", "DeleteStream", "DescribeStream", "DescribeStreamSummary", "ListShards", "ListStreams",
+                          "GetShardIterator", "GetRecords", "PutRecord", "PutRecords"):
+            for member in ("StreamName", "StreamARN", "ShardCount", "Limit", "Timestamp", "ShardIterator", "StreamModeDetails",
+                           "ShardFilter", "Tags", "Data", "Records"):
+                for value in ("nul", "nope", "n", '{"Type":nul}', '{"StreamMode":nil}'):
+                    status, _, _ = server.request(f"Kinesis_20131202.{operation}", f'{{"{member}":{value}}}'.encode())
+                    self.assertIn(status, (200, 400), (operation, member, value))
         deep = b'{"StreamName":' + b"[" * 5000 + b"]" * 5000 + b"}"
         self.assertEqual(self.error("Kinesis_20131202.DescribeStream", deep)[0], 400)
 
