@@ -8,6 +8,7 @@
 
 #include "app/instance.h"
 #include "aws/protocol.h"
+#include "pricing/pricing.h"
 #include "table/table.h"
 
 namespace millrace::app {
@@ -55,6 +56,15 @@ http::Response document(std::string_view content_type, std::string body) {
   return response;
 }
 
+void append_latency(std::string& out, const DashboardShop::Percentiles& latency) {
+  if (latency.samples == 0) {
+    out += R"({"p50":null,"p99":null,"samples":0})";
+  } else {
+    out += fmt::format("{{\"p50\":{:.0f},\"p99\":{:.0f},\"samples\":{}}}", latency.p50_ms, latency.p99_ms,
+                       latency.samples);
+  }
+}
+
 void append_product(std::string& out, const std::string& id, const DashboardProduct& product, uint8_t parts) {
   aws::append_json_string(out, id);
   out += ":{";
@@ -65,16 +75,34 @@ void append_product(std::string& out, const std::string& id, const DashboardProd
     members.next() += fmt::format("\"list\":{},\"stock\":{}", product.list_cents, product.stock);
   }
   if (parts & DashboardProduct::price) {
-    members.next() += fmt::format("\"price\":{},\"version\":{}", product.price_cents, product.version);
+    members.next() += fmt::format("\"price\":{},\"version\":{},\"priced_ms\":{}", product.price_cents, product.version,
+                                  product.priced_ms);
     append_text(members.next(), "reason", product.reason);
   }
   if (parts & DashboardProduct::counts) {
     const auto& demand = product.demand;
-    members.next() += fmt::format("\"demand\":[{:.4g},{:.4g},{:.4g},{:.4g},{:.4g},{:.4g}],\"first\":{},\"last\":{}",
-                                  demand[0], demand[1], demand[2], demand[3], demand[4], demand[5],
-                                  product.first_event_ms, product.last_event_ms);
+    members.next() += fmt::format(
+        "\"demand\":[{:.4g},{:.4g},{:.4g},{:.4g},{:.4g},{:.4g}],\"ratio\":{:.4g},\"score\":{:.4g},\"first\":{},"
+        "\"last\":{}",
+        demand[0], demand[1], demand[2], demand[3], demand[4], demand[5], product.ratio, product.score,
+        product.first_event_ms, product.last_event_ms);
   }
   out += '}';
+}
+
+// Of the function `millrace reprice` as it is configured, so that the page and the prices agree on what is usual. Rules
+// that contradict each other keep the function from starting, and there are no prices to agree with.
+pricing::Policy policy_of(const std::vector<function::FunctionDefinition>& functions) {
+  for (const auto& function : functions) {
+    const auto& command = function.command;
+    if (command.size() < 2 || command[0] != "millrace" || command[1] != "reprice") continue;
+    const auto rules = pricing::rules_of_environment([&](const std::string& name) {
+      const auto found = function.environment.find(name);
+      return found == function.environment.end() ? std::nullopt : std::optional(found->second);
+    });
+    if (rules) return rules->policy;
+  }
+  return {};
 }
 
 }  // namespace
@@ -87,7 +115,8 @@ Dashboard::Dashboard(Instance& instance, http::Reactor& reactor, base::Clock& cl
   } else {
     files_problem_ = files.error().message;
   }
-  shop_ = std::make_unique<DashboardShop>(instance_.tables(), clock_, [this] { wake(); });
+  shop_ = std::make_unique<DashboardShop>(instance_.tables(), policy_of(instance_.configuration().functions), clock_,
+                                          [this] { wake(); });
   thread_ = std::thread([this] { run(); });
 }
 
@@ -233,12 +262,14 @@ void Dashboard::send_frame(const std::shared_ptr<const std::string>& state,
 }
 
 void Dashboard::append_status(std::string& out, const StatusSample& status) const {
-  const auto latency = shop_->recent_latency();
+  const pricing::Policy& policy = shop_->policy();
   out += fmt::format(
       "\"time_ms\":{},\"uptime_ms\":{},\"events\":{{\"total\":{},\"per_s\":{:.1f}}},\"price_changes\":{},"
-      "\"click_to_price_ms\":{{\"p50\":{:.0f},\"p99\":{:.0f},\"samples\":{}}},\"jobs\":[",
+      "\"half_life_ms\":[{:.0f},{:.0f}],\"click_to_price_ms\":",
       clock_.now().value, clock_.now().value - started_ms_, status.events(), events_per_s_, shop_->price_changes(),
-      latency.p50_ms, latency.p99_ms, latency.samples);
+      policy.fast_half_life_ms, policy.slow_half_life_ms);
+  append_latency(out, shop_->recent_latency());
+  out += ",\"jobs\":[";
   Members jobs(out);
   for (const JobSample& job : status.jobs) {
     append_text(jobs.next() += '{', "name", job.name);

@@ -38,8 +38,9 @@ std::string text_of(const table::Item& item, std::string_view name) {
 
 }  // namespace
 
-DashboardShop::DashboardShop(table::Tables& tables, base::Clock& clock, std::function<void()> changed)
-    : tables_(tables), clock_(clock), changed_(std::move(changed)) {}
+DashboardShop::DashboardShop(table::Tables& tables, const pricing::Policy& policy, base::Clock& clock,
+                             std::function<void()> changed)
+    : tables_(tables), policy_(policy), clock_(clock), changed_(std::move(changed)) {}
 
 DashboardShop::~DashboardShop() = default;
 
@@ -157,6 +158,7 @@ void DashboardShop::take_product(const table::Item& item, std::optional<GroupNum
   product->price_cents = price_cents;
   product->version = version;
   product->reason = text_of(item, "price_reason");
+  product->priced_ms = integer_of(item, "priced_ms", 0);
   product->changed |= DashboardProduct::price;
   if (first || !group || price_cents == from_cents) return;
 
@@ -184,6 +186,14 @@ void DashboardShop::take_demand(const table::Item& item) {
   for (size_t i = 0; i < demand_columns.size(); ++i) product->demand[i] = real_of(item, demand_columns[i]);
   product->first_event_ms = integer_of(item, "first_event_ms", 0);
   product->last_event_ms = integer_of(item, "last_event_ms", 0);
+  const auto& demand = product->demand;
+  const pricing::Signals signals = {.fast = {demand[0], demand[1], demand[2]},
+                                    .slow = {demand[3], demand[4], demand[5]},
+                                    .first_event_ms = product->first_event_ms,
+                                    .last_event_ms = product->last_event_ms};
+  const pricing::Proposal proposal = pricing::propose(policy_, signals, {});
+  product->ratio = proposal.ratio;
+  product->score = proposal.score;
   product->changed |= DashboardProduct::counts;
 }
 

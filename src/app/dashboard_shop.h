@@ -22,6 +22,7 @@
 #include "app/metrics.h"
 #include "base/clock.h"
 #include "log/log.h"
+#include "pricing/pricing.h"
 #include "table/table.h"
 
 namespace millrace::app {
@@ -29,8 +30,10 @@ namespace millrace::app {
 struct DashboardProduct {
   std::string name, category, reason;
   int64_t list_cents = 0, price_cents = 0, stock = 0, version = 0;
+  int64_t priced_ms = 0;  // the time of the event that the price answers; 0: none
   // views, cart adds, units; the same with the slow half life: as of last_event_ms
   std::array<double, 6> demand{};
+  double ratio = 1, score = 0;  // what pricing makes of them: pricing::Proposal
   int64_t first_event_ms = 0, last_event_ms = 0;
   enum Changed : uint8_t { nothing = 0, description = 1, price = 2, counts = 4 };
   uint8_t changed = nothing;  // since clear_changed()
@@ -51,12 +54,15 @@ class DashboardShop {
   static constexpr int64_t latencies_ms = 10'000;  // how long a latency counts for the percentiles
   static constexpr size_t visible_max = 4'096;
 
-  // `changed` is called from any thread when there may be something to poll.
-  DashboardShop(table::Tables& tables, base::Clock& clock, std::function<void()> changed);
+  // `policy` is that of the function that sets the prices. `changed` is called from any thread when there may be
+  // something to poll.
+  DashboardShop(table::Tables& tables, const pricing::Policy& policy, base::Clock& clock,
+                std::function<void()> changed);
   ~DashboardShop();
 
   void poll();
 
+  const pricing::Policy& policy() const { return policy_; }
   const std::map<std::string, DashboardProduct>& products() const { return products_; }
   void clear_changed();
   const std::deque<DashboardPrice>& prices() const { return prices_; }  // newest last
@@ -87,6 +93,7 @@ class DashboardShop {
   int64_t visible_ms(GroupNumber group) const;
 
   table::Tables& tables_;
+  const pricing::Policy policy_;
   base::Clock& clock_;
   std::function<void()> changed_;
   Feed catalog_;

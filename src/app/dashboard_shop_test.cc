@@ -21,7 +21,7 @@ class DashboardShopTest : public testing::Test {
     store_ =
         std::move(*store::Store::open({.directory = directory_, .segment_bytes = size_t{1} << 20, .clock = &clock_}));
     tables_ = std::move(*table::Tables::open(*store_, clock_));
-    shop_ = std::make_unique<DashboardShop>(*tables_, clock_, [this] { ++wakes_; });
+    shop_ = std::make_unique<DashboardShop>(*tables_, policy_, clock_, [this] { ++wakes_; });
   }
   void TearDown() override {
     shop_.reset();
@@ -50,7 +50,10 @@ class DashboardShopTest : public testing::Test {
                         {"price", table::Number(cents, 2)},
                         {"price_version", version},
                         {"price_reason", "because"}};
-    if (cause_ms > 0) item.emplace("caused_by_event_ms", cause_ms);
+    if (cause_ms > 0) {
+      item.emplace("caused_by_event_ms", cause_ms);
+      item.emplace("priced_ms", cause_ms);
+    }
     put("ProductCatalog", std::move(item));
   }
   void put_demand(const char* id, int64_t views, int64_t last_ms) {
@@ -65,6 +68,7 @@ class DashboardShopTest : public testing::Test {
   int64_t now() const { return clock_.now().value; }
 
   base::ManualClock clock_;
+  pricing::Policy policy_;
   std::string directory_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<table::Tables> tables_;
@@ -108,6 +112,7 @@ TEST_F(DashboardShopTest, follows_prices_and_how_long_they_took) {
   EXPECT_EQ(price.to_cents, 1100);
   EXPECT_EQ(price.reason, "because");
   EXPECT_EQ(price.latency_ms, 7);
+  EXPECT_EQ(shop_->products().at("p1").priced_ms, price.at_ms - 7);
   EXPECT_EQ(shop_->recent_latency().samples, 1u);
   EXPECT_EQ(shop_->histogram().cumulative().back(), 1u);
   EXPECT_EQ(shop_->products().at("p1").changed, DashboardProduct::price);
@@ -128,6 +133,32 @@ TEST_F(DashboardShopTest, takes_the_newest_of_many_demands) {
   EXPECT_EQ(shop_->products().at("p1").last_event_ms, 3'000);
   EXPECT_EQ(shop_->products().at("p2").demand[0], 7);
   EXPECT_EQ(shop_->products().at("p1").changed, DashboardProduct::counts);
+}
+
+TEST_F(DashboardShopTest, says_of_demand_what_pricing_says) {
+  policy_.unit_weight = 20;
+  shop_ = std::make_unique<DashboardShop>(*tables_, policy_, clock_, [] {});
+  given_table("ProductDemand");
+  put("ProductDemand", {{"product_id", "p1"},
+                        {"views", int64_t{90}},
+                        {"cart_adds", int64_t{9}},
+                        {"units", int64_t{3}},
+                        {"slow_views", int64_t{300}},
+                        {"slow_cart_adds", int64_t{20}},
+                        {"slow_units", int64_t{4}},
+                        {"first_event_ms", int64_t{1'000}},
+                        {"last_event_ms", int64_t{61'000}}});
+  shop_->poll();
+  const pricing::Signals signals = {.fast = {90, 9, 3},
+                                    .slow = {300, 20, 4},
+                                    .first_event_ms = 1'000,
+                                    .last_event_ms = 61'000,
+                                    .list_price_cents = 1'000,
+                                    .stock = std::nullopt};
+  const pricing::Proposal proposal = pricing::propose(policy_, signals, {.price_cents = 1'000, .priced_ms = 1});
+  EXPECT_GT(proposal.ratio, 2);
+  EXPECT_EQ(shop_->products().at("p1").ratio, proposal.ratio);
+  EXPECT_EQ(shop_->products().at("p1").score, proposal.score);
 }
 
 TEST_F(DashboardShopTest, finds_a_table_that_was_made_later_or_again) {

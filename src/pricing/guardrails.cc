@@ -31,8 +31,8 @@ std::string limits(const std::vector<std::string_view>& guardrails, std::string_
 
 std::string sentence(const Signals& signals, const CurrentPrice& current, const Decision& decision) {
   const Proposal& proposal = decision.proposal;
-  std::string cause = proposal.ratio >= 9.95 ? fmt::format("demand {:.0f}x its usual", proposal.ratio)
-                                             : fmt::format("demand {:.1f}x its usual", proposal.ratio);
+  std::string cause = proposal.ratio >= 9.95 ? fmt::format("demand {:.0f} × its usual", proposal.ratio)
+                                             : fmt::format("demand {:.1f} × its usual", proposal.ratio);
   if (std::abs(proposal.ratio - 1) < 0.05) cause = "demand as usual";
   if (proposal.low_stock) cause += fmt::format(", {} left in stock", std::max<int64_t>(*signals.stock, 0));
   if (!decision.changed) return cause + ": unchanged" + limits(decision.guardrails, "held");

@@ -6,6 +6,7 @@
 // Money is whole cents. All figures come from outside: counts that are negative or not finite are taken as 0.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -77,6 +78,9 @@ Result<void> set_rule(Rules& rules, std::string_view name, std::string_view valu
 std::vector<std::string_view> rule_names();
 // invalid_argument: rules that contradict each other (a floor over the ceiling, a gain of 1 and more, ...).
 Result<void> check(const Rules& rules);
+// The rules with those changed that an environment names, PRICING_FLOOR, PRICING_COOL_DOWN_MS and so on, and checked.
+// `variable` gives one by its name, or nothing.
+Result<Rules> rules_of_environment(const std::function<std::optional<std::string>(const std::string&)>& variable);
 
 // What the policy would like, before any guardrail.
 struct Proposal {
@@ -94,7 +98,7 @@ Proposal propose(const Policy& policy, const Signals& signals, const CurrentPric
 struct Decision {
   bool changed = false;
   int64_t price_cents = 0;  // the current price if not changed
-  std::string reason;       // "demand 3.2x its usual: raised, limited by the largest step"
+  std::string reason;       // "demand 3.2 × its usual: raised, limited by the largest step"
   Proposal proposal;
   std::vector<std::string_view> guardrails;  // that bound: "sample", "cool_down", "discount_delay", "step", "floor",
                                              // "ceiling", "change_min"

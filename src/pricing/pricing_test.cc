@@ -171,7 +171,7 @@ TEST(Decision, says_in_a_sentence_what_it_did_and_what_limited_it) {
   EXPECT_TRUE(decision.changed);
   EXPECT_EQ(decision.price_cents, 11'000);
   EXPECT_EQ(decision.guardrails, std::vector<std::string_view>{"step"});
-  EXPECT_EQ(decision.reason, "demand 3.2x its usual: raised, limited by the largest step");
+  EXPECT_EQ(decision.reason, "demand 3.2 × its usual: raised, limited by the largest step");
 }
 
 TEST(Decision, a_price_on_its_way_back_is_said_to_return) {
@@ -395,6 +395,20 @@ TEST(Rules, are_set_by_name_and_checked_against_each_other) {
   rules = {};
   EXPECT_TRUE(set_rule(rules, "ceiling", "nan"));
   EXPECT_FALSE(check(rules));
+}
+
+TEST(Rules, are_those_that_the_environment_names) {
+  const auto rules = rules_of_environment([](const std::string& name) {
+    return name == "PRICING_CEILING" ? std::optional<std::string>("1.4") : std::nullopt;
+  });
+  ASSERT_TRUE(rules) << rules.error().message;
+  EXPECT_EQ(rules->guardrails.ceiling, 1.4);
+  EXPECT_EQ(rules->guardrails.floor, Guardrails().floor);
+  const auto wrong = rules_of_environment([](const std::string& name) {
+    return name == "PRICING_CEILING" ? std::optional<std::string>("0.5") : std::nullopt;
+  });
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message.find("ceiling"), std::string::npos) << wrong.error().message;
 }
 
 }  // namespace

@@ -108,4 +108,19 @@ Result<void> check(const Rules& rules) {
   return {};
 }
 
+Result<Rules> rules_of_environment(const std::function<std::optional<std::string>(const std::string&)>& variable) {
+  Rules rules;
+  for (const std::string_view name : rule_names()) {
+    std::string variable_name = "PRICING_";
+    for (const char c : name) variable_name += c == '_' ? '_' : static_cast<char>(c - 'a' + 'A');
+    const auto value = variable(variable_name);
+    if (!value) continue;
+    if (const auto set = set_rule(rules, name, *value); !set) {
+      return std::unexpected(set.error().within(variable_name));
+    }
+  }
+  TRY(check(rules));
+  return rules;
+}
+
 }  // namespace millrace::pricing

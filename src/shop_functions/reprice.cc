@@ -262,23 +262,11 @@ Result<std::string> Repricer::handle(std::string_view event) {
   return R"({"effects":[)" + effects + "]}";
 }
 
-Result<pricing::Rules> rules_of_environment() {
-  pricing::Rules rules;
-  for (const std::string_view name : pricing::rule_names()) {
-    std::string variable = "PRICING_";
-    for (const char c : name) variable += c == '_' ? '_' : static_cast<char>(c - 'a' + 'A');
-    const char* const value = std::getenv(variable.c_str());
-    if (value == nullptr) continue;
-    if (const auto set = pricing::set_rule(rules, name, value); !set) {
-      return std::unexpected(set.error().within(variable));
-    }
-  }
-  TRY(pricing::check(rules));
-  return rules;
-}
-
 int run_reprice() {
-  const auto rules = rules_of_environment();
+  const auto rules = pricing::rules_of_environment([](const std::string& name) {
+    const char* const value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  });
   if (!rules) {
     fmt::print(stderr, "millrace reprice: {}\n", rules.error().message);
     return 2;

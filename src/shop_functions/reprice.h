@@ -57,10 +57,7 @@ class Repricer {
   std::unordered_map<std::string, Priced> prices_;
 };
 
-// The rules, with those that the environment names changed: PRICING_FLOOR, PRICING_COOL_DOWN_MS and so on.
-Result<pricing::Rules> rules_of_environment();
-
-// The command: Lambda's runtime API in, effects out. The exit code.
+// The command: Lambda's runtime API in, effects out, by the rules of its environment. The exit code.
 int run_reprice();
 
 }  // namespace millrace::shop_functions

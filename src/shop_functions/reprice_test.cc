@@ -131,7 +131,7 @@ TEST_F(RepriceTest, a_rush_raises_the_price_and_writes_its_history) {
   EXPECT_EQ(updates[0].price, "110");
   EXPECT_EQ(updates[0].version, "1");
   EXPECT_EQ(updates[0].condition, "attribute_not_exists(price_version)");
-  EXPECT_EQ(updates[0].reason, "demand 3.0x its usual: raised, limited by the largest step");
+  EXPECT_EQ(updates[0].reason, "demand 3.0 × its usual: raised, limited by the largest step");
   EXPECT_EQ(histories_, 1);
 }
 

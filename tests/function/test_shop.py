@@ -143,7 +143,7 @@ class ShopTest(unittest.TestCase):
         self.put(calm.views(3, 300))
         history = self.wait_for("a price", lambda: self.history(rushing))
         self.assertEqual(history[0]["price_after"]["N"], "88")
-        self.assertRegex(history[0]["reason"]["S"], r"^demand \d+(\.\d)?x its usual: raised, limited by the largest step$")
+        self.assertRegex(history[0]["reason"]["S"], r"^demand \d+(\.\d)? × its usual: raised, limited by the largest step$")
         self.assertEqual(history[0]["guardrails"]["L"], [{"S": "step"}])
         self.assertEqual(self.catalog(rushing)["price_reason"], history[0]["reason"])
         self.assertEqual(self.history(calm), [])
