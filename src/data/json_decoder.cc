@@ -202,7 +202,7 @@ Result<void> JsonDecoder::Parser::set(int index, simdjson::ondemand::value value
         return millrace::fail(ErrorKind::invalid_argument, "{}: broken JSON ({})", wanted.name,
                               simdjson::error_message(error));
       }
-      good = decoder.set_from_text(column, raw);
+      good = decoder.set_from_text(column, trimmed(raw));
     }
   } else {
     good = decoder.set_scalar(column, token);

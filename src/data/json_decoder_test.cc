@@ -59,6 +59,8 @@ TEST(JsonDecoder, coerces_values_as_flink_does) {
       {string_type, R"({"v":true})", "true"},
       {string_type, R"({"v":{"a":[1,2]},"w":1})", R"({"a":[1,2]})"},
       {string_type, R"({"v":[1, "x"]})", R"([1, "x"])"},
+      {string_type, R"({"v":{"a": 1 } })", R"({"a": 1 })"},
+      {string_type, "{\"v\":[1] \n, \"w\":1}", "[1]"},
       {bigint_type, R"({"v":42})", "42"},
       {bigint_type, R"({"v":-42 })", "-42"},
       {bigint_type, R"({"v":"42"})", "42"},
