@@ -241,6 +241,18 @@ void set_result(const V& value, Column& out, size_t row) {
   out.valid[row] = 1;
 }
 
+// NaN is the greatest number, as in Java's Double.compare(); by < alone it would have no place in an order.
+struct Before {
+  using is_transparent = void;
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const {
+    if constexpr (std::is_floating_point_v<A>) {
+      if (std::isnan(a) || std::isnan(b)) return !std::isnan(a) && std::isnan(b);
+    }
+    return a < b;
+  }
+};
+
 // MIN or MAX of rows that are never taken back.
 template <class T>
 class Extreme final : public Accumulator {
@@ -287,7 +299,8 @@ class Extreme final : public Accumulator {
  private:
   template <class V>
   void offer(uint32_t group, const V& v) {
-    if (present_[group] && !(max_ ? values_[group] < v : v < values_[group])) return;
+    const Before before;
+    if (present_[group] && !(max_ ? before(values_[group], v) : before(v, values_[group]))) return;
     values_[group] = static_cast<Value>(v);
     present_[group] = 1;
   }
@@ -367,7 +380,7 @@ class RetractableExtreme final : public Accumulator {
   }
 
   bool max_;
-  std::vector<std::map<Value, int64_t>> values_;
+  std::vector<std::map<Value, int64_t, Before>> values_;
 };
 
 class Decayed final : public Accumulator {
