@@ -85,10 +85,29 @@ std::optional<int64_t> parse_int64(std::string_view text) {
   return v;
 }
 
+std::optional<int64_t> parse_whole(std::string_view text) {
+  const size_t point = text.find('.');
+  if (point == std::string_view::npos) return parse_int64(text);
+  const std::string_view fraction = text.substr(point + 1);
+  if (!std::ranges::all_of(fraction, is_digit)) return std::nullopt;
+  const std::string_view whole = text.substr(0, point);
+  if (!whole.empty() && whole != "-" && whole != "+") return parse_int64(whole);
+  return fraction.empty() ? std::nullopt : std::optional<int64_t>(0);
+}
+
 std::optional<double> parse_double(std::string_view text) {
   if (!text.empty() && text[0] == '+') {
     text.remove_prefix(1);
     if (!text.empty() && text[0] == '-') return std::nullopt;
+  }
+  const std::string_view magnitude = text.substr(text.starts_with('-'));
+  if (magnitude.empty()) return std::nullopt;
+  if (!is_digit(magnitude[0]) && magnitude[0] != '.' && magnitude != "NaN" && magnitude != "Infinity") {
+    return std::nullopt;
+  }
+  if (magnitude.size() > 1 && std::string_view("dDfF").find(text.back()) != std::string_view::npos &&
+      (is_digit(text[text.size() - 2]) || text[text.size() - 2] == '.')) {
+    text.remove_suffix(1);
   }
   double v = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
@@ -97,8 +116,8 @@ std::optional<double> parse_double(std::string_view text) {
     // from_chars leaves the value alone; the exponent's sign tells a huge number from a tiny one.
     const size_t e = text.find_first_of("eE");
     const bool tiny = e != std::string_view::npos && e + 1 < text.size() && text[e + 1] == '-';
-    const double magnitude = tiny ? 0.0 : HUGE_VAL;
-    return text[0] == '-' ? -magnitude : magnitude;
+    const double limit = tiny ? 0.0 : HUGE_VAL;
+    return text[0] == '-' ? -limit : limit;
   }
   if (error != std::errc()) return std::nullopt;
   return v;

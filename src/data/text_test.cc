@@ -14,6 +14,30 @@ std::string decimal_text(std::optional<Int128> v, int scale) {
   return out;
 }
 
+TEST(Text, whole_numbers_lose_their_fraction) {
+  EXPECT_EQ(parse_whole("12.99"), 12);
+  EXPECT_EQ(parse_whole("-12.99"), -12);
+  EXPECT_EQ(parse_whole("0.99999999999999999999999"), 0);
+  EXPECT_EQ(parse_whole("-.5"), 0);
+  EXPECT_EQ(parse_whole("7."), 7);
+  EXPECT_EQ(parse_whole("9223372036854775807.9"), INT64_MAX);
+  for (const std::string_view text : {"", ".", "-", "-.", "1.2.3", "1.x", "1e3", "9223372036854775808.0"}) {
+    EXPECT_EQ(parse_whole(text), std::nullopt) << text;
+  }
+}
+
+TEST(Text, doubles_are_written_as_in_java) {
+  EXPECT_EQ(parse_double("1.5d"), 1.5);
+  EXPECT_EQ(parse_double("2F"), 2.0);
+  EXPECT_EQ(parse_double("1.D"), 1.0);
+  EXPECT_EQ(parse_double("-Infinity"), -HUGE_VAL);
+  EXPECT_EQ(parse_double("+Infinity"), HUGE_VAL);
+  EXPECT_TRUE(std::isnan(*parse_double("NaN")));
+  for (const std::string_view text : {"inf", "infinity", "nan", "nan(1)", "INF", "d", ".d", "-", "1dd", "0x10", "1e"}) {
+    EXPECT_EQ(parse_double(text), std::nullopt) << text;
+  }
+}
+
 TEST(ParseDecimal, reads_digits_exactly_and_rounds_half_up) {
   struct Case {
     const char* text;

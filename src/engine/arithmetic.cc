@@ -220,10 +220,11 @@ Operand round_function(const Expression& e, const std::vector<Operand>& argument
       });
     default:
       if (places >= 0) return a;
-      return map_unary<int64_t, int64_t>(e.type, context, a, [=](int64_t v) {
-        if (places < -18) return int64_t{0};
-        const auto unit = static_cast<int64_t>(data::power_of_ten(-places));
-        return static_cast<int64_t>(data::rescale(v, -places, 0, 38).value_or(0)) * unit;
+      return map_unary<int64_t, int64_t>(e.type, context, a, [=, &e](int64_t v) {
+        // A BIGINT has 19 digits. What is rounded up beyond the type wraps, as in Java's intValue().
+        if (places < -19) return int64_t{0};
+        const Int128 rounded = data::rescale(v, -places, 0, 38).value_or(0) * data::power_of_ten(-places);
+        return wrapped(static_cast<int64_t>(rounded), e.type.kind);
       });
   }
 }

@@ -74,16 +74,8 @@ Operand from_text(const Operand& from, Type to, Failure failure, const KernelCon
     case TypeKind::integer:
     case TypeKind::bigint:
       return try_unary<int64_t, Text>(to, context, from, [=](Text v, int64_t& out) {
-        // Flink reads "12.7" as 12 here.
-        Text digits = data::trimmed(v);
-        auto parsed = data::parse_int64(digits);
-        if (!parsed) {
-          const auto decimal = data::parse_decimal(digits, 38, 18);
-          if (!decimal || digits.find_first_of("eE") != Text::npos) return failure();
-          const Int128 whole = *decimal / data::power_of_ten(18);
-          if (whole > INT64_MAX || whole < INT64_MIN) return failure();
-          parsed = static_cast<int64_t>(whole);
-        }
+        const auto parsed = data::parse_whole(data::trimmed(v));
+        if (!parsed) return failure();
         if (to.kind == TypeKind::integer && (*parsed > INT32_MAX || *parsed < INT32_MIN)) return failure();
         out = *parsed;
         return Outcome::value;

@@ -1,4 +1,7 @@
-// Functions of texts. Characters are code points of UTF-8; LOWER and UPPER change ASCII letters only.
+// Functions of texts. Characters are code points of UTF-8; LOWER and UPPER map each to one other, as the C library's
+// tables of Unicode say.
+
+#include <wctype.h>
 
 #include <algorithm>
 #include <boost/container/small_vector.hpp>
@@ -33,7 +36,6 @@ size_t offset_of(Text text, int64_t index) {
 }
 
 Text substring(Text text, int64_t from, int64_t length) {
-  if (length <= 0) return {};
   const int64_t total = characters(text);
   if (from < 0) {
     from = total + from + 1;
@@ -84,19 +86,71 @@ bool like(Text text, Text pattern, char escape) {
   return p == pattern.size();
 }
 
-template <class F>
-Text with_letters(Text text, data::StringArena& arena, F change) {
-  if (std::none_of(text.begin(), text.end(), [&](char c) { return change(c) != c; })) return text;
-  char* out = arena.allocate(text.size());
-  std::transform(text.begin(), text.end(), out, change);
-  return {out, text.size()};
+// Null: the system has no such locale, and only ASCII letters change.
+locale_t unicode_locale() {
+  static const locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  return locale;
 }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+struct CaseMapping {
+  char from;  // the ASCII letters that change: from, from + 1, ...
+  char to;
+  wint_t (*wide)(wint_t, locale_t);
+
+  char operator()(char c) const { return c >= from && c < from + 26 ? static_cast<char>(c - from + to) : c; }
+};
+constexpr CaseMapping to_lower{'A', 'a', towlower_l};
+constexpr CaseMapping to_upper{'a', 'A', towupper_l};
+
+bool is_ascii(Text text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
-char upper(char c) {
-  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+
+// The character that the text begins with, and its bytes; 0 bytes: no valid UTF-8.
+std::pair<char32_t, size_t> first_character(Text text) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const size_t bytes = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
+  if (bytes == 0 || bytes > text.size()) return {0, 0};
+  char32_t c = bytes == 1 ? lead : lead & (0x7f >> bytes);
+  for (size_t n = 1; n < bytes; ++n) {
+    if (starts_character(text[n])) return {0, 0};
+    c = c << 6 | (static_cast<unsigned char>(text[n]) & 0x3f);
+  }
+  return {c, bytes};
+}
+
+void put_character(std::string& out, char32_t c) {
+  if (c < 0x80) {
+    out += static_cast<char>(c);
+    return;
+  }
+  int shift = c < 0x800 ? 6 : c < 0x10000 ? 12 : 18;
+  out += static_cast<char>((shift == 6 ? 0xc0 : shift == 12 ? 0xe0 : 0xf0) | (c >> shift));
+  while (shift > 0) {
+    shift -= 6;
+    out += static_cast<char>(0x80 | ((c >> shift) & 0x3f));
+  }
+}
+
+Text with_letters(Text text, data::StringArena& arena, const CaseMapping& change) {
+  if (is_ascii(text)) {
+    if (std::ranges::none_of(text, [&](char c) { return change(c) != c; })) return text;
+    char* out = arena.allocate(text.size());
+    std::ranges::transform(text, out, change);
+    return {out, text.size()};
+  }
+  std::string out;
+  while (!text.empty()) {
+    const auto [c, bytes] = first_character(text);
+    const bool wide = bytes > 1 && unicode_locale() != nullptr;
+    if (wide) {
+      put_character(out, change.wide(c, unicode_locale()));
+    } else {
+      out += change(text[0]);
+    }
+    text.remove_prefix(wide ? bytes : 1);
+  }
+  return arena.copy(out);
 }
 
 Text replaced(Text text, Text search, Text replacement, data::StringArena& arena) {
@@ -113,8 +167,7 @@ Text replaced(Text text, Text search, Text replacement, data::StringArena& arena
 }
 
 Outcome split_index(Text text, Text delimiter, int64_t index, Text& out) {
-  if (index < 0) return Outcome::null;
-  if (delimiter.empty()) return Outcome::null;
+  if (index < 0 || delimiter.empty() || text.empty()) return Outcome::null;
   size_t at = 0;
   for (;; --index) {
     const size_t end = text.find(delimiter, at);
@@ -193,18 +246,20 @@ Operand text_function(const Expression& e, const std::vector<Operand>& arguments
     const Text text = text_at(a, row);
     switch (e.function) {
       case Function::lower:
-        out = with_letters(text, context.arena, lower);
+        out = with_letters(text, context.arena, to_lower);
         break;
       case Function::upper:
-        out = with_letters(text, context.arena, upper);
+        out = with_letters(text, context.arena, to_upper);
         break;
       case Function::trim:
         out = without_spaces(text);
         break;
-      case Function::substring:
-        out = substring(text, integer_at(arguments[1], row),
-                        arguments.size() > 2 ? integer_at(arguments[2], row) : INT64_MAX);
+      case Function::substring: {
+        const int64_t length = arguments.size() > 2 ? integer_at(arguments[2], row) : INT64_MAX;
+        if (length < 0) return Outcome::null;
+        out = substring(text, integer_at(arguments[1], row), length);
         break;
+      }
       case Function::replace:
         out = replaced(text, text_at(arguments[1], row), text_at(arguments[2], row), context.arena);
         break;

@@ -29,20 +29,21 @@ Folded folded(const std::optional<T>& value) {
 }
 
 Folded cast_text(const std::string& text, const Type& to) {
+  const std::string_view word = data::trimmed(text);
   switch (to.kind) {
     case TypeKind::string:
       return Value(text);
     case TypeKind::boolean:
-      return folded(data::parse_boolean(text));
+      return folded(data::parse_boolean(word));
     case TypeKind::real:
-      return folded(data::parse_double(text));
+      return folded(data::parse_double(word));
     case TypeKind::decimal:
-      return folded(data::parse_decimal(text, to.precision, to.scale));
+      return folded(data::parse_decimal(word, to.precision, to.scale));
     case TypeKind::timestamp:
-      return folded(data::parse_timestamp(text));
+      return folded(data::parse_timestamp(word));
     case TypeKind::integer:
     case TypeKind::bigint: {
-      const auto value = data::parse_int64(text);
+      const auto value = data::parse_whole(word);
       return value ? integer_in_range(*value, to.kind) : std::nullopt;
     }
   }
