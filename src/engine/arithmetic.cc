@@ -137,7 +137,15 @@ Operand decimal_arithmetic(const Expression& e, const Operand& a, const Operand&
       }
       const int common = std::max(scale_a, scale_b);
       return op([=](Int128 x, Int128 y, Int128& out) {
+      const Int128 unit_a = data::power_of_ten(common - scale_a);
+      const Int128 unit_b = data::power_of_ten(common - scale_b);
         const Wide sum = Wide(x) * wide_power(common - scale_a) + sign * (Wide(y) * wide_power(common - scale_b));
+        Int128 a_common;
+        Int128 b_common;
+        if (common == scale && !__builtin_mul_overflow(x, unit_a, &a_common) &&
+            !__builtin_mul_overflow(y, unit_b, &b_common) && !__builtin_add_overflow(a_common, sign * b_common, &out)) {
+          return fits(out, precision) ? Outcome::value : Outcome::null;
+        }
         if (common > scale) return round_wide(sum, wide_power(common - scale), precision, out);
         return round_wide(sum * wide_power(scale - common), Wide(1), precision, out);
       });
@@ -153,8 +161,17 @@ Operand decimal_arithmetic(const Expression& e, const Operand& a, const Operand&
     default: {
       const int common = std::max(scale_a, scale_b);
       return op([=](Int128 x, Int128 y, Int128& out) {
+      const Int128 unit_a = data::power_of_ten(common - scale_a);
+      const Int128 unit_b = data::power_of_ten(common - scale_b);
         if (y == 0) return Outcome::error;
         const Wide rest = (Wide(x) * wide_power(common - scale_a)) % (Wide(y) * wide_power(common - scale_b));
+        Int128 a_common;
+        Int128 b_common;
+        if (common == scale && !__builtin_mul_overflow(x, unit_a, &a_common) &&
+            !__builtin_mul_overflow(y, unit_b, &b_common)) {
+          out = a_common % b_common;
+          return fits(out, precision) ? Outcome::value : Outcome::null;
+        }
         if (common > scale) return round_wide(rest, wide_power(common - scale), precision, out);
         return round_wide(rest * wide_power(scale - common), Wide(1), precision, out);
       });

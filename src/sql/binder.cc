@@ -291,14 +291,9 @@ ExpressionPtr make_arithmetic(Function function, ExpressionPtr left, ExpressionP
   Type type = arithmetic_type(function, left->type, right->type);
   const Type second = right->type;
   if (type.kind == TypeKind::decimal) {
+    // Each at its own scale: what the result's type cannot hold may still be exact on the way to it.
     left = cast_to(left, as_decimal(left->type));
     right = cast_to(right, as_decimal(right->type));
-    if (function != Function::multiply && function != Function::divide) {
-      // Both at the result's scale; the result's precision holds either.
-      const int precision = std::max<int>(type.precision, std::max(left->type.precision, right->type.precision));
-      left = cast_to(left, decimal_type(precision, type.scale, true));
-      right = cast_to(right, decimal_type(precision, type.scale, true));
-    }
   } else {
     left = cast_to(left, type);
     right = cast_to(right, type);

@@ -87,8 +87,8 @@ TEST(Types, LiteralsAreAsSmallAsTheyCanBe) {
 
 TEST(Types, CastsAreExplicit) {
   EXPECT_EQ(bound("i = n"), "CAST(i AS BIGINT) = n : BOOLEAN");
-  EXPECT_EQ(bound("n + d"),
-            "CAST(CAST(n AS DECIMAL(19, 0)) AS DECIMAL(22, 2)) + CAST(d AS DECIMAL(22, 2)) : DECIMAL(22, 2)");
+  EXPECT_EQ(bound("n + d"), "CAST(n AS DECIMAL(19, 0)) + d : DECIMAL(22, 2)");
+  EXPECT_EQ(bound("i % 2.55"), "CAST(i AS DECIMAL(10, 0)) % 2.55 : DECIMAL(3, 2)");
   EXPECT_EQ(bound("n * d"), "CAST(n AS DECIMAL(19, 0)) * d : DECIMAL(30, 2)");
   EXPECT_EQ(bound("CASE WHEN b THEN i ELSE n END"), "CASE WHEN b THEN CAST(i AS BIGINT) ELSE n END : BIGINT");
   EXPECT_EQ(bound("COALESCE(i, r)"), "COALESCE(CAST(i AS DOUBLE), r) : DOUBLE");
@@ -176,6 +176,16 @@ TEST(Fold, KnownValuesAreComputed) {
   EXPECT_EQ(bound("-7 / 2"), "-3 : INT");
   EXPECT_EQ(bound("'a' || 'b'"), "'ab' : STRING");
   EXPECT_EQ(bound("CAST('12.345' AS DECIMAL(10, 2))"), "12.35 : DECIMAL(10, 2)");
+  EXPECT_EQ(bound("1.5 + 1"), "2.5 : DECIMAL(12, 1)");
+  EXPECT_EQ(bound("1.5 - 2.25"), "-0.75 : DECIMAL(4, 2)");
+  // Rounded once; both operands alone would be 0 with 37 digits after the point.
+  EXPECT_EQ(bound("CAST('4e-38' AS DECIMAL(38, 38)) + CAST('4e-38' AS DECIMAL(38, 38))"),
+            "0." + std::string(36, '0') + "1 : DECIMAL(38, 37)");
+  EXPECT_EQ(bound("CAST(' 12 ' AS INT)"), "12 : INT");
+  EXPECT_EQ(bound("CAST('-12.99' AS BIGINT)"), "-12 : BIGINT");
+  EXPECT_EQ(bound("CAST(' 1.5d' AS DOUBLE)"), "1.5 : DOUBLE");
+  EXPECT_EQ(bound("CAST('inf' AS DOUBLE)"), "'inf' is no DOUBLE");
+  EXPECT_EQ(bound("CAST('1e3' AS INT)"), "'1e3' is no INT");
   EXPECT_EQ(bound("1 < 2 AND 'a' = 'b'"), "FALSE : BOOLEAN");
   EXPECT_EQ(bound("b AND 1 = 1"), "b : BOOLEAN");
   EXPECT_EQ(bound("b OR 1 = 1"), "TRUE : BOOLEAN");

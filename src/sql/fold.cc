@@ -87,24 +87,29 @@ Folded divide_integers(Function function, int64_t a, int64_t b, TypeKind kind) {
 }
 
 Folded decimal_arithmetic(Function function, const Expression& a, const Expression& b, const Type& type) {
-  const Int128 x = std::get<Int128>(a.literal);
-  const Int128 y = std::get<Int128>(b.literal);
+  // What needs more than 38 digits on the way is left to the engine, which has 256 bits.
+  const int common = std::max(a.type.scale, b.type.scale);
+  const bool sum = function == Function::add || function == Function::subtract;
+  const auto x = data::rescale(std::get<Int128>(a.literal), a.type.scale, sum ? common : a.type.scale, 38);
+  const auto y = data::rescale(std::get<Int128>(b.literal), b.type.scale, sum ? common : b.type.scale, 38);
+  if (!x || !y) return std::nullopt;
   Int128 result = 0;
-  int scale = a.type.scale;
+  int scale = common;
   switch (function) {
     case Function::add:
-      if (__builtin_add_overflow(x, y, &result)) return std::nullopt;
+      if (__builtin_add_overflow(*x, *y, &result)) return std::nullopt;
       break;
     case Function::subtract:
-      if (__builtin_sub_overflow(x, y, &result)) return std::nullopt;
+      if (__builtin_sub_overflow(*x, *y, &result)) return std::nullopt;
       break;
     case Function::multiply:
-      if (__builtin_mul_overflow(x, y, &result)) return std::nullopt;
-      scale += b.type.scale;
+      if (__builtin_mul_overflow(*x, *y, &result)) return std::nullopt;
+      scale = a.type.scale + b.type.scale;
       break;
     default:
       return std::nullopt;
   }
+  if (scale - type.scale > 38) return std::nullopt;
   const auto scaled = data::rescale(result, scale, type.scale, type.precision);
   return scaled ? Folded(*scaled) : std::nullopt;
 }

@@ -24,9 +24,8 @@ namespace millrace::sql {
 // Scalar functions, after their arguments were brought to one type by explicit casts. Nulls propagate unless
 // said otherwise; AND, OR and NOT are three-valued.
 enum class Function : uint8_t {
-  // Arithmetic: both arguments of the result's kind; for decimals multiply and divide may differ in scale. x
-  // / 0 and
-  // MOD(x, 0) of integers and decimals are errors of the row: the result is NULL and the row is counted.
+  // Arithmetic: both arguments of the result's kind; those of decimals may differ in scale. x / 0 and MOD(x, 0) of
+  // integers and decimals are errors of the row: the result is NULL and the row is counted.
   // clang-format off
   add, subtract, multiply, divide, modulo, negate, absolute, floor, ceil, round,
   // Comparison: both of one type; the result is BOOLEAN.
