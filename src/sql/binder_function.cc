@@ -87,8 +87,6 @@ constexpr auto refusals = std::to_array<Refusal>({
     {"LEAD", "OVER aggregates are not supported"},
     {"FIRST_VALUE", "the first row of each key is ROW_NUMBER() = 1; MIN and MAX take the smallest and greatest value"},
     {"LAST_VALUE", "the newest row of each key is what INSERT INTO a table with a primary key keeps"},
-    {"TIMESTAMPDIFF", "subtract UNIX_TIMESTAMP(time) values, which are seconds"},
-    {"POSITION", "LIKE and REGEXP_EXTRACT search in a text"},
     {"JSON_VALUE", "declare the field as a column of the table"},
 });
 

@@ -15,6 +15,20 @@ bool is_word_part(char c) {
   return is_word_start(c) || is_digit(c) || c == '$';
 }
 
+// The bytes of the blank that `text` begins with, 0 if it begins with none: besides ASCII's those that come along when
+// a script is pasted (no-break and thin spaces, byte order marks), which look like spaces or like nothing.
+size_t blank_bytes(std::string_view text) {
+  static constexpr std::array<std::string_view, 9> wide = {"\u00a0", "\u2002", "\u2003", "\u2009", "\u200b",
+                                                           "\u202f", "\u2060", "\u3000", "\ufeff"};
+  if (text.empty()) return 0;
+  if (text[0] == ' ' || text[0] == '\t' || text[0] == '\n' || text[0] == '\r') return 1;
+  if (static_cast<unsigned char>(text[0]) < 0x80) return 0;
+  for (const std::string_view blank : wide) {
+    if (text.starts_with(blank)) return blank.size();
+  }
+  return 0;
+}
+
 class Lexer {
  public:
   explicit Lexer(std::string_view script) : script_(script) {}
@@ -54,8 +68,8 @@ class Lexer {
   Result<> skip_blanks() {
     while (!at_end()) {
       const char c = peek();
-      if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
-        next();
+      if (size_t bytes = blank_bytes(script_.substr(offset_)); bytes > 0) {
+        for (; bytes > 0; --bytes) next();
       } else if (c == '-' && peek(1) == '-') {
         while (!at_end() && peek() != '\n') next();
       } else if (c == '/' && peek(1) == '*') {
@@ -81,7 +95,7 @@ class Lexer {
     const char c = peek();
     if (is_word_start(c)) {
       token.kind = Token::Kind::word;
-      while (is_word_part(peek())) token.text += next();
+      while (is_word_part(peek()) && blank_bytes(script_.substr(offset_)) == 0) token.text += next();
       token.capitals = capitals_of(token.text);
       return {};
     }
@@ -112,7 +126,7 @@ class Lexer {
       for (size_t i = 0; i < sign; ++i) token.text += next();
       while (is_digit(peek())) token.text += next();
     }
-    if (is_word_start(peek())) {
+    if (is_word_start(peek()) && blank_bytes(script_.substr(offset_)) == 0) {
       return fail_at(token.position,
                      "'{}{}' is neither a number nor a name; a name that starts with a digit is "
                      "written between backquotes",

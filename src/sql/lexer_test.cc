@@ -42,6 +42,12 @@ TEST(Lexer, SkipsComments) {
   EXPECT_EQ(texts_of("a - -b / c"), (Texts{"a", "-", "-", "b", "/", "c"}));
 }
 
+TEST(Lexer, SkipsBlanksThatComeWithPastedText) {
+  EXPECT_EQ(texts_of("\ufeffSELECT\u00a0a\u202f,\u3000b1\u200b;"), (Texts{"SELECT", "a", ",", "b1", ";"}));
+  EXPECT_EQ(texts_of("'a\u00a0b' `c\u00a0d` 12\u00a0x"), (Texts{"a\u00a0b", "c\u00a0d", "12", "x"}));
+  EXPECT_EQ(texts_of("gr\u00fcn"), (Texts{"gr\u00fcn"}));
+}
+
 TEST(Lexer, KeepsTheCaseOfNames) {
   const auto tokens = tokenize("Select");
   ASSERT_TRUE(tokens.has_value());

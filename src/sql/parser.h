@@ -81,6 +81,7 @@ class Parser {
   Result<ParsedExpressionPtr> parse_case();
   Result<ParsedExpressionPtr> parse_cast();
   Result<ParsedExpressionPtr> parse_extract();
+  Result<> refuse_special_call(const std::string& function, Position position) const;
   Result<ParsedExpressionPtr> parse_call();
   Result<> parse_over(ParsedExpression& call);
   Result<int64_t> parse_interval(std::string_view purpose);                  // after INTERVAL

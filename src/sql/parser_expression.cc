@@ -402,11 +402,30 @@ Result<ParsedExpressionPtr> Parser::parse_extract() {
   return finish(std::move(expression));
 }
 
+// What has a form of its own in Flink, and would be a puzzling error if it were read as arguments.
+Result<> Parser::refuse_special_call(const std::string& function, Position position) const {
+  if (function == "TIMESTAMPDIFF") {
+    return fail_at(
+        position,
+        "TIMESTAMPDIFF is not supported: subtract UNIX_TIMESTAMP(time) values, which are seconds, and divide "
+        "by 60, 3600 or 86400");
+  }
+  if (function == "POSITION") {
+    return fail_at(position, "POSITION is not supported: LIKE and REGEXP_EXTRACT search in a text");
+  }
+  if (function == "TIMESTAMPADD" && peek().kind == Token::Kind::word && unit_index(peek().capitals) < 0 &&
+      at_symbol(",", 1)) {
+    return fail_at(peek().position, "the unit of TIMESTAMPADD is DAY, HOUR, MINUTE or SECOND, not {}", peek().text);
+  }
+  return {};
+}
+
 Result<ParsedExpressionPtr> Parser::parse_call() {
   auto expression = make(Kind::call, peek().position);
   const std::string function = take().capitals;
   expression->text = function;
   take();  // (
+  TRY(refuse_special_call(function, expression->position));
   if (accept("DISTINCT")) {
     expression->distinct = true;
   } else {

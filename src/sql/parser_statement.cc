@@ -12,8 +12,8 @@ constexpr std::string_view statements_that_work =
 
 // Statements of Flink that have no meaning in a script that is submitted as one job.
 constexpr auto missing_statements = std::to_array<std::string_view>(
-    {"ALTER",  "ANALYZE", "CALL",  "DELETE", "DESC",     "DESCRIBE", "DROP",   "EXPLAIN", "HELP",   "LOAD",    "MERGE",
-     "REMOVE", "ADD",     "RESET", "SHOW",   "TRUNCATE", "UNLOAD",   "UPDATE", "USE",     "VALUES", "COMPILE", "QUIT"});
+    {"ALTER", "ANALYZE", "CALL", "DELETE",   "DESC",   "DESCRIBE", "DROP", "HELP",   "LOAD",    "MERGE", "REMOVE",
+     "ADD",   "RESET",   "SHOW", "TRUNCATE", "UNLOAD", "UPDATE",   "USE",  "VALUES", "COMPILE", "QUIT"});
 
 }  // namespace
 
@@ -68,6 +68,10 @@ Result<> Parser::parse_statement(std::vector<ParsedStatement>& statements) {
   }
   if (at("SELECT") || at("WITH") || at_symbol("(")) {
     return fail_at(first.position, "a query by itself has nowhere to go; write INSERT INTO table SELECT ...");
+  }
+  if (at("EXPLAIN")) {
+    return fail_at(first.position,
+                   "EXPLAIN is not supported in a script; millrace sql --explain shows the plan of the script");
   }
   if (std::find(missing_statements.begin(), missing_statements.end(), first.capitals) != missing_statements.end()) {
     return fail_at(first.position, "{} is not supported; {}", first.capitals, statements_that_work);
