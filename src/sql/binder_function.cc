@@ -1,6 +1,9 @@
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <array>
 
+#include "data/time_pattern.h"
 #include "sql/binder.h"
 #include "sql/fold.h"
 #include "sql/names.h"
@@ -11,6 +14,8 @@ using data::Type;
 using data::TypeKind;
 
 namespace {
+
+constexpr size_t pattern_bytes_max = 1024;
 
 // Functions whose arguments and result have one type each.
 struct Signature {
@@ -94,6 +99,25 @@ std::string kind_name(TypeKind kind) {
   return to_string(Type{kind});
 }
 
+// The pattern is compiled only to be checked: the plan has it as text.
+Result<> check_pattern(Function function, const ExpressionPtr& literal, const ParsedExpression& parsed) {
+  const auto* text = std::get_if<std::string>(&literal->literal);
+  if (text == nullptr) return {};
+  if (function == Function::regexp_extract) {
+    if (text->size() > pattern_bytes_max) {
+      return fail_at(parsed.position, "a pattern has at most {} bytes", pattern_bytes_max);
+    }
+    const re2::RE2 pattern(*text, re2::RE2::Quiet);
+    if (pattern.ok()) return {};
+    return fail_at(parsed.position, "'{}' is no regular expression of RE2 (no backreferences, no look-around): {}",
+                   *text, pattern.error());
+  }
+  using Use = data::TimePattern::Use;
+  const auto pattern = data::TimePattern::make(*text, function == Function::to_timestamp ? Use::parse : Use::format);
+  if (!pattern) return fail_at(parsed.position, "{}", pattern.error().message);
+  return {};
+}
+
 }  // namespace
 
 bool is_aggregate_name(std::string_view capitals) {
@@ -164,6 +188,8 @@ Result<Bound> Binder::bind_call(const ParsedExpression& parsed) {
         return fail_at(parsed.arguments[i]->position, "argument {} of {} must be a text between single quotes", i + 1,
                        parsed.text);
       }
+      if (static_cast<int>(i) == signature.literal)
+        TRY(check_pattern(signature.function, argument, *parsed.arguments[i]));
       nullable = nullable || argument->type.nullable;
       arguments.push_back(std::move(argument));
     }
