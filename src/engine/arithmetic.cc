@@ -3,6 +3,7 @@
 
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
+#include <unordered_set>
 
 #include "data/text.h"
 #include "engine/kernels.h"
@@ -136,16 +137,16 @@ Operand decimal_arithmetic(const Expression& e, const Operand& a, const Operand&
         });
       }
       const int common = std::max(scale_a, scale_b);
-      return op([=](Int128 x, Int128 y, Int128& out) {
       const Int128 unit_a = data::power_of_ten(common - scale_a);
       const Int128 unit_b = data::power_of_ten(common - scale_b);
-        const Wide sum = Wide(x) * wide_power(common - scale_a) + sign * (Wide(y) * wide_power(common - scale_b));
+      return op([=](Int128 x, Int128 y, Int128& out) {
         Int128 a_common;
         Int128 b_common;
         if (common == scale && !__builtin_mul_overflow(x, unit_a, &a_common) &&
             !__builtin_mul_overflow(y, unit_b, &b_common) && !__builtin_add_overflow(a_common, sign * b_common, &out)) {
           return fits(out, precision) ? Outcome::value : Outcome::null;
         }
+        const Wide sum = Wide(x) * wide_power(common - scale_a) + sign * (Wide(y) * wide_power(common - scale_b));
         if (common > scale) return round_wide(sum, wide_power(common - scale), precision, out);
         return round_wide(sum * wide_power(scale - common), Wide(1), precision, out);
       });
@@ -160,11 +161,10 @@ Operand decimal_arithmetic(const Expression& e, const Operand& a, const Operand&
       });
     default: {
       const int common = std::max(scale_a, scale_b);
-      return op([=](Int128 x, Int128 y, Int128& out) {
       const Int128 unit_a = data::power_of_ten(common - scale_a);
       const Int128 unit_b = data::power_of_ten(common - scale_b);
+      return op([=](Int128 x, Int128 y, Int128& out) {
         if (y == 0) return Outcome::error;
-        const Wide rest = (Wide(x) * wide_power(common - scale_a)) % (Wide(y) * wide_power(common - scale_b));
         Int128 a_common;
         Int128 b_common;
         if (common == scale && !__builtin_mul_overflow(x, unit_a, &a_common) &&
@@ -172,6 +172,7 @@ Operand decimal_arithmetic(const Expression& e, const Operand& a, const Operand&
           out = a_common % b_common;
           return fits(out, precision) ? Outcome::value : Outcome::null;
         }
+        const Wide rest = (Wide(x) * wide_power(common - scale_a)) % (Wide(y) * wide_power(common - scale_b));
         if (common > scale) return round_wide(rest, wide_power(common - scale), precision, out);
         return round_wide(rest * wide_power(scale - common), Wide(1), precision, out);
       });
@@ -317,6 +318,30 @@ Operand in_list(const Expression& e, const std::vector<Operand>& arguments, cons
   });
 }
 
+struct LiteralHash {
+  size_t operator()(Int128 v) const {
+    return static_cast<size_t>(v) ^ (static_cast<size_t>(v >> 64) * size_t{0x9e3779b97f4a7c15});
+  }
+  size_t operator()(int64_t v) const { return std::hash<int64_t>()(v); }
+  size_t operator()(double v) const { return std::hash<double>()(v); }
+  size_t operator()(std::string_view v) const { return std::hash<std::string_view>()(v); }
+};
+
+// T as columns hold it, V as literals do.
+template <class T, class V>
+class LiteralSetOf final : public LiteralSet {
+ public:
+  explicit LiteralSetOf(const Expression& in_list) {
+    for (size_t k = 1; k < in_list.arguments.size(); ++k) values_.insert(std::get<V>(in_list.arguments[k]->literal));
+  }
+  Operand contains(const Expression& e, const Operand& a, const KernelContext& context) const override {
+    return map_unary<uint8_t, T>(e.type, context, a, [&](const T& v) -> uint8_t { return values_.contains(v); });
+  }
+
+ private:
+  std::unordered_set<T, LiteralHash> values_;  // texts are the plan's
+};
+
 template <class T>
 Operand choose(const Expression& e, const std::vector<Operand>& arguments, const KernelContext& context) {
   if (e.function == Function::nullif) {
@@ -357,6 +382,28 @@ Operand comparison_of(const Expression& e, const std::vector<Operand>& arguments
 }
 
 }  // namespace
+
+std::shared_ptr<const LiteralSet> LiteralSet::make(const Expression& in_list) {
+  if (in_list.arguments.size() <= scanned_max + 1) return nullptr;
+  const Type& type = in_list.arguments[0]->type;
+  const bool fits = std::all_of(in_list.arguments.begin() + 1, in_list.arguments.end(), [&](const auto& literal) {
+    return literal->kind == Expression::Kind::literal && !std::holds_alternative<std::monostate>(literal->literal) &&
+           literal->type.kind == type.kind && literal->type.scale == type.scale;
+  });
+  if (!fits) return nullptr;
+  switch (type.kind) {
+    case TypeKind::boolean:
+      return nullptr;
+    case TypeKind::real:
+      return std::make_shared<LiteralSetOf<double, double>>(in_list);
+    case TypeKind::decimal:
+      return std::make_shared<LiteralSetOf<Int128, Int128>>(in_list);
+    case TypeKind::string:
+      return std::make_shared<LiteralSetOf<std::string_view, std::string>>(in_list);
+    default:
+      return std::make_shared<LiteralSetOf<int64_t, int64_t>>(in_list);
+  }
+}
 
 Operand arithmetic(const Expression& e, const std::vector<Operand>& arguments, const KernelContext& context) {
   if (e.function == Function::round) return round_function(e, arguments, context);

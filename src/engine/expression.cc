@@ -92,6 +92,12 @@ Result<void> Evaluator::prepare(const sql::ExpressionPtr& expression) {
   if (expression->kind == Expression::Kind::literal) {
     literals_.emplace(expression.get(), literal_operand(*expression));
   }
+  if (expression->kind == Expression::Kind::call && expression->function == Function::in_list) {
+    if (auto set = LiteralSet::make(*expression)) {
+      sets_.emplace(expression.get(), std::move(set));
+      return prepare(expression->arguments[0]);
+    }
+  }
   for (const auto& argument : expression->arguments) TRY(prepare(argument));
   if (expression->kind == Expression::Kind::call && expression->function == Function::regexp_extract) {
     const auto* pattern = std::get_if<std::string>(&expression->arguments[1]->literal);
@@ -151,10 +157,14 @@ Operand Evaluator::run(const Expression& expression, const uint8_t* active) {
 }
 
 Operand Evaluator::call(const Expression& e, const uint8_t* active) {
+  const KernelContext context{*batch_, *arena_, active, row_errors_};
+  if (e.function == Function::in_list) {
+    const auto set = sets_.find(&e);
+    if (set != sets_.end()) return set->second->contains(e, run(*e.arguments[0], active), context);
+  }
   std::vector<Operand> arguments;
   arguments.reserve(e.arguments.size());
   for (const auto& argument : e.arguments) arguments.push_back(run(*argument, active));
-  const KernelContext context{*batch_, *arena_, active, row_errors_};
   switch (e.function) {
     case Function::add:
     case Function::subtract:

@@ -26,6 +26,8 @@ struct Operand {
   bool is_null(size_t row) const { return column->valid[row & mask] == 0; }
 };
 
+class LiteralSet;
+
 class Evaluator {
  public:
   // What the expressions need beside themselves, made once: patterns, formats. invalid_argument: a pattern that is
@@ -51,6 +53,7 @@ class Evaluator {
   Operand coalesce(const sql::Expression& expression, const uint8_t* active);
 
   std::map<const sql::Expression*, std::unique_ptr<re2::RE2>> patterns_;
+  std::map<const sql::Expression*, std::shared_ptr<const LiteralSet>> sets_;
   std::map<const sql::Expression*, Operand> literals_;
   std::map<const sql::Expression*, sql::ExpressionPtr> kept_;  // whose addresses are keys above
   uint64_t row_errors_ = 0;

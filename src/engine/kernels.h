@@ -101,6 +101,17 @@ Operand try_binary(data::Type type, const KernelContext& context, const Operand&
   return target.operand();
 }
 
+// The constants of a long IN list as a hash set, made once.
+class LiteralSet {
+ public:
+  static constexpr size_t scanned_max = 16;  // a list as short as that is looked through
+
+  // Null: the list is short, or the constants are not of the type of what is looked for.
+  static std::shared_ptr<const LiteralSet> make(const sql::Expression& in_list);
+  virtual ~LiteralSet() = default;
+  virtual Operand contains(const sql::Expression& e, const Operand& a, const KernelContext& context) const = 0;
+};
+
 // The families of functions, one file each.
 Operand cast_operand(const Operand& from, data::Type to, bool count_errors, const KernelContext& context);
 Operand arithmetic(const sql::Expression& e, const std::vector<Operand>& arguments, const KernelContext& context);
