@@ -26,8 +26,6 @@ class StringArena {
  public:
   char* allocate(size_t size);
   std::string_view copy(std::string_view text);
-  // Gives back the end of the newest allocation: what was reserved too much.
-  void shrink_last(size_t unused) { used_ -= unused; }
   size_t bytes() const { return bytes_; }
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 // Filter, then project. Columns that pass unchanged are shared, not copied.
+// Thread and failure: operator.h.
 
 #include "engine/expression.h"
 #include "engine/operator.h"

@@ -36,7 +36,6 @@ class DecayedSum {
   void merge(const DecayedSum& other);
   double value(int64_t half_life_ms) const;  // 0 for nothing
   bool empty() const { return sums_.empty(); }
-  int64_t newest_time_ms() const { return newest_time_; }
 
   // All buckets, or those changed since clear_dirty(); get() of either restores.
   void put(std::string& out, bool only_changed) const;

@@ -4,6 +4,7 @@
 // A key is remembered for `ttl_ms` of event time after it was first seen, then forgotten together with its generation
 // (the keys seen within a sixteenth of that time). Event time is the input's watermark; without one nothing is
 // forgotten. https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/table/sql/queries/deduplication/
+// Thread and failure: operator.h.
 
 #include <deque>
 #include <memory>

@@ -2,6 +2,7 @@
 // JOIN table FOR SYSTEM_TIME AS OF processing time: the row as it is when the input's row passes. One look-up per
 // distinct key and batch; decoded rows are kept as long as the table still stores the same bytes.
 // https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/table/sql/queries/joins/#lookup-join
+// Thread and failure: operator.h.
 
 #include "engine/expression.h"
 #include "engine/item_key.h"

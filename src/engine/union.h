@@ -1,5 +1,6 @@
 #pragma once
 // UNION ALL: rows of all inputs as they come; the watermark is the minimum over the inputs that are not idle.
+// Thread and failure: operator.h.
 
 #include "engine/operator.h"
 

@@ -3,6 +3,7 @@
 // those that are not idle. A shard is idle when it has been read to its end and gave nothing for the idle timeout, by
 // processing time; the first row wakes it. Without a timeout a silent shard holds the watermark back, as in Flink.
 // https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/datastream/event-time/generating_watermarks/
+// Thread and failure: operator.h.
 
 #include <optional>
 

@@ -7,6 +7,7 @@
 // Overlapping windows are kept as a running total (the newest slice is added, the one that leaves is taken away), so
 // closing a window costs its own rows and one slice; aggregates that cannot be taken away (MIN, MAX, DOUBLE sums) are
 // merged from the slices anew.
+// Thread and failure: operator.h.
 
 #include <map>
 #include <memory>

@@ -94,11 +94,6 @@ void History::add_shard(ShardId shard, SequenceNumber end) {
   if (added) at->second.end = end.value;
 }
 
-bool History::has_shard(ShardId shard) const {
-  std::lock_guard lock(mutex_);
-  return shards_.contains(shard);
-}
-
 void History::add_span(Shard& shard, const SegmentPtr& segment, uint64_t first) {
   if (shard.spans.empty() || shard.spans.back().segment != segment) shard.spans.push_back({segment, first});
 }

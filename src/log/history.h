@@ -25,7 +25,6 @@ class History {
   explicit History(size_t tail_bytes_max) : tail_bytes_max_(tail_bytes_max) {}
 
   void add_shard(ShardId shard, SequenceNumber end);
-  bool has_shard(ShardId shard) const;
 
   // Recovery: the next segment, with the blocks that `spans` says it has.
   void restore(const SegmentPtr& segment, const std::vector<Span>& spans);

@@ -30,7 +30,6 @@ struct ScopeColumn {
   data::Type type;
   TimeAttribute time = TimeAttribute::none;
   int column = 0;  // of the node's output, or virtual_column_base + VirtualColumn
-  bool is_virtual() const { return column >= virtual_column_base; }
 };
 using Scope = std::vector<ScopeColumn>;
 

@@ -1,7 +1,8 @@
 #pragma once
 // What the SQL part hands to the engine: a graph of typed nodes, in topological order, with everything
 // resolved (columns are indexes, types are known, constants are folded, unused columns are not read). Pure
-// data; any thread.
+// data; any thread. What a node means is what Flink's documentation says of its statement:
+// https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/table/sql/queries/overview/
 //
 // Rows carry a weight: +1 for an insertion, -1 for a retraction (a change feed's old image, the former result
 // of a continuous aggregate). Nodes that cannot consume retractions are refused by the planner, not by the
