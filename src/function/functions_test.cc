@@ -14,6 +14,7 @@
 #include <random>
 #include <thread>
 
+#include "function/error_text.h"
 #include "function/test_function.h"
 #include "log/log.h"
 #include "store/store.h"
@@ -336,6 +337,18 @@ TEST_F(FunctionsTest, a_failed_batch_fits_its_item_whatever_its_size) {
   EXPECT_EQ(number(failed[0], "records_left_out"), 1);
   EXPECT_GT(text(failed[1], "records").size(), 200'000U);
   EXPECT_EQ(number(failed[1], "records_left_out"), 1);
+}
+
+TEST_F(FunctionsTest, a_failed_batch_fits_its_item_whatever_is_said_about_it) {
+  MappingDefinition mapping = from_stream();
+  mapping.retries_max = 0;
+  start(a_function("long-error"), mapping);
+  clicks(0, {{"large", std::string(250'000, 'x')}});
+  wait_until([](const MappingStatus& now) { return now.failed_batches == 1; });
+  const auto failed = scan("FailedBatches");
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_EQ(text(failed[0], "error").size(), error_text_bytes_max);
+  EXPECT_EQ(number(failed[0], "records_left_out"), 0);
 }
 
 TEST_F(FunctionsTest, effects_are_refused_as_a_whole) {

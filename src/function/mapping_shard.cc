@@ -6,6 +6,8 @@
 #include <charconv>
 #include <limits>
 
+#include "function/error_text.h"
+
 namespace millrace::function {
 
 namespace {
@@ -23,7 +25,7 @@ bool is_temporary(const Error& error) {
 
 void MappingProgress::note_error(std::string_view error) {
   const std::lock_guard lock(mutex);
-  counts.last_error = error;
+  counts.last_error = readable(error);
 }
 
 MappingShard::MappingShard(const Context& context, Source source)
@@ -299,6 +301,7 @@ void MappingShard::advance(SequenceNumber target) {
 }
 
 void MappingShard::refuse_effects(std::string error) {
+  error = readable(error);
   answer_ = {};
   context_.worker.restart(error);
   batch_failed(std::move(error));
@@ -306,6 +309,7 @@ void MappingShard::refuse_effects(std::string error) {
 
 void MappingShard::batch_failed(std::string error) {
   const MappingDefinition& definition = context_.definition;
+  error = readable(error);
   ++attempts_;
   retry_end_ = batch_.end;
   const bool again = definition.retries_max < 0 || attempts_ <= definition.retries_max;

@@ -158,6 +158,12 @@ const std::map<std::string, Kind>& kinds() {
                                 R"({"Put":{"TableName":"Seen","Item":{"id":{"S":"x"}},)"
                                 R"j("ConditionExpression":"attribute_exists(id)"}}]})j");
        }},
+      // The name is so long that what is said about it would not fit into an item.
+      {"long-error",
+       [](Runtime& runtime, const Event& event, const std::string&) {
+         runtime.respond(event, R"({"effects":[{"Put":{"TableName":")" + std::string(450'000, 'x') +
+                                    R"(","Item":{"id":{"S":"x"}}}}]})");
+       }},
       // What it remembers must be forgotten when its effects are refused: it writes its own process id.
       {"refuse-once",
        [](Runtime& runtime, const Event& event, const std::string& marker) {

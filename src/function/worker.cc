@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "function/error_text.h"
 #include "table/item_json.h"
 
 namespace millrace::function {
@@ -26,17 +27,6 @@ http::Response refused(int status, std::string_view type, std::string_view messa
   table::put_json_string(body, type);
   body += '}';
   return {.status = status, .content_type = json_type, .headers = {}, .body = std::move(body)};
-}
-
-// Errors become attributes of items and JSON, so they must be UTF-8, and short.
-std::string readable(std::string_view text) {
-  constexpr size_t text_bytes_max = 2'000;
-  std::string copy(text.substr(0, text_bytes_max));
-  if (!simdjson::validate_utf8(copy)) {
-    std::ranges::replace_if(
-        copy, [](char c) { return static_cast<uint8_t>(c) >= 0x80; }, '?');
-  }
-  return copy;
 }
 
 // "Type: message" out of {"errorType": ..., "errorMessage": ...}; what is no such JSON is given as it is.
