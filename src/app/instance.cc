@@ -37,7 +37,7 @@ class Sources final : public function::StreamSource, public engine::Environment 
     TRY_ASSIGN(const aws::StreamPtr stream, active(name));
     return function::StreamSource::Stream{stream->log(), stream->shard_count(),
                                           fmt::format("arn:aws:kinesis:{}:000000000000:stream/{}", region_, name),
-                                          stream};
+                                          fmt::format("{:016x}", stream->id), stream};
   }
 
   Result<engine::Environment::Stream> stream(std::string_view name) override {

@@ -58,6 +58,7 @@ class StreamSource {
     log::Log* log = nullptr;
     uint32_t shards = 0;
     std::string arn;
+    std::string id;                     // differs from that of an earlier stream of the same name; no spaces
     std::shared_ptr<const void> owner;  // keeps `log` alive while a mapping reads it, even if the stream is deleted
   };
   virtual ~StreamSource() = default;

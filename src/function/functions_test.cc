@@ -44,16 +44,29 @@ class FunctionsTest : public testing::Test, public StreamSource {
     io_ = std::move(log::make_io_driver().value());
     reactor_->watch(io_->event_fd(), [this] { io_->reap(); });
     thread_ = std::thread([this] { reactor_->run(); });
+    open_stream();
+    store_ = std::move(
+        store::Store::open({.directory = directory_ + "/store", .segment_bytes = size_t{4} << 20, .io = io_.get()})
+            .value());
+    tables_ = std::move(table::Tables::open(*store_, base::system_clock()).value());
+  }
+  void open_stream() {
     log::LogOptions options;
     options.directory = directory_ + "/stream";
     options.segment_bytes = size_t{4} << 20;
     options.io = io_.get();
     log_ = std::move(log::open_log(options).value());
     for (uint32_t shard = 0; shard < shards; ++shard) log_->add_shard(ShardId(shard));
-    store_ = std::move(
-        store::Store::open({.directory = directory_ + "/store", .segment_bytes = size_t{4} << 20, .io = io_.get()})
-            .value());
-    tables_ = std::move(table::Tables::open(*store_, base::system_clock()).value());
+  }
+  // While no mapping reads it.
+  void empty_stream() {
+    log_.reset();
+    std::filesystem::remove_all(directory_ + "/stream");
+    open_stream();
+  }
+  void recreate_stream() {
+    empty_stream();
+    stream_id_ = "another";
   }
   void close() {
     functions_.reset();
@@ -67,8 +80,9 @@ class FunctionsTest : public testing::Test, public StreamSource {
   }
 
   Result<Stream> find_stream(std::string_view name) override {
-    if (name != "clicks" || !stream_exists_) return fail(ErrorKind::not_found, "no stream {}", name);
-    return Stream{log_.get(), shards, "arn:aws:kinesis:us-east-1:000000000000:stream/clicks", nullptr};
+    if (!name.starts_with("clicks") || !stream_exists_) return fail(ErrorKind::not_found, "no stream {}", name);
+    return Stream{log_.get(), shards, fmt::format("arn:aws:kinesis:us-east-1:000000000000:stream/{}", name), stream_id_,
+                  nullptr};
   }
 
   static FunctionDefinition a_function(const std::string& kind, const std::vector<std::string>& arguments = {}) {
@@ -207,6 +221,7 @@ class FunctionsTest : public testing::Test, public StreamSource {
   std::unique_ptr<table::Tables> tables_;
   std::unique_ptr<Functions> functions_;
   std::atomic<bool> stream_exists_ = true;
+  std::string stream_id_ = "first";
   FunctionDefinition function_;
   MappingDefinition mapping_;
 };
@@ -351,6 +366,20 @@ TEST_F(FunctionsTest, a_failed_batch_fits_its_item_whatever_is_said_about_it) {
   EXPECT_EQ(number(failed[0], "records_left_out"), 0);
 }
 
+TEST_F(FunctionsTest, failed_batches_of_a_stream_and_of_its_successor_are_kept_apart) {
+  MappingDefinition mapping = from_stream();
+  mapping.retries_max = 0;
+  start(a_function("fail"), mapping);
+  click(0, "key");
+  wait_until([](const MappingStatus& now) { return now.failed_batches == 1; });
+  functions_.reset();
+  recreate_stream();
+  click(0, "key");
+  start(a_function("fail"), mapping);
+  wait_until([](const MappingStatus& now) { return now.failed_batches == 1; });
+  EXPECT_EQ(scan("FailedBatches").size(), 2U);
+}
+
 TEST_F(FunctionsTest, effects_are_refused_as_a_whole) {
   MappingDefinition mapping = from_stream();
   mapping.retries_max = 0;
@@ -433,6 +462,89 @@ TEST_F(FunctionsTest, a_mapping_lets_go_of_a_deleted_stream) {
   stream_exists_ = false;
   functions_->sources_changed();
   wait_until([](const MappingStatus& now) { return now.state == "waiting for its source"; });
+}
+
+TEST_F(FunctionsTest, a_stream_that_was_created_anew_is_read_from_its_beginning) {
+  for (const auto begin : {MappingDefinition::Start::trim_horizon, MappingDefinition::Start::latest}) {
+    MappingDefinition mapping = from_stream();
+    mapping.name += begin == MappingDefinition::Start::latest ? "-latest" : "";
+    mapping.start = begin;
+    start(a_function("show-environment"), mapping);
+    wait_until_caught_up();
+    for (int i = 0; i < 10; ++i) click(0, "old");
+    EXPECT_EQ(wait_until_caught_up().records, 10U);
+    functions_.reset();
+    recreate_stream();
+    for (int i = 0; i < 15; ++i) click(0, "new");
+    start(a_function("show-environment"), mapping);
+    EXPECT_EQ(wait_until_caught_up().records, 15U);
+    // It remembers which one it follows now.
+    restart_server();
+    click(0, "new");
+    EXPECT_EQ(wait_until_caught_up().records, 1U);
+    functions_.reset();
+    empty_stream();
+    stream_id_ = "first";
+  }
+}
+
+TEST_F(FunctionsTest, a_table_that_was_created_anew_is_read_from_its_beginning) {
+  ASSERT_TRUE(tables_->create({.name = "Source", .hash_key = {"id"}}));
+  MappingDefinition mapping = from_table("Source");
+  mapping.start = MappingDefinition::Start::latest;
+  start(a_function("show-environment"), mapping);
+  wait_until_caught_up();
+  put("Source", "p", 1);
+  EXPECT_EQ(wait_until_caught_up().records, 1U);
+  functions_.reset();
+  ASSERT_TRUE(tables_->drop("Source"));
+  ASSERT_TRUE(tables_->create({.name = "Source", .hash_key = {"id"}}));
+  put("Source", "p", 1);
+  put("Source", "p", 2);
+  start(a_function("show-environment"), mapping);
+  EXPECT_EQ(wait_until_caught_up().records, 2U);
+}
+
+TEST_F(FunctionsTest, a_mapping_that_is_given_another_stream_starts_there_as_it_is_told) {
+  MappingDefinition mapping = from_stream();
+  start(a_function("show-environment"), mapping);
+  for (int i = 0; i < 10; ++i) click(0, "key");
+  EXPECT_EQ(wait_until_caught_up().records, 10U);
+  functions_.reset();
+  mapping.stream = "clicks-of-others";
+  start(a_function("show-environment"), mapping);
+  EXPECT_EQ(wait_until_caught_up().records, 10U);
+  functions_.reset();
+  mapping.stream = "clicks";
+  mapping.start = MappingDefinition::Start::latest;
+  start(a_function("show-environment"), mapping);
+  wait_until_caught_up();
+  click(0, "key");
+  EXPECT_EQ(wait_until_caught_up().records, 1U);
+}
+
+TEST_F(FunctionsTest, what_a_stream_that_is_not_synced_lost_was_delivered) {
+  start(a_function("show-environment"), from_stream());
+  for (int i = 0; i < 10; ++i) click(0, "key");
+  EXPECT_EQ(wait_until_caught_up().records, 10U);
+  functions_.reset();
+  empty_stream();
+  for (int i = 0; i < 8; ++i) click(0, "key");
+  start(a_function("show-environment"), from_stream());
+  EXPECT_EQ(wait_until_caught_up().records, 0U);
+  functions_.reset();
+  for (int i = 0; i < 5; ++i) click(0, "key");
+  start(a_function("show-environment"), from_stream());
+  EXPECT_EQ(wait_until_caught_up().records, 5U);
+}
+
+TEST_F(FunctionsTest, the_position_of_an_older_version_goes_on) {
+  const auto transaction = tables_->begin();
+  ASSERT_TRUE(transaction->put_record("function/mapping/clicks-to-tested/0", "3"));
+  ASSERT_TRUE(transaction->commit());
+  for (int i = 0; i < 8; ++i) click(0, "key");
+  start(a_function("show-environment"), from_stream());
+  EXPECT_EQ(wait_until_caught_up().records, 5U);
 }
 
 TEST_F(FunctionsTest, latest_begins_at_the_end_and_remembers_where_that_was) {

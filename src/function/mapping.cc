@@ -1,5 +1,7 @@
 #include "function/mapping.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 namespace millrace::function {
@@ -41,20 +43,26 @@ void Mapping::sources_changed() {
 void Mapping::look_for_source() {
   environment_.reactor->cancel(timer_);
   timer_ = 0;
-  auto sources = find_sources();
-  if (!sources) {
-    if (sources.error().kind != ErrorKind::not_found) progress_.note_error(sources.error().message);
-    timer_ = environment_.reactor->after_ms(source_pause_ms, [this] { look_for_source(); });
-    return;
-  }
-  sources_ = std::move(*sources);
+  const auto followed = follow_source();
+  if (followed) return;
+  if (followed.error().kind != ErrorKind::not_found) progress_.note_error(followed.error().message);
+  timer_ = environment_.reactor->after_ms(source_pause_ms, [this] { look_for_source(); });
+}
+
+Result<void> Mapping::follow_source() {
+  TRY_ASSIGN(Sources sources, find_sources());
+  TRY_ASSIGN(const auto positions, find_positions(sources));
+  sources_ = std::move(sources);
   std::vector<std::shared_ptr<MappingShard>> shards;
-  for (const auto& source : sources_) shards.push_back(std::make_shared<MappingShard>(context_, source));
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    shards.push_back(std::make_shared<MappingShard>(context_, sources_[i], positions[i]));
+  }
   {
     const std::lock_guard lock(shards_mutex_);
     shards_ = shards;
   }
   for (const auto& shard : shards) shard->start();
+  return {};
 }
 
 Result<Mapping::Sources> Mapping::find_sources() const {
@@ -66,6 +74,7 @@ Result<Mapping::Sources> Mapping::find_sources() const {
       source.log = stream.log;
       source.shard = ShardId(shard);
       source.event.region = environment_.region;
+      source.identity = {"stream/" + definition_.stream, stream.id};
       source.event.arn = stream.arn;
       source.owner = stream.owner;
       source.event.shard_name = shard_name(source.shard);
@@ -77,6 +86,7 @@ Result<Mapping::Sources> Mapping::find_sources() const {
   MappingShard::Source source;
   source.log = &environment_.tables->journal();
   source.shard = table->keyspace;
+  source.identity = {"table/" + definition_.table, std::to_string(table->keyspace.value)};
   source.event.region = environment_.region;
   source.event.arn = fmt::format("arn:aws:dynamodb:{}:000000000000:table/{}/stream/{}", environment_.region,
                                  table->name, table->feed_label);
@@ -87,9 +97,71 @@ Result<Mapping::Sources> Mapping::find_sources() const {
   return sources;
 }
 
+// Whatever is not stored as it shall be is written at once: the source of tomorrow may be yet another one.
+Result<std::vector<SequenceNumber>> Mapping::find_positions(const Sources& sources) const {
+  TRY_ASSIGN(const auto stored, stored_positions());
+  std::map<std::string, std::string> records;
+  std::vector<SequenceNumber> positions;
+  bool as_stored = stored.size() == sources.size();
+  for (const MappingShard::Source& source : sources) {
+    TRY_ASSIGN(const log::ShardRange range, source.log->range(source.shard));
+    const SequenceNumber position = positions.emplace_back(position_in(source, range, stored));
+    const std::string key = position_key(definition_.name, source.shard);
+    records[key] = position_value(position, source.identity);
+    const auto at = stored.find(key);
+    as_stored &= at != stored.end() && at->second.next == position && at->second.source == source.identity;
+  }
+  if (as_stored) return positions;
+  TRY_ASSIGN(const auto transaction, environment_.tables->try_begin());
+  TRY(transaction->erase_records(position_prefix(definition_.name)));
+  for (const auto& [key, value] : records) TRY(transaction->put_record(key, value));
+  TRY(transaction->commit());
+  environment_.tables->flush();
+  return positions;
+}
+
+Result<std::map<std::string, Position>> Mapping::stored_positions() const {
+  std::map<std::string, Position> stored;
+  Result<void> parsed;
+  TRY(environment_.tables->scan_records(position_prefix(definition_.name),
+                                        [&](std::string_view key, std::string_view value) {
+                                          auto position = parse_position(value);
+                                          if (!position) {
+                                            parsed = std::unexpected(position.error().within(key));
+                                            return false;
+                                          }
+                                          stored.emplace(key, std::move(*position));
+                                          return true;
+                                        }));
+  TRY(std::move(parsed));
+  return stored;
+}
+
+SequenceNumber Mapping::position_in(const MappingShard::Source& source, const log::ShardRange& range,
+                                    const std::map<std::string, Position>& stored) const {
+  const auto at = stored.find(position_key(definition_.name, source.shard));
+  const bool of_older_version = at != stored.end() && at->second.source == SourceIdentity();
+  if (at != stored.end() && (at->second.source == source.identity || of_older_version)) {
+    if (at->second.next <= range.end) return at->second.next;
+    spdlog::warn("mapping {}: its position {} is past the end {} of shard {} of {}", definition_.name, at->second.next,
+                 range.end, source.shard, source.identity.name);
+    // A log that is not synced may have lost its newest records: those had been delivered.
+    return of_older_version ? range.oldest : range.end;
+  }
+  // All of a stream or table that was dropped and created anew has come after the mapping began.
+  const bool recreated = std::ranges::any_of(
+      stored, [&](const auto& record) { return record.second.source.name == source.identity.name; });
+  if (recreated) {
+    spdlog::warn("mapping {}: {} is a new one: the mapping starts at its beginning", definition_.name,
+                 source.identity.name);
+    return range.oldest;
+  }
+  return definition_.start == MappingDefinition::Start::latest ? range.end : range.oldest;
+}
+
 bool Mapping::same_sources(const Sources& sources) const {
   return std::ranges::equal(sources, sources_, [](const MappingShard::Source& a, const MappingShard::Source& b) {
-    return a.log == b.log && a.shard == b.shard && a.event.arn == b.event.arn;
+    return a.log == b.log && a.shard == b.shard && a.identity == b.identity && a.event.arn == b.event.arn;
   });
 }
 

@@ -2,6 +2,7 @@
 // A mapping: finds its source, a stream or a table's change feed, and runs one MappingShard for each of its shards.
 // Private to this folder. The reactor's thread, except status().
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "function/functions.h"
 #include "function/mapping_shard.h"
+#include "function/position.h"
 #include "function/worker.h"
 
 namespace millrace::function {
@@ -28,7 +30,12 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
   using Sources = std::vector<MappingShard::Source>;
 
   void look_for_source();
+  Result<void> follow_source();
   Result<Sources> find_sources() const;
+  Result<std::vector<SequenceNumber>> find_positions(const Sources& sources) const;
+  Result<std::map<std::string, Position>> stored_positions() const;
+  SequenceNumber position_in(const MappingShard::Source& source, const log::ShardRange& range,
+                             const std::map<std::string, Position>& stored) const;
   bool same_sources(const Sources& sources) const;
   void drop_shards();
 

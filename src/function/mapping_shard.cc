@@ -3,8 +3,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <charconv>
-#include <limits>
 
 #include "function/error_text.h"
 
@@ -28,10 +26,8 @@ void MappingProgress::note_error(std::string_view error) {
   counts.last_error = readable(error);
 }
 
-MappingShard::MappingShard(const Context& context, Source source)
-    : context_(context),
-      source_(std::move(source)),
-      position_key_(fmt::format("function/mapping/{}/{}", context.definition.name, source_.shard)) {}
+MappingShard::MappingShard(const Context& context, Source source, SequenceNumber position)
+    : context_(context), source_(std::move(source)), position_(position.value) {}
 
 void MappingShard::start() {
   // Before the first look, so that nothing that is written meanwhile goes unseen.
@@ -87,15 +83,8 @@ void MappingShard::source_failed(const Error& error) {
 void MappingShard::pump() {
   woken_ = false;
   if (state_ != State::idle) return;
-  if (!located_) {
-    const auto located = find_position();
-    if (!located) return source_failed(located.error());
-    if (!*located) return pause(commit_pause_ms, State::pausing, &MappingShard::pump);
-    located_ = true;
-  }
   if (wait_for_more()) return;
-  const size_t records_max =
-      retry_end_ ? retry_end_->value - position_ : std::min(context_.definition.batch_records_max, size_t{10'000});
+  const size_t records_max = retry_end_ ? retry_end_->value - position_ : context_.definition.batch_records_max;
   auto batch = make_batch(records_max, context_.definition.batch_bytes_max);
   if (!batch) return source_failed(batch.error());
   if (attempts_ == 0) set_retrying(false);
@@ -111,40 +100,9 @@ void MappingShard::pump() {
   });
 }
 
-// False: the store has no room for the position yet.
-Result<bool> MappingShard::find_position() {
-  TRY_ASSIGN(const log::ShardRange range, source_.log->range(source_.shard));
-  TRY_ASSIGN(const auto stored, context_.environment.tables->get_record(position_key_));
-  const bool latest = context_.definition.start == MappingDefinition::Start::latest;
-  if (!stored) {
-    position_ = latest ? range.end.value : range.oldest.value;
-    if (!latest) return true;
-    // From now on "latest" means now, also after a restart.
-    const auto saved = save_position(SequenceNumber(position_));
-    if (!saved && is_temporary(saved.error())) return false;
-    if (!saved) return std::unexpected(saved.error());
-    return true;
-  }
-  uint64_t position = 0;
-  const auto [end, error] = std::from_chars(stored->data(), stored->data() + stored->size(), position);
-  if (error != std::errc() || end != stored->data() + stored->size()) {
-    return fail(ErrorKind::corrupt, "the position of mapping {} is `{}`", context_.definition.name, *stored);
-  }
-  if (position > range.end.value) {
-    spdlog::warn("mapping {}: its position {} is past the end of shard {}: the source is a new one, it starts over",
-                 context_.definition.name, position, source_.shard);
-    position = range.oldest.value;
-  }
-  position_ = position;
-  return true;
-}
-
-Result<void> MappingShard::save_position(SequenceNumber position) {
-  TRY_ASSIGN(const auto transaction, context_.environment.tables->try_begin());
-  TRY(transaction->put_record(position_key_, std::to_string(position.value)));
-  TRY(transaction->commit());
-  context_.environment.tables->flush();
-  return {};
+Result<void> MappingShard::put_position(table::Transaction& transaction, SequenceNumber next) const {
+  return transaction.put_record(position_key(context_.definition.name, source_.shard),
+                                position_value(next, source_.identity));
 }
 
 // A batch that is not full waits until the window is over.
@@ -282,7 +240,7 @@ Result<void> MappingShard::try_commit_answer(SequenceNumber target) {
                   effect.condition_expression);
     }
   }
-  TRY(transaction->put_record(position_key_, std::to_string(target.value)));
+  TRY(put_position(*transaction, target));
   TRY(transaction->commit());
   context_.environment.tables->flush();
   return {};
@@ -346,21 +304,26 @@ void MappingShard::commit_failure() {
 Result<void> MappingShard::try_commit_failure() {
   const std::string& name = context_.definition.on_failure_table;
   table::Tables& tables = *context_.environment.tables;
-  if (name.empty()) return save_position(batch_.end);
-  if (const auto found = tables.find(name); !found) {
-    if (found.error().kind != ErrorKind::not_found) return std::unexpected(found.error());
-    table::TableDefinition definition;
-    definition.name = name;
-    definition.hash_key = {"mapping", table::KeyType::string};
-    definition.range_key = {"batch", table::KeyType::string};
-    TRY(tables.create(std::move(definition)));
+  std::optional<table::WriteRequest> item;
+  if (!name.empty()) {
+    TRY(ensure_failure_table());
+    TRY_ASSIGN(item, failure_item());
   }
-  TRY_ASSIGN(const table::WriteRequest item, failure_item());
   TRY_ASSIGN(const auto transaction, tables.try_begin());
-  TRY(transaction->write(item));
-  TRY(transaction->put_record(position_key_, std::to_string(batch_.end.value)));
+  if (item) TRY(transaction->write(*item));
+  TRY(put_position(*transaction, batch_.end));
   TRY(transaction->commit());
   tables.flush();
+  return {};
+}
+
+Result<void> MappingShard::ensure_failure_table() {
+  table::TableDefinition definition;
+  definition.name = context_.definition.on_failure_table;
+  definition.hash_key = {"mapping", table::KeyType::string};
+  definition.range_key = {"batch", table::KeyType::string};
+  const auto created = context_.environment.tables->create(std::move(definition));
+  if (!created && created.error().kind != ErrorKind::already_exists) return std::unexpected(created.error());
   return {};
 }
 
@@ -377,7 +340,7 @@ Result<table::WriteRequest> MappingShard::failure_item() {
   const auto number = [](uint64_t value) { return table::AttributeValue(static_cast<int64_t>(value)); };
   request.item = {
       {"mapping", context_.definition.name},
-      {"batch", fmt::format("{:010}-{:020}", source_.shard.value, batch_.first.value)},
+      {"batch", fmt::format("{:010}-{:020}-{}", source_.shard.value, batch_.first.value, source_.identity.id)},
       {"function", context_.definition.function},
       {"error", failure_},
       {"attempts", number(static_cast<uint64_t>(attempts_))},

@@ -22,6 +22,7 @@
 #include "function/answer.h"
 #include "function/event_json.h"
 #include "function/functions.h"
+#include "function/position.h"
 #include "function/worker.h"
 #include "log/log.h"
 #include "table/table.h"
@@ -55,11 +56,12 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
   struct Source {
     log::Log* log = nullptr;
     ShardId shard;
+    SourceIdentity identity;
     EventSource event;
     std::shared_ptr<const void> owner;  // of the log
   };
 
-  MappingShard(const Context& context, Source source);
+  MappingShard(const Context& context, Source source, SequenceNumber position);
   void start();
   void stop();  // nothing is called back afterwards
 
@@ -76,8 +78,7 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
 
   void wake();  // any thread
   void pump();
-  Result<bool> find_position();
-  Result<void> save_position(SequenceNumber position);
+  Result<void> put_position(table::Transaction& transaction, SequenceNumber next) const;
   bool wait_for_more();
   Result<Batch> make_batch(size_t records_max, size_t bytes_max);
   Result<bool> read_ahead(SequenceNumber next);
@@ -91,19 +92,18 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
   void refuse_effects(std::string error);
   void commit_failure();
   Result<void> try_commit_failure();
+  Result<void> ensure_failure_table();
   Result<table::WriteRequest> failure_item();
   void pause(int64_t pause_ms, State state, void (MappingShard::*next)());
   void set_retrying(bool retrying);
 
   const Context& context_;
   const Source source_;
-  const std::string position_key_;
   std::unique_ptr<log::Subscription> subscription_;
   std::atomic<bool> woken_ = false;
 
   State state_ = State::idle;
-  bool located_ = false;
-  std::atomic<uint64_t> position_ = 0;
+  std::atomic<uint64_t> position_;
   std::deque<log::BlockPtr> ahead_;  // blocks from the position on
   Batch batch_;
   Answer answer_;
