@@ -60,6 +60,7 @@ void MappingShard::wake() {
 
 void MappingShard::pause(int64_t pause_ms, State state, void (MappingShard::*next)()) {
   state_ = state;
+  context_.environment.reactor->cancel(timer_);
   timer_ = context_.environment.reactor->after_ms(pause_ms, [this, next] {
     timer_ = 0;
     if (state_ != State::committing) state_ = State::idle;
