@@ -163,6 +163,16 @@ class FunctionsTest : public testing::Test, public StreamSource {
     tables_->wait_durable(written->commit);
   }
 
+  void put_large(const std::string& id) {
+    table::WriteRequest request;
+    request.table = "Large";
+    request.item = {{"id", id}, {"text", std::string(350'000, 'x')}};
+    const auto written = tables_->write(request);
+    ASSERT_TRUE(written) << written.error().message;
+    tables_->flush();
+    tables_->wait_durable(written->commit);
+  }
+
   std::vector<table::Item> scan(const std::string& table) {
     table::QueryRequest request;
     request.table = table;
@@ -378,6 +388,36 @@ TEST_F(FunctionsTest, failed_batches_of_a_stream_and_of_its_successor_are_kept_a
   start(a_function("fail"), mapping);
   wait_until([](const MappingStatus& now) { return now.failed_batches == 1; });
   EXPECT_EQ(scan("FailedBatches").size(), 2U);
+}
+
+TEST_F(FunctionsTest, a_batch_whose_effects_are_too_large_for_a_commit_is_halved) {
+  constexpr size_t items = 60;
+  ASSERT_TRUE(tables_->create({.name = "Large", .hash_key = {"id"}}));
+  std::vector<std::pair<std::string, std::string>> all;
+  for (size_t i = 0; i < items; ++i) {
+    all.emplace_back("p" + std::to_string(i), "data");
+    put_large(all.back().first);
+  }
+  MappingDefinition mapping = from_stream();
+  mapping.retries_max = 0;
+  start(a_function("touch-large"), mapping);
+  clicks(0, all);
+  EXPECT_EQ(wait_until_caught_up().records, items);
+  EXPECT_TRUE(scan("FailedBatches").empty());
+  for (const table::Item& item : scan("Large")) EXPECT_EQ(number(item, "times"), 1) << text(item, "id");
+}
+
+TEST_F(FunctionsTest, one_record_whose_effects_are_too_large_for_a_commit_fails) {
+  constexpr int items = 60;
+  ASSERT_TRUE(tables_->create({.name = "Large", .hash_key = {"id"}}));
+  for (int i = 0; i < items; ++i) put_large("p" + std::to_string(i));
+  MappingDefinition mapping = from_stream();
+  mapping.retries_max = 0;
+  start(a_function("touch-many", {std::to_string(items)}), mapping);
+  clicks(0, {{"a", "data"}, {"b", "data"}});
+  wait_until([](const MappingStatus& now) { return now.failed_batches == 2; });
+  EXPECT_TRUE(text(scan("FailedBatches").at(0), "error").starts_with("the effects of one record are more than one"));
+  for (const table::Item& item : scan("Large")) EXPECT_EQ(number(item, "times"), -1) << text(item, "id");
 }
 
 TEST_F(FunctionsTest, effects_are_refused_as_a_whole) {

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view event_begin = R"({"Records":[)";
 constexpr std::string_view event_end = "]}";
+constexpr size_t commit_bytes_max = log::LogOptions().group_bytes_max;
 
 // May pass without anybody doing something.
 bool is_temporary(const Error& error) {
@@ -27,7 +28,10 @@ void MappingProgress::note_error(std::string_view error) {
 }
 
 MappingShard::MappingShard(const Context& context, Source source, SequenceNumber position)
-    : context_(context), source_(std::move(source)), position_(position.value) {}
+    : context_(context),
+      source_(std::move(source)),
+      position_(position.value),
+      records_max_(context.definition.batch_records_max) {}
 
 void MappingShard::start() {
   // Before the first look, so that nothing that is written meanwhile goes unseen.
@@ -85,7 +89,7 @@ void MappingShard::pump() {
   woken_ = false;
   if (state_ != State::idle) return;
   if (wait_for_more()) return;
-  const size_t records_max = retry_end_ ? retry_end_->value - position_ : context_.definition.batch_records_max;
+  const size_t records_max = retry_end_ ? retry_end_->value - position_ : records_max_;
   auto batch = make_batch(records_max, context_.definition.batch_bytes_max);
   if (!batch) return source_failed(batch.error());
   if (attempts_ == 0) set_retrying(false);
@@ -111,7 +115,7 @@ bool MappingShard::wait_for_more() {
   const MappingDefinition& definition = context_.definition;
   if (definition.batch_window_ms <= 0 || window_over_ || retry_end_) return false;
   const auto range = source_.log->range(source_.shard);
-  if (!range || range->end.value <= position_ || range->end.value - position_ >= definition.batch_records_max) {
+  if (!range || range->end.value <= position_ || range->end.value - position_ >= records_max_) {
     return false;
   }
   if (timer_ == 0) {
@@ -214,6 +218,7 @@ void MappingShard::commit_answer() {
     context_.progress.note_error(committed.error().message);
     return pause(commit_pause_ms, State::committing, &MappingShard::commit_answer);
   }
+  if (!committed && committed.error().kind == ErrorKind::limit_exceeded) return effects_too_large(committed.error());
   if (!committed) return refuse_effects("the effects were refused: " + committed.error().message);
   {
     const std::lock_guard lock(context_.progress.mutex);
@@ -224,6 +229,7 @@ void MappingShard::commit_answer() {
   }
   const SequenceNumber end = batch_.end;
   answer_ = {};
+  records_max_ = std::min(2 * records_max_, context_.definition.batch_records_max);
   advance(target);
   if (target == end) return;
   batch_.first = target;
@@ -239,6 +245,10 @@ Result<void> MappingShard::try_commit_answer(SequenceNumber target) {
     if (!written->condition_held) {
       return fail(ErrorKind::condition_failed, "{}: the condition `{}` did not hold", effect.table,
                   effect.condition_expression);
+    }
+    // In time: the items may be much larger than what the function has said about them.
+    if (transaction->bytes() > commit_bytes_max) {
+      return fail(ErrorKind::limit_exceeded, "over {} bytes", commit_bytes_max);
     }
   }
   TRY(put_position(*transaction, target));
@@ -256,6 +266,25 @@ void MappingShard::advance(SequenceNumber target) {
   set_retrying(false);
   state_ = State::idle;
   // Not at once: the answer to the function goes out first, and other shards get their turn.
+  wake();
+}
+
+// What a commit takes is bounded, and the effects of fewer records are smaller.
+void MappingShard::effects_too_large(const Error& error) {
+  const uint64_t records = batch_.end.value - batch_.first.value;
+  if (records == 1) {
+    return refuse_effects(
+        fmt::format("the effects of one record are more than one commit takes ({}): let the function write less for it",
+                    error.message));
+  }
+  const std::string text = fmt::format(
+      "the effects of {} records are more than one commit takes ({}): half of them come again", records, error.message);
+  records_max_ = records / 2;
+  retry_end_ = SequenceNumber(batch_.first.value + records_max_);
+  context_.progress.note_error(text);
+  answer_ = {};
+  context_.worker.restart(text);
+  state_ = State::idle;
   wake();
 }
 

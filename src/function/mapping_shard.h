@@ -90,6 +90,7 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
   void advance(SequenceNumber target);
   void batch_failed(std::string error);
   void refuse_effects(std::string error);
+  void effects_too_large(const Error& error);
   void commit_failure();
   Result<void> try_commit_failure();
   Result<void> ensure_failure_table();
@@ -109,6 +110,7 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
   Answer answer_;
   std::optional<SequenceNumber> retry_end_;  // a batch that is tried again keeps its end
   int attempts_ = 0;                         // failed ones, of this batch
+  size_t records_max_;                       // of a batch; less than the mapping's while effects are too large
   bool retrying_ = false;
   std::string failure_;
   uint64_t timer_ = 0;

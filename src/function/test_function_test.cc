@@ -117,6 +117,17 @@ std::string count_records(const Event& event) {
   return R"({"effects":[)" + effects + "]}";
 }
 
+// Adds one to the item of each key that an item of the table Large has.
+std::string touch_large(const std::vector<Record>& records) {
+  std::string effects;
+  for (const Record& record : records) {
+    effects += effects.empty() ? "" : ",";
+    effects += R"({"Update":{"TableName":"Large","Key":{"id":{"S":)" + quoted(record.key) +
+               R"(}},"UpdateExpression":"ADD times :one","ExpressionAttributeValues":{":one":{"N":"1"}}}})";
+  }
+  return R"({"effects":[)" + effects + "]}";
+}
+
 // True the first time that this is asked, over all processes.
 bool first_time(const std::string& marker) {
   if (std::filesystem::exists(marker)) return false;
@@ -163,6 +174,15 @@ const std::map<std::string, Kind>& kinds() {
        [](Runtime& runtime, const Event& event, const std::string&) {
          runtime.respond(event, R"({"effects":[{"Put":{"TableName":")" + std::string(450'000, 'x') +
                                     R"(","Item":{"id":{"S":"x"}}}}]})");
+       }},
+      {"touch-large", [](Runtime& runtime, const Event& event,
+                         const std::string&) { runtime.respond(event, touch_large(event.records)); }},
+      // Every record touches as many items as the argument says.
+      {"touch-many",
+       [](Runtime& runtime, const Event& event, const std::string& count) {
+         std::vector<Record> records;
+         for (int i = 0; i < std::stoi(count); ++i) records.push_back({"p" + std::to_string(i), "", ""});
+         runtime.respond(event, touch_large(records));
        }},
       // What it remembers must be forgotten when its effects are refused: it writes its own process id.
       {"refuse-once",
