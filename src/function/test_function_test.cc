@@ -184,6 +184,11 @@ const std::map<std::string, Kind>& kinds() {
          for (int i = 0; i < std::stoi(count); ++i) records.push_back({"p" + std::to_string(i), "", ""});
          runtime.respond(event, touch_large(records));
        }},
+      {"answer-and-hang-once",
+       [](Runtime& runtime, const Event& event, const std::string& marker) {
+         runtime.respond(event, "{}");
+         if (first_time(marker)) ::sleep(1'000);
+       }},
       // What it remembers must be forgotten when its effects are refused: it writes its own process id.
       {"refuse-once",
        [](Runtime& runtime, const Event& event, const std::string& marker) {

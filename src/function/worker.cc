@@ -71,7 +71,7 @@ void Worker::stop() {
   stopped_ = true;
   if (running_ && running_->timer != 0) environment_.reactor->cancel(running_->timer);
   environment_.reactor->cancel(start_timer_);
-  environment_.reactor->cancel(initialisation_timer_);
+  stop_expecting_request();
   waiting_.clear();
   running_.reset();
   server_.reset();
@@ -130,7 +130,10 @@ Result<void> Worker::try_start_process() {
     const std::string message = fmt::format("Exceeded maximum allowed payload size ({} bytes).", payload_bytes_max);
     // The connection answers this one: what follows happens when it has.
     environment_.reactor->post([weak = weak_from_this(), message] {
-      if (const auto self = weak.lock()) self->fail_running("Function.ResponseSizeTooLarge: " + message);
+      const auto self = weak.lock();
+      if (!self || !self->running_) return;
+      self->fail_running("Function.ResponseSizeTooLarge: " + message);
+      self->expect_request(self->definition_.timeout_ms);
     });
     return refused(413, "RequestEntityTooLarge", message);
   };
@@ -145,10 +148,7 @@ Result<void> Worker::try_start_process() {
     if (const auto self = weak.lock()) self->process_ended(how);
   };
   TRY_ASSIGN(process_, Process::start(*environment_.reactor, command(), std::move(events)));
-  initialisation_timer_ = environment_.reactor->after_ms(initialisation_ms_max, [this] {
-    initialisation_timer_ = 0;
-    restart(fmt::format("it did not ask for an event within {} s", initialisation_ms_max / 1000));
-  });
+  expect_request(initialisation_ms_max);
   const std::lock_guard lock(status_mutex_);
   status_.process_id = process_->id();
   return {};
@@ -185,8 +185,7 @@ Process::Command Worker::command() const {
 void Worker::process_ended(std::string_view how) {
   const std::string error = fmt::format("Runtime.ExitError: the process ended: {}", how);
   spdlog::warn("function {}: {}", definition_.name, error);
-  environment_.reactor->cancel(initialisation_timer_);
-  initialisation_timer_ = 0;
+  stop_expecting_request();
   server_.reset();
   idle_.reset();
   process_.reset();
@@ -233,8 +232,7 @@ void Worker::handle(const http::Request& request, http::Reply reply) {
 }
 
 void Worker::on_next(http::Reply reply) {
-  environment_.reactor->cancel(initialisation_timer_);
-  initialisation_timer_ = 0;
+  stop_expecting_request();
   if (idle_) {
     http::Reply older = std::move(*idle_);
     idle_.reset();
@@ -246,11 +244,30 @@ void Worker::on_next(http::Reply reply) {
   deliver();
 }
 
+void Worker::expect_request(int64_t within_ms) {
+  stop_expecting_request();
+  request_timer_ = environment_.reactor->after_ms(within_ms, [this, within_ms] {
+    request_timer_ = 0;
+    const std::string error =
+        fmt::format("it did not ask for an event within {:.2f} seconds", static_cast<double>(within_ms) / 1000);
+    {
+      const std::lock_guard lock(status_mutex_);
+      status_.last_error = error;
+    }
+    restart(error);
+  });
+}
+
+void Worker::stop_expecting_request() {
+  environment_.reactor->cancel(request_timer_);
+  request_timer_ = 0;
+}
+
 void Worker::deliver() {
   if (running_ || !idle_ || waiting_.empty()) return;
   http::Reply reply = std::move(*idle_);
   idle_.reset();
-  if (reply.client_gone()) return;  // it will ask again, or end
+  if (reply.client_gone()) return expect_request(initialisation_ms_max);
   Waiting next = std::move(waiting_.front());
   waiting_.pop_front();
   running_ = Running{make_request_id(), std::move(next.done), 0, environment_.clock->monotonic_ns()};
@@ -298,6 +315,8 @@ void Worker::on_answer(std::string_view id, bool is_error, const http::Request& 
     finish({.succeeded = false, .body = {}, .error = std::move(error), .took_ms = 0});
   }
   reply.send(accepted());
+  // What it was asked for is done, yet who does not come back holds up all that wait.
+  expect_request(definition_.timeout_ms);
 }
 
 void Worker::on_initialisation_error(const http::Request& request, http::Reply reply) {

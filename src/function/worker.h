@@ -5,7 +5,8 @@
 //
 // A process that ends, is killed, or reports an initialisation error is started again, at once the first time and then
 // after a growing pause; the invocation that was under way fails, those that wait go on waiting. An invocation that
-// takes longer than timeout_ms fails and costs the process its life, as in Lambda.
+// takes longer than timeout_ms fails and costs the process its life, as in Lambda; the same if it does not ask for the
+// next event so long after an answer.
 //
 // Private to this folder. The reactor's thread, except status().
 
@@ -78,6 +79,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void on_answer(std::string_view id, bool is_error, const http::Request& request, http::Reply reply);
   void on_initialisation_error(const http::Request& request, http::Reply reply);
   void deliver();
+  void expect_request(int64_t within_ms);
+  void stop_expecting_request();
   void finish(Outcome outcome);
   void fail_running(std::string error);
   std::string make_request_id();
@@ -97,8 +100,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
   std::optional<Running> running_;
   std::string last_answered_;
   uint64_t start_timer_ = 0;
-  uint64_t initialisation_timer_ = 0;
-  int fruitless_starts_ = 0;  // since an invocation succeeded
+  uint64_t request_timer_ = 0;  // while the process has something else to do than to wait for an event
+  int fruitless_starts_ = 0;    // since an invocation succeeded
 
   mutable std::mutex status_mutex_;
   FunctionStatus status_;

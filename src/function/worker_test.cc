@@ -182,6 +182,14 @@ TEST_F(WorkerTest, an_invocation_that_takes_too_long_fails_and_costs_the_process
   EXPECT_EQ(worker_->status().restarts, 1U);
 }
 
+TEST_F(WorkerTest, a_process_that_answers_and_never_asks_again_is_replaced) {
+  given_function(test_function("answer-and-hang-once", {marker()}), 1'000);
+  EXPECT_TRUE(invoke().succeeded);
+  EXPECT_TRUE(invoke().succeeded);
+  EXPECT_EQ(worker_->status().restarts, 1U);
+  EXPECT_EQ(worker_->status().last_error, "it did not ask for an event within 1.00 seconds");
+}
+
 TEST_F(WorkerTest, a_second_answer_and_an_unknown_invocation_are_refused) {
   given_function(test_function("answer-twice"));
   EXPECT_EQ(invoke().body, "null");
