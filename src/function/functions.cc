@@ -6,6 +6,7 @@
 
 #include "function/mapping.h"
 #include "function/worker.h"
+#include "table/definition.h"
 
 namespace millrace::function {
 
@@ -35,6 +36,19 @@ Result<void> check_names(std::string_view what, const std::vector<Definition>& d
   return {};
 }
 
+Result<void> check_failure_table(const MappingDefinition& mapping) {
+  if (mapping.on_failure_table.empty()) return {};
+  if (mapping.on_failure_table == mapping.table) {
+    return fail(ErrorKind::invalid_argument,
+                "mapping `{}`: on_failure_table is its own source, so a failed batch would come back to it",
+                mapping.name);
+  }
+  if (const auto good = table::check_definition(failure_table(mapping)); !good) {
+    return std::unexpected(good.error().within(fmt::format("mapping `{}`: on_failure_table", mapping.name)));
+  }
+  return {};
+}
+
 Result<void> check(const std::vector<FunctionDefinition>& functions, const std::vector<MappingDefinition>& mappings) {
   TRY(check_names("function", functions));
   TRY(check_names("mapping", mappings));
@@ -54,6 +68,7 @@ Result<void> check(const std::vector<FunctionDefinition>& functions, const std::
     if (mapping.stream.empty() == mapping.table.empty()) {
       return fail(ErrorKind::invalid_argument, "mapping `{}` needs either a stream or a table", mapping.name);
     }
+    TRY(check_failure_table(mapping));
     if (mapping.batch_records_max < 1 || mapping.batch_records_max > batch_records_limit) {
       return fail(ErrorKind::invalid_argument, "mapping `{}`: batch_records_max must be 1 to {}", mapping.name,
                   batch_records_limit);

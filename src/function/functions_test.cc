@@ -656,6 +656,14 @@ TEST_F(FunctionsTest, definitions_that_make_no_sense_are_refused) {
   EXPECT_EQ(refused([](auto& function, auto&) { function.command.clear(); }), "function `tested` has no command");
   EXPECT_EQ(refused([](auto&, auto& mapping) { mapping.batch_records_max = 0; }),
             "mapping `clicks-to-tested`: batch_records_max must be 1 to 10000");
+  EXPECT_EQ(refused([](auto&, auto& mapping) {
+              mapping.stream.clear();
+              mapping.table = mapping.on_failure_table;
+            }),
+            "mapping `clicks-to-tested`: on_failure_table is its own source, so a failed batch would come back to it");
+  EXPECT_TRUE(refused([](auto&, auto& mapping) {
+                mapping.on_failure_table = "failed batches";
+              }).starts_with("mapping `clicks-to-tested`: on_failure_table: "));
 }
 
 }  // namespace

@@ -14,13 +14,25 @@ constexpr std::string_view event_begin = R"({"Records":[)";
 constexpr std::string_view event_end = "]}";
 constexpr size_t commit_bytes_max = log::LogOptions().group_bytes_max;
 
-// May pass without anybody doing something.
+// Nothing that the function has done.
 bool is_temporary(const Error& error) {
   return error.kind == ErrorKind::throttled || error.kind == ErrorKind::disk_full ||
          error.kind == ErrorKind::unavailable;
 }
 
+int64_t pause_ms_after(const Error& error) {
+  return error.kind == ErrorKind::throttled ? MappingShard::commit_pause_ms : MappingShard::repair_pause_ms;
+}
+
 }  // namespace
+
+table::TableDefinition failure_table(const MappingDefinition& mapping) {
+  table::TableDefinition definition;
+  definition.name = mapping.on_failure_table;
+  definition.hash_key = {"mapping", table::KeyType::string};
+  definition.range_key = {"batch", table::KeyType::string};
+  return definition;
+}
 
 void MappingProgress::note_error(std::string_view error) {
   const std::lock_guard lock(mutex);
@@ -216,7 +228,8 @@ void MappingShard::commit_answer() {
   const auto committed = try_commit_answer(target);
   if (!committed && is_temporary(committed.error())) {
     context_.progress.note_error(committed.error().message);
-    return pause(commit_pause_ms, State::committing, &MappingShard::commit_answer);
+    set_retrying(true);
+    return pause(pause_ms_after(committed.error()), State::committing, &MappingShard::commit_answer);
   }
   if (!committed && committed.error().kind == ErrorKind::limit_exceeded) return effects_too_large(committed.error());
   if (!committed) return refuse_effects("the effects were refused: " + committed.error().message);
@@ -321,8 +334,7 @@ void MappingShard::commit_failure() {
   const auto committed = try_commit_failure();
   if (!committed) {
     context_.progress.note_error(committed.error().message);
-    return pause(is_temporary(committed.error()) ? commit_pause_ms : repair_pause_ms, State::committing,
-                 &MappingShard::commit_failure);
+    return pause(pause_ms_after(committed.error()), State::committing, &MappingShard::commit_failure);
   }
   {
     const std::lock_guard lock(context_.progress.mutex);
@@ -348,11 +360,7 @@ Result<void> MappingShard::try_commit_failure() {
 }
 
 Result<void> MappingShard::ensure_failure_table() {
-  table::TableDefinition definition;
-  definition.name = context_.definition.on_failure_table;
-  definition.hash_key = {"mapping", table::KeyType::string};
-  definition.range_key = {"batch", table::KeyType::string};
-  const auto created = context_.environment.tables->create(std::move(definition));
+  const auto created = context_.environment.tables->create(failure_table(context_.definition));
   if (!created && created.error().kind != ErrorKind::already_exists) return std::unexpected(created.error());
   return {};
 }

@@ -38,6 +38,8 @@ struct MappingProgress {
   void note_error(std::string_view error);
 };
 
+table::TableDefinition failure_table(const MappingDefinition& mapping);  // as the mapping creates it
+
 class MappingShard : public std::enable_shared_from_this<MappingShard> {
  public:
   static constexpr size_t read_ahead_bytes_max = 256 * 1024;
