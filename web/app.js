@@ -72,7 +72,7 @@ function Figures() {
   const known = latency.samples > 0;
   return html`<dl class="figures" aria-label="Key figures">
     <${Figure} id="events" name="Events" value=${count(events.per_s)} unit="a second" note=${`${count(events.total)} in all`}>
-      <${Sparkline} points=${thinned(model.rates, 60)} label="Events a second over the last two minutes" />
+      <${Sparkline} points=${thinned(model.rates, 60)} label=${`Events a second over the last ${store.history_s()} s`} />
     <//>
     <${Figure} id="latency" name="Click to price" value=${known ? count(latency.p50) : "–"} unit="ms, median"
       note=${known ? `99 of 100 within ${count(latency.p99)} ms` : "no price change in the last 10 s"} />
@@ -92,15 +92,16 @@ function Standout() {
       <p>No product is far from its usual demand. When many shoppers turn to one at once, it shows here.</p>
     </section>`;
   }
-  return html`<section class="standout" id="standout" data-product=${product.id} aria-labelledby="standout-title">
-    <p class="badge"><span aria-hidden="true">▲</span> Rush</p>
+  const shown = store.shown_product() === product;
+  return html`<section class="standout ${model.easing ? "easing" : ""}" id="standout" data-product=${product.id}
+      aria-labelledby="standout-title">
+    <p class="badge"><span aria-hidden="true">${model.easing ? "▼" : "▲"}</span> ${model.easing ? "Easing" : "Rush"}</p>
     <h2 id="standout-title">${product.name} <small>${product.category} · ${product.id}</small></h2>
     <p class="big"><span class="now">${price(product.price)}</span> <${Change} from=${product.list} to=${product.price} />
       <span class="list">list ${price(product.list)}</span></p>
-    <p class="why"><strong>${decimal(product.ratio)} ×</strong> its usual demand: ${decimal(product.rate)} events a second
-      instead of ${decimal(product.usual)}.</p>
-    <p class="reason">${product.version > 0 ? product.reason : ""}</p>
-    <button type="button" onClick=${() => (store.selected.value = product.id)}>Show in the chart</button>
+    <p class="why"><strong>${decimal(product.ratio)} ×</strong> its usual demand now, ${decimal(product.rate)} events a second.</p>
+    <p class="reason">${product.version > 0 && `Price of ${time(product.priced_ms)}: ${product.reason}`}</p>
+    ${!shown && html`<button type="button" onClick=${() => (store.selected.value = product.id)}>Show in the chart</button>`}
   </section>`;
 }
 
@@ -119,7 +120,7 @@ function Plot({ product }) {
 function takeaway(product) {
   const change = product.list > 0 ? product.price / product.list - 1 : 0;
   const against = Math.round(change * 100) === 0 ? "at its list price" : `${percent(change)} against its list price`;
-  return `${product.name} costs ${price(product.price)}, ${against}; demand is ${decimal(product.ratio)} times its usual.`;
+  return `${product.name} costs ${price(product.price)}, ${against}; ${product.visited ? `demand is ${decimal(product.ratio)} × its usual` : "nobody looks at it"}.`;
 }
 
 function ChartCard() {
@@ -159,20 +160,21 @@ function Movers() {
     <div class="scroll" tabindex="0" role="region" aria-labelledby="movers-title">
     <table>
       <thead><tr>
-        <th scope="col">Product</th><th scope="col" class="number">Price</th><th scope="col" class="number">Against list</th>
-        <th scope="col" class="number">Events/s</th><th scope="col" class="number">× usual</th><th scope="col">Last two minutes</th>
+        <th scope="col">Product</th><th scope="col" class="number">Price</th><th scope="col" class="number against">Against list</th>
+        <th scope="col" class="number rate">Events/s</th><th scope="col" class="number">× usual</th>
+        <th scope="col" class="past">Last ${store.history_s()} s</th>
       </tr></thead>
       <tbody>
         ${store.movers(movers_shown).map((product) => html`<tr key=${product.id} data-product=${product.id}
-            class="${product.id === model.standout ? "rush" : ""} ${shown && product.id === shown.id ? "shown" : ""}">
+            class="${product.id !== model.standout ? "" : model.easing ? "easing" : "rush"} ${shown && product.id === shown.id ? "shown" : ""}">
           <th scope="row"><button type="button" class="name" aria-pressed=${store.selected.value === product.id}
             onClick=${() => (store.selected.value = store.selected.value === product.id ? null : product.id)}>
-            ${product.id === model.standout ? html`<span class="badge small">Rush</span> ` : ""}${product.name}</button></th>
+            ${product.id === model.standout ? html`<span class="badge small">${model.easing ? "Easing" : "Rush"}</span> ` : ""}${product.name}</button></th>
           <td class="number price">${price(product.price)}</td>
-          <td class="number"><${Change} from=${product.list} to=${product.price} /></td>
-          <td class="number">${decimal(product.rate)}</td>
-          <td class="number">${decimal(product.ratio)}</td>
-          <td><${Sparkline} points=${thinned(product.history.map((point) => point[2]), 60)} label=${`Demand of ${product.name}`} /></td>
+          <td class="number against"><${Change} from=${product.list} to=${product.price} /></td>
+          <td class="number rate">${decimal(product.rate)}</td>
+          <td class="number">${product.visited ? decimal(product.ratio) : "–"}</td>
+          <td class="past"><${Sparkline} points=${thinned(product.history.map((point) => point[2]), 60)} label=${`Demand of ${product.name}`} /></td>
         </tr>`)}
       </tbody>
     </table>

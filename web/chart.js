@@ -1,7 +1,7 @@
 // The chart of one product: its price as steps, its demand as an area, on two scales. uPlot draws on a canvas; the page
 // has the same figures as a table beside it.
 
-import { time } from "/assets/format.js";
+import { price, time } from "/assets/format.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -18,8 +18,8 @@ function options(width, height) {
       demand: { range: (_, low, high) => [0, Math.max(high * 1.6, 1)] },
     },
     axes: [
-      { ...axis, space: 90, values: (_, ticks) => ticks.map((tick) => time(tick * 1000)) },
-      { ...axis, scale: "price", size: 62, values: (_, ticks) => ticks.map((tick) => tick.toFixed(2)) },
+      { ...axis, space: 90, size: 28, values: (_, ticks) => ticks.map((tick) => time(tick * 1000)) },
+      { ...axis, scale: "price", size: 70, values: (_, ticks) => ticks.map((tick) => price(tick * 100)) },
       { ...axis, scale: "demand", side: 1, size: 46, grid: { show: false } },
     ],
     series: [

@@ -3,13 +3,13 @@
 
 import { batch, signal } from "/assets/vendor/signals-core.module.js";
 
-const fast_half_life_ms = 5000;
-const slow_half_life_ms = 60000;
 const history_points = 240; // two minutes, two a second
 const history_step_ms = 500;
 const prices_shown = 40;
 const rush_score = 5; // from which a product stands out, in standard deviations
 const rush_ratio = 1.6;
+const easing_share = 0.5; // of the largest ratio of a rush: below it the rush is easing,
+const rising_share = 0.7; // above it no more
 
 export const version = signal(0);
 export const connection = signal("connecting"); // connecting, live, lost
@@ -20,9 +20,11 @@ export const sorting = signal("demand");
 export const model = {
   products: new Map(),
   prices: [], // newest first
-  status: { events: { total: 0, per_s: 0 }, click_to_price_ms: {}, jobs: [], mappings: [], functions: [] },
+  status: { events: { total: 0, per_s: 0 }, click_to_price_ms: {}, half_life_ms: [], jobs: [], mappings: [] },
   rates: [], // events a second, for the sparkline
   standout: null, // the id of the product whose demand is furthest above its usual
+  peak: 0, // its largest ratio since it stands out
+  easing: false, // its ratio has come down from there
   now_ms: 0,
 };
 
@@ -31,32 +33,23 @@ let history_due_ms = 0;
 
 // Counts are as of the product's last event: they fade until now. What a steady rate of 1 a second would have gathered
 // since the first event turns a count into a rate.
-const faded = (count, ms, half_life_ms) => count * 2 ** (-ms / half_life_ms);
-const gathered = (ms, half_life_ms) => ((1 - 2 ** (-ms / half_life_ms)) * half_life_ms) / 1000 / Math.LN2;
-
 function measure(product) {
-  const [views, carts, units, slow_views, slow_carts, slow_units] = product.demand;
+  const [half_life_ms] = model.status.half_life_ms;
+  const [views, carts, units] = product.demand;
   const since_last = Math.max(model.now_ms - product.last, 0);
   const since_first = Math.max(model.now_ms - product.first, 1000);
-  const fast = faded(views + carts + units, since_last, fast_half_life_ms);
-  const slow = faded(slow_views + slow_carts + slow_units, since_last, slow_half_life_ms);
-  const in_fast = gathered(since_first, fast_half_life_ms);
-  const in_slow = gathered(since_first, slow_half_life_ms);
-  product.rate = fast / in_fast;
-  // In the difference the newest events weigh nothing: what is usual, without the rush that is to be found.
-  product.usual = Math.max(slow - fast, 0) / Math.max(in_slow - in_fast, 0.01);
-  product.ratio = product.usual > 0 ? (product.rate + 0.1) / (product.usual + 0.1) : 1;
-  // How surprising the fast count is against the usual one (Anscombe's transform of counts).
-  const seconds = fast_half_life_ms / 1000 / Math.LN2;
-  product.score = 2 * (Math.sqrt(product.rate * seconds + 0.375) - Math.sqrt(product.usual * seconds + 0.375));
+  const gathered = ((1 - 2 ** (-since_first / half_life_ms)) * half_life_ms) / 1000 / Math.LN2;
+  product.rate = ((views + carts + units) * 2 ** (-since_last / half_life_ms)) / gathered;
+  // Its ratio and score are as of its last event, too: of a product that nobody visits they say nothing.
+  product.visited = since_last < 2 * half_life_ms;
 }
 
 function take_product(id, change) {
   let product = model.products.get(id);
   if (!product) {
     product = {
-      id, name: id, category: "", list: 0, price: 0, stock: 0, reason: "", demand: [0, 0, 0, 0, 0, 0], first: 0, last: 0,
-      rate: 0, usual: 0, ratio: 1, score: 0, history: [],
+      id, name: id, category: "", list: 0, price: 0, version: 0, reason: "", demand: [0, 0, 0, 0, 0, 0], first: 0, last: 0,
+      priced_ms: 0, rate: 0, ratio: 1, score: 0, visited: false, history: [],
     };
     model.products.set(id, product);
   }
@@ -68,16 +61,25 @@ function take_prices(prices) {
   model.prices = [...prices].reverse().concat(model.prices).slice(0, prices_shown);
 }
 
+const surprise = (product) => (product.visited ? product.score : 0);
+
 // The one furthest from its usual demand; it stays until it has calmed down or another one is clearly ahead.
 function find_standout() {
   let best = null;
   for (const product of model.products.values()) {
-    if (product.score >= rush_score && product.ratio >= rush_ratio && (!best || product.score > best.score)) best = product;
+    if (surprise(product) >= rush_score && product.ratio >= rush_ratio && (!best || product.score > best.score)) best = product;
   }
   const current = model.products.get(model.standout);
-  const holds = current && current.score >= rush_score / 2 && current.ratio >= 1.2;
-  if (holds && !(best && best.score > 1.3 * current.score)) return;
-  model.standout = best ? best.id : null;
+  const holds = current && surprise(current) >= rush_score / 2 && current.ratio >= 1.2;
+  const next = holds && !(best && best.score > 1.3 * current.score) ? current : best;
+  if (next !== current) {
+    model.peak = 0;
+    model.easing = false;
+  }
+  model.standout = next ? next.id : null;
+  if (!next) return;
+  model.peak = Math.max(model.peak, next.ratio);
+  model.easing = next.ratio < (model.easing ? rising_share : easing_share) * model.peak;
 }
 
 function take(message) {
@@ -136,6 +138,9 @@ export function start() {
   open();
 }
 
+// How far the histories go back.
+export const history_s = () => Math.round((model.rates.length * history_step_ms) / 1000);
+
 // The product that the chart shows: the chosen one, else the one that stands out, else what stood out last, else the one
 // with the most demand.
 let last_shown = null;
@@ -152,7 +157,7 @@ export function shown_product() {
 }
 
 const orders = {
-  demand: (a, b) => b.score - a.score,
+  demand: (a, b) => surprise(b) - surprise(a),
   price: (a, b) => Math.abs(b.price / b.list - 1) - Math.abs(a.price / a.list - 1),
   popular: (a, b) => b.rate - a.rate,
 };
