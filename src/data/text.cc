@@ -204,7 +204,8 @@ std::optional<int64_t> parse_timestamp(std::string_view text) {
   }
   const auto offset = offset_minutes(text.substr(at));
   if (!offset) return std::nullopt;
-  return ms - *offset * int64_t{60'000};
+  ms -= *offset * int64_t{60'000};
+  return is_timestamp(ms) ? std::optional(ms) : std::nullopt;
 }
 
 std::optional<bool> parse_boolean(std::string_view text) {

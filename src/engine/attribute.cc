@@ -19,7 +19,10 @@ bool set_from_number(Column& column, size_t row, const Number& number, data::Str
     case TypeKind::bigint:
     case TypeKind::timestamp: {
       const auto v = number.to_int64();
-      if (!v || (column.type.kind == TypeKind::integer && (*v > INT32_MAX || *v < INT32_MIN))) return false;
+      if (!v || (column.type.kind == TypeKind::integer && (*v > INT32_MAX || *v < INT32_MIN)) ||
+          (column.type.kind == TypeKind::timestamp && !data::is_timestamp(*v))) {
+        return false;
+      }
       column.integers()[row] = *v;
       return true;
     }

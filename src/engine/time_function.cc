@@ -72,17 +72,17 @@ Operand time_function(const Expression& e, const std::vector<Operand>& arguments
     }
     case Function::to_timestamp_ltz: {
       const int64_t unit = arguments.size() > 1 && values_of<int64_t>(arguments[1])[0] == 0 ? 1000 : 1;
-      return map_unary<int64_t, int64_t>(e.type, context, arguments[0], [=](int64_t v) {
-        return static_cast<int64_t>(static_cast<uint64_t>(v) * static_cast<uint64_t>(unit));
+      return try_unary<int64_t, int64_t>(e.type, context, arguments[0], [=](int64_t v, int64_t& out) {
+        return !__builtin_mul_overflow(v, unit, &out) && data::is_timestamp(out) ? Outcome::value : Outcome::null;
       });
     }
     case Function::unix_timestamp:
       return map_unary<int64_t, int64_t>(e.type, context, arguments[0],
                                          [](int64_t ms) { return data::floor_divide(ms, 1000); });
     case Function::timestamp_add_ms:
-      return map_binary<int64_t, int64_t, int64_t>(
-          e.type, context, arguments[0], arguments[1], [](int64_t a, int64_t b) {
-            return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+      return try_binary<int64_t, int64_t, int64_t>(
+          e.type, context, arguments[0], arguments[1], [](int64_t a, int64_t b, int64_t& out) {
+            return !__builtin_add_overflow(a, b, &out) && data::is_timestamp(out) ? Outcome::value : Outcome::null;
           });
     case Function::date_format: {
       const auto pattern = pattern_of(arguments[1], data::TimePattern::Use::format);

@@ -2,6 +2,17 @@
 
 namespace millrace::engine {
 
+namespace {
+
+// Whatever the row and the delay are, the input has not ended.
+EventTime less_delay(int64_t newest, int64_t delay_ms) {
+  int64_t time = 0;
+  if (__builtin_sub_overflow(newest, delay_ms, &time)) time = delay_ms > 0 ? no_watermark.value : end_of_input.value;
+  return std::min(EventTime(time), EventTime(end_of_input.value - 1));
+}
+
+}  // namespace
+
 WatermarkGenerator::WatermarkGenerator(const sql::WatermarkNode& node, size_t shards) : node_(node), minimum_(shards) {}
 
 Result<void> WatermarkGenerator::process(int, const data::Batch& batch) {
@@ -16,8 +27,8 @@ Result<void> WatermarkGenerator::process(int, const data::Batch& batch) {
     shard.idle = false;
     changed_ = true;
   }
-  if (newest != no_watermark.value && newest - node_.delay_ms > shard.time.value) {
-    shard.time = EventTime(newest - node_.delay_ms);
+  if (const EventTime time = less_delay(newest, node_.delay_ms); newest != no_watermark.value && time > shard.time) {
+    shard.time = time;
     changed_ = true;
   }
   return update();

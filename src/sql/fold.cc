@@ -219,7 +219,8 @@ Folded evaluate(const Expression& call) {
     case Function::timestamp_add_ms: {
       int64_t sum = 0;
       if (__builtin_add_overflow(std::get<int64_t>(argument(0).literal), std::get<int64_t>(argument(1).literal),
-                                 &sum)) {
+                                 &sum) ||
+          !data::is_timestamp(sum)) {
         return std::nullopt;
       }
       return Value(sum);
