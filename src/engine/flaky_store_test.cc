@@ -145,5 +145,28 @@ TEST_F(RefusedCommits, that_are_too_large_for_one_transaction_go_in_parts) {
   EXPECT_EQ(rows.size(), 300u);
 }
 
+// A row is upserted into an item that may be much larger, and the change feed shows the old one too.
+TEST_F(RefusedCommits, of_large_items_are_divided_by_what_the_journal_takes) {
+  constexpr int items = 40;
+  real_.add_table("Large", {"product"}, {}, table::ViewType::new_and_old_images);
+  std::vector<std::pair<uint32_t, std::string>> records;
+  for (int n = 0; n < items; ++n) {
+    real_.write(table::WriteRequest::Kind::put, "Large",
+                fmt::format(R"({{"product":{{"S":"p{}"}},"text":{{"S":"{}"}}}})", n, std::string(300'000, 'x')));
+    records.emplace_back(0, fmt::format(R"({{"product":"p{}"}})", n));
+  }
+  real_.send("clicks", records);
+  std::string counting(script);
+  const std::string table_name = "'table-name' = 'Counts'";
+  counting.replace(counting.find(table_name), table_name.size(), "'table-name' = 'Large'");
+  const auto plan = sql::compile(counting);
+  ASSERT_TRUE(plan) << plan.error().message;
+  auto lane = Lane::make(*plan, "job", 1, environment_, {}, [] {});
+  ASSERT_TRUE(lane) << lane.error().message;
+  work(**lane);
+  const auto rows = real_.rows("Large");
+  EXPECT_EQ(std::ranges::count_if(rows, [](const auto& row) { return row.starts_with(R"({"n":{"N":"1"},)"); }), items);
+}
+
 }  // namespace
 }  // namespace millrace::engine

@@ -160,7 +160,8 @@ Result<void> Lane::commit() {
   return {};
 }
 
-// One transaction if it is not too large. Otherwise rows and pieces of state go ahead in several: rows are upserts,
+// One transaction if it is not too large: by what the journal takes, which of a row is the whole item, and the old one
+// if the table's change feed shows it. Otherwise rows and pieces of state go ahead in several: rows are upserts,
 // which a repetition after a crash writes again, and pieces count only once the header, in the last transaction, names
 // them.
 Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, const StateLog::Writes& state) {
@@ -173,19 +174,17 @@ Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, co
     size_t next_piece = piece;
     const auto attempt = [&]() -> Result<table::CommitId> {
       TRY_ASSIGN(auto transaction, tables.try_begin());
-      size_t bytes = 0;
-      for (; next_write < writes.size() && bytes < options_.transaction_bytes_max; ++next_write) {
+      const auto room = [&] { return transaction->bytes() < options_.transaction_bytes_max; };
+      for (; next_write < writes.size() && room(); ++next_write) {
         const SinkWrite& row = writes[next_write];
         if (row.erase) {
           TRY(transaction->erase(*row.table, row.key));
         } else {
           TRY(transaction->merge(*row.table, row.key, row.attributes));
         }
-        bytes += row.key.size() + row.attributes.size() + 64;
       }
-      for (; next_piece < state.pieces.size() && bytes < options_.transaction_bytes_max; ++next_piece) {
+      for (; next_piece < state.pieces.size() && room(); ++next_piece) {
         TRY(transaction->put_record(state.pieces[next_piece].key, state.pieces[next_piece].value));
-        bytes += state.pieces[next_piece].value.size();
       }
       if (next_write == writes.size() && next_piece == state.pieces.size()) {
         TRY(transaction->put_record(state.header.key, state.header.value));
