@@ -42,7 +42,7 @@ class Sources final : public function::StreamSource, public engine::Environment 
 
   Result<engine::Environment::Stream> stream(std::string_view name) override {
     TRY_ASSIGN(const aws::StreamPtr stream, active(name));
-    return engine::Environment::Stream{stream->log(), stream->shard_count(), stream};
+    return engine::Environment::Stream{stream->id, stream->log(), stream->shard_count(), stream};
   }
   table::Tables& tables() override { return tables_; }
   base::Clock& clock() override { return clock_; }
@@ -93,7 +93,7 @@ class RunningInstance final : public Instance {
     ready_ = true;
     reactor_->post([this] {
       sources_watched_ = true;
-      functions_->sources_changed();
+      tell_of_sources();
       keep_house();
     });
     return {};
@@ -247,9 +247,11 @@ class RunningInstance final : public Instance {
     reactor_->after_ms(housekeeping_ms, [this] { keep_house(); });
   }
 
-  // A mapping may wait for a stream or a table that is made now, or follow one that is gone.
+  // A mapping may wait for a stream or a table that is made now; a mapping or a job may follow one that is gone.
   void tell_of_sources() {
-    if (sources_watched_) functions_->sources_changed();
+    if (!sources_watched_) return;
+    functions_->sources_changed();
+    jobs_->sources_changed();
   }
 
   const Configuration configuration_;

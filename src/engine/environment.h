@@ -15,8 +15,9 @@ class Environment {
  public:
   virtual ~Environment() = default;
 
-  // A stream's log and how many shards it has, numbered from 0.
+  // A stream's log and how many shards it has, numbered from 0. A name may be given again; the id is not.
   struct Stream {
+    uint64_t id = 0;
     log::Log* log = nullptr;
     uint32_t shards = 0;
     std::shared_ptr<const void> owner;  // keeps `log` open while a job reads it, even if the stream is deleted

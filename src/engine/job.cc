@@ -29,9 +29,12 @@ void Job::wake() {
 }
 
 void Job::stop() {
+  {
+    std::lock_guard lock(lane_mutex_);
+    if (lane_) lane_->give_up();
+  }
   std::lock_guard lock(mutex_);
   stopping_ = true;
-  if (lane_) lane_->give_up();
   woken_ = true;
   condition_.notify_one();
 }
@@ -43,6 +46,13 @@ void Job::drain() {
   condition_.notify_one();
 }
 
+void Job::check_sources() {
+  std::lock_guard lock(mutex_);
+  sources_changed_ = true;
+  woken_ = true;
+  condition_.notify_one();
+}
+
 void Job::join() {
   if (thread_.joinable()) thread_.join();
 }
@@ -50,19 +60,35 @@ void Job::join() {
 void Job::run() {
   pthread_setname_np(pthread_self(), "lane");
   auto end = work();
+  release_lane();
   ended_(end ? *end : End::failed, end ? std::string() : end.error().message);
+}
+
+void Job::release_lane() {
+  std::unique_ptr<Lane> lane;
+  std::lock_guard lock(lane_mutex_);
+  last_figures_ = lane_->figures();
+  lane = std::move(lane_);
+}
+
+Lane::Figures Job::figures() const {
+  std::lock_guard lock(lane_mutex_);
+  return lane_ ? lane_->figures() : last_figures_;
 }
 
 Result<Job::End> Job::work() {
   bool draining = false;
   for (;;) {
     bool start_drain = false;
+    bool check_sources = false;
     {
       std::lock_guard lock(mutex_);
       if (stopping_) break;
       woken_ = false;
       start_drain = draining_ && !draining;
+      check_sources = std::exchange(sources_changed_, false);
     }
+    if (check_sources) TRY(fail_without_sources());
     if (start_drain) {
       TRY(lane_->drain());
       draining = true;
@@ -75,6 +101,13 @@ Result<Job::End> Job::work() {
   // The store refused the last commit; what is in it will be computed again.
   if (!finished && finished.error().kind != ErrorKind::unavailable) return std::unexpected(finished.error());
   return End::stopped;
+}
+
+Result<void> Job::fail_without_sources() {
+  auto found = lane_->check_sources();
+  // What was read cannot be read again, so it is kept.
+  if (!found) (void)lane_->finish();
+  return found;
 }
 
 void Job::wait(std::optional<ProcessingTime> until) {

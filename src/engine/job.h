@@ -1,8 +1,8 @@
 #pragma once
 // A running job: a lane and the thread that runs it. The thread sleeps until a log has something new, a commit has
-// become durable, or a timer of the plan is due; it never polls.
+// become durable, or a timer of the plan is due; it never polls. At its end it lets go of its state and its sources' logs.
 //
-// Any thread may call; stop() and drain() do not wait, join() does.
+// Any thread may call; only join() waits.
 
 #include <condition_variable>
 #include <memory>
@@ -24,15 +24,19 @@ class Job {
 
   void stop();   // commits what was processed, then ends
   void drain();  // processes what is there now, closes all windows, commits, then ends
+  // Streams or tables have come or gone: a job whose source is not there any more fails, after a last commit.
+  void check_sources();
   void join();
 
-  Lane::Figures figures() const { return lane_->figures(); }
+  Lane::Figures figures() const;  // the last ones, once it has ended
 
  private:
   Job(Environment& environment, std::function<void(End, std::string)> ended);
   void wake();
   void run();
+  void release_lane();
   Result<End> work();
+  Result<void> fail_without_sources();
   void wait(std::optional<ProcessingTime> until);
 
   Environment& environment_;
@@ -42,7 +46,10 @@ class Job {
   bool woken_ = false;
   bool stopping_ = false;
   bool draining_ = false;
+  bool sources_changed_ = false;
+  mutable std::mutex lane_mutex_;  // of lane_ at its end; before that the thread needs no lock for it
   std::unique_ptr<Lane> lane_;
+  Lane::Figures last_figures_;
   std::thread thread_;
 };
 

@@ -156,7 +156,16 @@ Result<void> Jobs::start(const std::string& name, Entry& entry) {
   entry.job = std::move(*job);
   // A job may have ended already; then ended() has said how.
   if (entry.run == run && entry.state != JobState::failed) entry.state = JobState::running;
+  // A source may have gone since it was found, before anybody could tell the job.
+  entry.job->check_sources();
   return {};
+}
+
+void Jobs::sources_changed() {
+  std::lock_guard lock(mutex_);
+  for (auto& [name, entry] : entries_) {
+    if (entry.job) entry.job->check_sources();
+  }
 }
 
 void Jobs::ended(const std::string& name, uint64_t run, Job::End end, std::string reason) {

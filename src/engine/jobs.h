@@ -73,6 +73,9 @@ class Jobs {
   Result<void> resume(std::string_view name);
   Result<void> remove(std::string_view name);  // stops it and forgets its script and state; its tables stay
 
+  // Streams or tables were created or deleted: a running job whose source is gone becomes `failed`. Waits for nothing.
+  void sources_changed();
+
   // Stops all jobs, each after a last commit; they run again at the next open(). Idempotent.
   void close();
 

@@ -52,6 +52,12 @@ class JobsTest : public testing::Test {
     FAIL() << "the job has read " << jobs_->status("job")->rows_in << " of " << rows
            << " rows: " << jobs_->status("job")->reason;
   }
+  void await_state(JobState state) {
+    for (int i = 0; i < 5000 && jobs_->status("job")->state != state; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    EXPECT_EQ(jobs_->status("job")->state, state) << jobs_->status("job")->reason;
+  }
   std::string error_of(const Result<void>& result) { return result ? "none" : result.error().message; }
 
   TestEnvironment environment_;
@@ -165,10 +171,7 @@ TEST_F(JobsTest, a_bad_record_fails_the_job_and_keeps_what_was_committed) {
   click("a", 1000);
   await_rows(1);
   environment_.send("clicks", 1, "nonsense");
-  for (int i = 0; i < 5000 && jobs_->status("job")->state == JobState::running; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  EXPECT_EQ(jobs_->status("job")->state, JobState::failed);
+  await_state(JobState::failed);
   EXPECT_NE(jobs_->status("job")->reason.find("nonsense"), std::string::npos) << jobs_->status("job")->reason;
   EXPECT_EQ(environment_.rows("Counts").size(), 1u);
 
@@ -177,6 +180,142 @@ TEST_F(JobsTest, a_bad_record_fails_the_job_and_keeps_what_was_committed) {
   environment_.reopen();
   open();
   EXPECT_EQ(jobs_->status("job")->state, JobState::failed);
+}
+
+TEST_F(JobsTest, a_job_whose_stream_is_deleted_fails_and_does_not_take_another_for_it) {
+  create_all();
+  open();
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  click("a", 1000);
+  await_rows(1);
+  environment_.remove_stream("clicks");
+  jobs_->sources_changed();
+  await_state(JobState::failed);
+  EXPECT_EQ(
+      jobs_->status("job")->reason,
+      "stream clicks was deleted while the job read it; remove the job, and submit it again when there is another "
+      "one");
+  // What it had read is kept.
+  EXPECT_EQ(environment_.rows("Counts"), std::vector<std::string>{R"({"n":{"N":"1"},"product":{"S":"a"}})"});
+
+  environment_.add_stream("clicks", 2);
+  click("b", 1000);
+  click("b", 1000);
+  const std::string another =
+      "stream clicks is not the one that the job has read so far: that one was deleted; remove the job and submit it "
+      "again to read the new one";
+  EXPECT_EQ(error_of(jobs_->resume("job")), another);
+  EXPECT_EQ(jobs_->status("job")->state, JobState::failed);
+  EXPECT_EQ(jobs_->status("job")->reason, another);
+  ASSERT_EQ(error_of(jobs_->remove("job")), "none");
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  await_rows(2);
+}
+
+TEST_F(JobsTest, a_stream_that_was_created_again_is_another_one) {
+  create_all();
+  open();
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  click("a", 1000);
+  await_rows(1);
+  // Nothing between the two was seen.
+  environment_.remove_stream("clicks");
+  environment_.add_stream("clicks", 2);
+  jobs_->sources_changed();
+  await_state(JobState::failed);
+  EXPECT_NE(jobs_->status("job")->reason.find("is not the one that the job has read so far"), std::string::npos);
+
+  ASSERT_EQ(error_of(jobs_->remove("job")), "none");
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  click("b", 1000);
+  await_rows(1);
+  jobs_.reset();
+  environment_.remove_stream("clicks");
+  environment_.add_stream("clicks", 2);
+  click("c", 1000);
+  click("c", 1000);
+  open();
+  EXPECT_EQ(jobs_->status("job")->state, JobState::failed);
+  EXPECT_NE(jobs_->status("job")->reason.find("is not the one that the job has read so far"), std::string::npos);
+}
+
+TEST_F(JobsTest, a_stream_that_ends_before_the_jobs_position_is_refused) {
+  create_all();
+  environment_.remove_stream("clicks");
+  environment_.add_stream("clicks", 2, 7);
+  open();
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  click("a", 1000);
+  await_rows(1);
+  ASSERT_EQ(error_of(jobs_->stop("job")), "none");
+  environment_.remove_stream("clicks");
+  environment_.add_stream("clicks", 2, 7);
+  EXPECT_EQ(error_of(jobs_->resume("job")),
+            "stream clicks is not the one that the job has read so far: the job has come to record 1 of shard 0, which "
+            "ends at 0; remove the job and submit it again");
+}
+
+TEST_F(JobsTest, a_job_whose_table_is_dropped_fails_and_does_not_take_another_for_it) {
+  environment_.add_table("Orders", {"id"}, {}, table::ViewType::new_and_old_images);
+  environment_.add_table("Buyers", {"buyer"});
+  open();
+  const auto submitted = jobs_->submit("job", R"(
+CREATE TABLE Orders (id STRING, buyer STRING, PRIMARY KEY (id) NOT ENFORCED)
+WITH ('connector' = 'dynamodb-streams', 'table-name' = 'Orders');
+CREATE TABLE Buyers (buyer STRING, n BIGINT, PRIMARY KEY (buyer) NOT ENFORCED)
+WITH ('connector' = 'dynamodb', 'table-name' = 'Buyers');
+INSERT INTO Buyers SELECT buyer, COUNT(*) FROM Orders GROUP BY buyer;
+)");
+  ASSERT_EQ(error_of(submitted), "none");
+  environment_.write(table::WriteRequest::Kind::put, "Orders", R"({"id":{"S":"1"},"buyer":{"S":"a"}})");
+  await_rows(1);
+  // Tables that it does not read come and go.
+  environment_.add_table("Other", {"id"});
+  jobs_->sources_changed();
+  environment_.write(table::WriteRequest::Kind::put, "Orders", R"({"id":{"S":"2"},"buyer":{"S":"a"}})");
+  await_rows(2);
+  ASSERT_TRUE(environment_.tables().drop("Orders"));
+  environment_.add_table("Orders", {"id"}, {}, table::ViewType::new_and_old_images);
+  jobs_->sources_changed();
+  await_state(JobState::failed);
+  EXPECT_NE(error_of(jobs_->resume("job")).find("table Orders is not the one that the job has read so far"),
+            std::string::npos);
+}
+
+TEST_F(JobsTest, a_job_whose_lookup_table_is_dropped_fails_and_goes_on_with_another) {
+  create_all();
+  const auto add_names = [&](const std::string& name) {
+    environment_.add_table("Names", {"product"});
+    environment_.write(table::WriteRequest::Kind::put, "Names",
+                       fmt::format(R"({{"product":{{"S":"a"}},"name":{{"S":"{}"}}}})", name));
+  };
+  add_names("first");
+  open();
+  const auto submitted = jobs_->submit("job", R"(
+CREATE TABLE clicks (product STRING, ms BIGINT, arrived AS PROCTIME())
+WITH ('connector' = 'kinesis', 'stream' = 'clicks', 'source.init.position' = 'TRIM_HORIZON', 'format' = 'json');
+CREATE TABLE Names (product STRING, name STRING, PRIMARY KEY (product) NOT ENFORCED)
+WITH ('connector' = 'dynamodb', 'table-name' = 'Names');
+CREATE TABLE Counts (product STRING, n BIGINT, least STRING, most STRING, PRIMARY KEY (product) NOT ENFORCED)
+WITH ('connector' = 'dynamodb', 'table-name' = 'Counts');
+INSERT INTO Counts SELECT c.product, COUNT(*), MIN(n.name), MAX(n.name) FROM clicks AS c
+JOIN Names FOR SYSTEM_TIME AS OF c.arrived AS n ON n.product = c.product GROUP BY c.product;
+)");
+  ASSERT_EQ(error_of(submitted), "none");
+  click("a", 1);
+  await_rows(1);
+  ASSERT_TRUE(environment_.tables().drop("Names"));
+  click("a", 2);
+  await_state(JobState::failed);
+  EXPECT_EQ(jobs_->status("job")->reason,
+            "table Names, which the job looks up, was deleted; create it again and resume the job");
+  add_names("second");
+  ASSERT_EQ(error_of(jobs_->resume("job")), "none");
+  await_rows(2);
+  ASSERT_EQ(error_of(jobs_->stop("job")), "none");
+  EXPECT_EQ(
+      environment_.rows("Counts"),
+      std::vector<std::string>{R"({"least":{"S":"first"},"most":{"S":"second"},"n":{"N":"2"},"product":{"S":"a"}})"});
 }
 
 // What no item can have as its key (DynamoDB takes no empty text and none beyond 2,048 bytes) stops no job.

@@ -216,6 +216,11 @@ Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, co
   }
 }
 
+Result<void> Lane::check_sources() {
+  for (const Scan* scan : pipeline_->scans()) TRY(scan->check_source(environment_));
+  return {};
+}
+
 Result<void> Lane::finish() {
   if (first_commit_due_ || pipeline_->has_changes()) TRY(commit());
   environment_.tables().wait_durable(last_commit_);

@@ -47,6 +47,8 @@ class Lane {
   // Some reading, and a commit if it is due. An error stops the job; what was committed stays.
   Result<Step> step();
 
+  // not_found: a source has been deleted; what was read of it can be committed still.
+  Result<void> check_sources();
   // Ends the epoch and waits until all is durable.
   Result<void> finish();
   // From now on only what is there is processed; then step() closes all windows, commits, and drained() holds.

@@ -49,9 +49,15 @@ Result<void> LookupJoin::refresh(CachedRow& row, const std::vector<data::ColumnP
     row.stored = nullptr;
     return {};
   }
-  TRY_ASSIGN(store::ReadResult read, tables_.get_stored(*table_, key_.bytes()));
-  if (read.value == row.stored) return {};
-  row.stored = read.value;
+  auto read = tables_.get_stored(*table_, key_.bytes());
+  if (!read && read.error().kind == ErrorKind::not_found) {
+    return millrace::fail(ErrorKind::not_found,
+                          "table {}, which the job looks up, was deleted; create it again and resume the job",
+                          table_->name);
+  }
+  if (!read) return std::unexpected(read.error());
+  if (read->value == row.stored) return {};
+  row.stored = read->value;
   if (!row.stored) return {};
   row.values.assign(names_.size(), {});
   data::StringArena arena;

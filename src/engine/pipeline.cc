@@ -133,8 +133,7 @@ class Builder {
 
   Made make(const sql::Node&, const sql::ScanNode& scan) {
     const sql::TableDefinition& definition = plan_.tables[scan.table];
-    std::vector<ShardSource> shards;
-    table::TablePtr feed;
+    Source source;
     if (definition.connector == sql::Connector::kinesis) {
       auto stream = environment_.stream(definition.resource);
       if (!stream && stream.error().kind == ErrorKind::not_found) {
@@ -144,10 +143,11 @@ class Builder {
                               definition.resource, definition.resource);
       }
       if (!stream) return std::unexpected(stream.error());
-      for (uint32_t n = 0; n < stream->shards; ++n) shards.push_back({stream->log, ShardId(n), stream->owner});
+      source.id = stream->id;
+      for (uint32_t n = 0; n < stream->shards; ++n) source.shards.push_back({stream->log, ShardId(n), stream->owner});
     } else if (definition.connector == sql::Connector::dynamodb_streams) {
-      TRY_ASSIGN(feed, find_table(definition));
-      if (scan.retracts && feed->change_feed != table::ViewType::new_and_old_images) {
+      TRY_ASSIGN(source.feed, find_table(definition));
+      if (scan.retracts && source.feed->change_feed != table::ViewType::new_and_old_images) {
         return millrace::fail(ErrorKind::invalid_argument,
                               "table {} must have a change feed with NEW_AND_OLD_IMAGES so that updates can be taken "
                               "back; create it with --stream-specification "
@@ -155,12 +155,13 @@ class Builder {
                               "'scan.changelog-mode' = 'insert-only' if its items never change",
                               definition.resource);
       }
-      shards.push_back({&environment_.tables().journal(), feed->keyspace, nullptr});
+      source.id = source.feed->keyspace.value;
+      source.shards.push_back({&environment_.tables().journal(), source.feed->keyspace, nullptr});
     } else {
       return millrace::fail(ErrorKind::unsupported, "{} cannot be read as a source", definition.name);
     }
-    scan_shards_[id_] = shards.size();
-    return std::make_unique<Scan>(scan, definition, std::move(shards), std::move(feed));
+    scan_shards_[id_] = source.shards.size();
+    return std::make_unique<Scan>(scan, definition, std::move(source));
   }
   Made make(const sql::Node&, const sql::CalcNode& calc) { return Calc::make(calc); }
   Made make(const sql::Node&, const sql::WatermarkNode& watermark) {

@@ -85,23 +85,53 @@ class Scan::FeedDecoder {
   uint64_t bad_ = 0;
 };
 
-Scan::Scan(const sql::ScanNode& node, const sql::TableDefinition& definition, std::vector<ShardSource> shards,
-           table::TablePtr feed)
+Scan::Scan(const sql::ScanNode& node, const sql::TableDefinition& definition, Source source)
     : node_(node),
       resource_(definition.resource),
-      sources_(std::move(shards)),
+      id_(source.id),
+      sources_(std::move(source.shards)),
       shards_(sources_.size()),
       activity_(sources_.size()),
       progress_(std::make_unique<Progress[]>(sources_.size())) {
   const data::Schema schema = read_columns(node, definition);
-  if (feed) {
-    feed_ = std::make_unique<FeedDecoder>(schema, std::move(feed), node.retracts, node.ignore_parse_errors);
+  if (source.feed) {
+    feed_ = std::make_unique<FeedDecoder>(schema, std::move(source.feed), node.retracts, node.ignore_parse_errors);
   } else {
     json_ = std::make_unique<data::JsonDecoder>(schema, data::JsonDecoder::Options{node.ignore_parse_errors});
   }
 }
 
 Scan::~Scan() = default;
+
+std::string Scan::label() const {
+  return fmt::format("{} {}", feed_ ? "table" : "stream", resource_);
+}
+
+Result<uint64_t> Scan::current_id(Environment& environment) const {
+  if (feed_) {
+    TRY_ASSIGN(const table::TablePtr table, environment.tables().find(resource_));
+    return table->keyspace.value;
+  }
+  TRY_ASSIGN(const Environment::Stream stream, environment.stream(resource_));
+  return stream.id;
+}
+
+std::unexpected<Error> Scan::another_source() const {
+  return millrace::fail(ErrorKind::not_found,
+                        "{} is not the one that the job has read so far: that one was deleted; remove the job and "
+                        "submit it again to read the new one",
+                        label());
+}
+
+Result<void> Scan::check_source(Environment& environment) const {
+  const auto id = current_id(environment);
+  if (id) return *id == id_ ? Result<void>() : another_source();
+  if (id.error().kind != ErrorKind::not_found) return std::unexpected(id.error());
+  return millrace::fail(ErrorKind::not_found,
+                        "{} was deleted while the job read it; remove the job, and submit it again when there is "
+                        "another one",
+                        label());
+}
 
 Result<void> Scan::start() {
   for (size_t n = 0; n < shards_.size(); ++n) {
@@ -201,6 +231,7 @@ Result<void> Scan::process(int, const data::Batch&) {
 }
 
 void Scan::put_state(std::string& out, bool) const {
+  base::put_fixed(out, id_);
   base::put_varint(out, shards_.size());
   for (size_t n = 0; n < shards_.size(); ++n) {
     base::put_varint(out, sources_[n].shard.value);
@@ -209,23 +240,32 @@ void Scan::put_state(std::string& out, bool) const {
 }
 
 Result<void> Scan::get_state(base::ByteReader& in) {
+  const auto id = in.fixed<uint64_t>();
   const uint64_t count = in.varint();
+  if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "a source's state record ends early");
+  if (id != id_) return another_source();
   if (count != shards_.size()) {
     return millrace::fail(ErrorKind::invalid_argument,
                           "{} had {} shards when the job started and has {} now; remove the job and submit it again",
-                          resource_, count, shards_.size());
+                          label(), count, shards_.size());
   }
   for (size_t n = 0; n < count; ++n) {
-    const ShardId id(static_cast<uint32_t>(in.varint()));
-    if (in.ok() && id != sources_[n].shard) {
-      return millrace::fail(ErrorKind::invalid_argument,
-                            "{} is not the one that the job has read so far (shard {} became {}); remove the job and "
-                            "submit it again",
-                            resource_, id, sources_[n].shard);
+    const ShardId shard(static_cast<uint32_t>(in.varint()));
+    const SequenceNumber next(in.varint());
+    if (!in.ok() || shard != sources_[n].shard) {
+      return millrace::fail(ErrorKind::corrupt, "the state of {} does not fit its shards", label());
     }
-    shards_[n].next = SequenceNumber(in.varint());
+    TRY_ASSIGN(const log::ShardRange range, sources_[n].log->range(shard));
+    // Such as an older copy of the stream's directory.
+    if (next > range.end) {
+      return millrace::fail(
+          ErrorKind::invalid_argument,
+          "{} is not the one that the job has read so far: the job has come to record {} of shard {}, "
+          "which ends at {}; remove the job and submit it again",
+          label(), next, shard, range.end);
+    }
+    shards_[n].next = next;
   }
-  if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "a source's state record ends early");
   return {};
 }
 

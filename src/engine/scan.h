@@ -4,13 +4,15 @@
 //
 // A record that cannot be decoded is an error that stops the job, unless 'json.ignore-parse-errors' is set: then it is
 // counted and skipped. A feed with 'scan.changelog-mode' = 'insert-only' counts and skips modifications and removals.
-// The shards are those of the start; new ones are not discovered. The lane's thread, but for lag().
+// The shards are those of the start; new ones are not discovered. Positions belong to one stream or table, not to its
+// name: one that was deleted and created again is another. The lane's thread, but for lag().
 
 #include <atomic>
 #include <memory>
 #include <optional>
 
 #include "data/json_decoder.h"
+#include "engine/environment.h"
 #include "engine/operator.h"
 #include "engine/watermark.h"
 #include "log/log.h"
@@ -25,11 +27,15 @@ struct ShardSource {
   std::shared_ptr<const void> owner;  // keeps the log open; null: it outlives all jobs
 };
 
+struct Source {
+  uint64_t id = 0;  // of this stream or table, whatever has its name later
+  std::vector<ShardSource> shards;
+  table::TablePtr feed;  // the table whose change feed is read; null: a stream
+};
+
 class Scan final : public Operator {
  public:
-  // `feed` is the table whose change feed is read; null: a stream.
-  Scan(const sql::ScanNode& node, const sql::TableDefinition& definition, std::vector<ShardSource> shards,
-       table::TablePtr feed);
+  Scan(const sql::ScanNode& node, const sql::TableDefinition& definition, Source source);
   ~Scan() override;
 
   // The first positions, as the plan says. Not called when positions were restored.
@@ -44,6 +50,8 @@ class Scan final : public Operator {
   Result<size_t> pump(size_t shard, size_t bytes_max, ProcessingTime now);
   const std::vector<ShardActivity>& activity() const { return activity_; }
   Result<void> end() { return emit(Watermark{end_of_input, false}); }
+  // not_found: what is read here has been deleted, and perhaps created again.
+  Result<void> check_source(Environment& environment) const;
 
   Result<void> process(int, const data::Batch&) override;
   // Positions, as a state of their own that is always written whole.
@@ -81,11 +89,15 @@ class Scan final : public Operator {
     std::atomic<int64_t> newest{0};  // arrival of the newest record that was pushed; 0: none yet
   };
 
+  std::string label() const;
+  Result<uint64_t> current_id(Environment& environment) const;
+  std::unexpected<Error> another_source() const;
   Result<void> load(size_t shard, size_t bytes_max);
   Result<data::Batch> decode_json(Shard& shard, size_t count);
 
   sql::ScanNode node_;
   std::string resource_;
+  uint64_t id_;
   std::vector<ShardSource> sources_;
   std::vector<Shard> shards_;
   std::vector<ShardActivity> activity_;

@@ -6,7 +6,7 @@ namespace millrace::engine {
 
 namespace {
 
-constexpr uint8_t header_version = 1;
+constexpr uint8_t header_version = 2;
 
 struct Header {
   uint64_t generation = 0;
@@ -35,7 +35,12 @@ std::string encode(const Header& header) {
 
 Result<Header> decode(std::string_view bytes) {
   base::ByteReader in(bytes);
-  if (in.u8() != header_version) return millrace::fail(ErrorKind::corrupt, "a job's header of an unknown version");
+  if (const uint8_t version = in.u8(); in.ok() && version != header_version) {
+    return millrace::fail(ErrorKind::unsupported,
+                          "the job's state is of version {}, this program keeps version {}; remove the job and submit it "
+                          "again",
+                          version, header_version);
+  }
   Header header;
   header.generation = in.varint();
   header.number = in.varint();

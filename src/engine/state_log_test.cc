@@ -84,6 +84,21 @@ TEST_F(StateLogTest, pieces_without_a_header_are_erased) {
   EXPECT_NE(environment_.rows("Notes")[0].find(R"("n":{"N":"2"})"), std::string::npos);
 }
 
+TEST_F(StateLogTest, state_of_another_version_is_refused) {
+  auto lane = start();
+  ASSERT_TRUE(lane);
+  work(**lane);
+  *lane = nullptr;
+  auto transaction = environment_.tables().begin();
+  ASSERT_TRUE(transaction->put_record("engine/job/job/commit", std::string(1, 1)));
+  ASSERT_TRUE(transaction->commit());
+  transaction.reset();
+  const auto other = start();
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().message,
+            "the job's state is of version 1, this program keeps version 2; remove the job and submit it again");
+}
+
 TEST_F(StateLogTest, state_of_another_script_is_refused) {
   auto lane = start(1);
   ASSERT_TRUE(lane);

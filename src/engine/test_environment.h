@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -31,18 +32,27 @@ class TestEnvironment final : public Environment {
   }
 
   Result<Stream> stream(std::string_view name) override {
+    std::lock_guard lock(streams_mutex_);
     const auto found = streams_.find(std::string(name));
     if (found == streams_.end()) return millrace::fail(ErrorKind::not_found, "no stream {}", name);
-    return Stream{found->second.log.get(), found->second.shards, nullptr};
+    return Stream{found->second.id, found->second.log.get(), found->second.shards, found->second.log};
   }
   table::Tables& tables() override { return *tables_; }
   base::Clock& clock() override { return clock_; }
 
-  void add_stream(const std::string& name, uint32_t shards) {
-    OpenStream& stream = streams_[name];
-    stream.shards = shards;
-    stream.log = open_log(name);
+  void add_stream(const std::string& name, uint32_t shards) { add_stream(name, shards, next_id_++); }
+  void add_stream(const std::string& name, uint32_t shards, uint64_t id) {
+    OpenStream stream{id, open_log(name), shards};
     for (uint32_t n = 0; n < shards; ++n) stream.log->add_shard(ShardId(n));
+    std::lock_guard lock(streams_mutex_);
+    streams_[name] = std::move(stream);
+  }
+  // A job may hold its log still.
+  void remove_stream(const std::string& name) {
+    std::lock_guard lock(streams_mutex_);
+    streams_.at(name).log->close();
+    std::filesystem::rename(directory_of(name), root_ + "/removed-" + std::to_string(next_id_++));
+    streams_.erase(name);
   }
   void add_table(const std::string& name, table::KeyAttribute hash, std::optional<table::KeyAttribute> range = {},
                  std::optional<table::ViewType> feed = {}) {
@@ -113,20 +123,23 @@ class TestEnvironment final : public Environment {
 
   // Closes and opens everything, as a restart of the server does.
   void reopen() {
-    std::map<std::string, uint32_t> shards;
-    for (const auto& [name, stream] : streams_) shards[name] = stream.shards;
+    std::map<std::string, std::pair<uint64_t, uint32_t>> before;
+    for (const auto& [name, stream] : streams_) before[name] = {stream.id, stream.shards};
     close();
     open();
-    for (const auto& [name, count] : shards) add_stream(name, count);
+    for (const auto& [name, stream] : before) add_stream(name, stream.second, stream.first);
   }
 
   const std::string& root() const { return root_; }
 
  private:
   struct OpenStream {
-    std::unique_ptr<log::Log> log;
+    uint64_t id = 0;
+    std::shared_ptr<log::Log> log;
     uint32_t shards = 0;
   };
+
+  std::string directory_of(const std::string& stream) const { return root_ + "/streams/" + stream; }
 
   void open() {
     auto store = store::Store::open({.directory = root_ + "/tables", .segment_bytes = size_t{4} << 20});
@@ -143,7 +156,7 @@ class TestEnvironment final : public Environment {
   }
   std::unique_ptr<log::Log> open_log(const std::string& name) {
     log::LogOptions options;
-    options.directory = root_ + "/streams/" + name;
+    options.directory = directory_of(name);
     options.segment_bytes = size_t{4} << 20;
     options.group_bytes_max = size_t{2} << 20;
     std::filesystem::create_directories(options.directory);
@@ -169,7 +182,9 @@ class TestEnvironment final : public Environment {
   bool owned_ = true;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<table::Tables> tables_;
+  std::mutex streams_mutex_;  // jobs look them up
   std::map<std::string, OpenStream> streams_;
+  uint64_t next_id_ = 1;
 };
 
 // Runs a lane until it has nothing to do, and waits until all is durable.
