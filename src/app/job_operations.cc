@@ -116,11 +116,7 @@ void JobOperations::add_to(aws::Service& service) {
                  auto request = parse_request(call.body);
                  if (!request) return call.answer.fail(request.error());
                  later(call, [this, answer_with, request = std::move(*request)](aws::Answer& answer) {
-                   if (!request.drain) return answer_with(answer, jobs_.stop(request.name));
-                   if (auto known = jobs_.status(request.name); !known) return answer.fail(known.error());
-                   answer.ok("{}");
-                   // If it fails, the job's status says why.
-                   (void)jobs_.stop(request.name, true);
+                   answer_with(answer, request.drain ? jobs_.drain(request.name) : jobs_.stop(request.name));
                  });
                }});
   service.add({aws::millrace_protocol, "ListJobs", [this](aws::Call& call) {

@@ -2,20 +2,43 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/lane.h"
+#include <thread>
+
+#include "engine/jobs.h"
 #include "engine/test_environment.h"
 
 namespace millrace::engine {
 namespace {
 
-// The tables of the environment, but for try_begin().
+// Its commit finds the disk full.
+class FullDiskTransaction final : public table::Transaction {
+ public:
+  Result<table::WriteResult> write(const table::WriteRequest&) override { return table::WriteResult(); }
+  Result<void> merge(const table::TableDefinition&, std::string_view, std::string_view) override { return {}; }
+  Result<void> erase_attributes(const table::TableDefinition&, std::string_view,
+                                std::span<const std::string_view>) override {
+    return {};
+  }
+  Result<void> erase(const table::TableDefinition&, std::string_view) override { return {}; }
+  Result<void> put_record(std::string_view, std::string) override { return {}; }
+  Result<void> erase_record(std::string_view) override { return {}; }
+  Result<void> erase_records(std::string_view) override { return {}; }
+  size_t bytes() const override { return 0; }
+  Result<table::CommitId> commit() override {
+    return millrace::fail(ErrorKind::disk_full, "no space left on the device");
+  }
+};
+
+// The tables of the environment, but for begin() and try_begin().
 class RefusingTables final : public table::Tables {
  public:
   explicit RefusingTables(table::Tables& real) : real_(real) {}
   int refusals = 0;  // how many more begins are refused
   int refused = 0;
+  std::atomic<bool> full = false;
 
   Result<std::unique_ptr<table::Transaction>> try_begin() override {
+    if (full) return std::make_unique<FullDiskTransaction>();
     if (refusals > 0) {
       --refusals;
       ++refused;
@@ -37,7 +60,10 @@ class RefusingTables final : public table::Tables {
     return real_.get_stored(t, k);
   }
   Result<table::QueryResult> query(const table::QueryRequest& r) override { return real_.query(r); }
-  std::unique_ptr<table::Transaction> begin() override { return real_.begin(); }
+  std::unique_ptr<table::Transaction> begin() override {
+    if (full) return std::make_unique<FullDiskTransaction>();
+    return real_.begin();
+  }
   Result<std::optional<std::string>> get_record(std::string_view key) override { return real_.get_record(key); }
   Result<void> scan_records(std::string_view prefix,
                             const std::function<bool(std::string_view, std::string_view)>& each) override {
@@ -166,6 +192,125 @@ TEST_F(RefusedCommits, of_large_items_are_divided_by_what_the_journal_takes) {
   work(**lane);
   const auto rows = real_.rows("Large");
   EXPECT_EQ(std::ranges::count_if(rows, [](const auto& row) { return row.starts_with(R"({"n":{"N":"1"},)"); }), items);
+}
+
+TEST_F(RefusedCommits, leave_pieces_that_a_restart_on_a_full_disk_does_not_read) {
+  auto lane = start();
+  real_.send("clicks", 0, R"({"product":"a"})");
+  work(*lane);
+  lane.reset();
+  const std::string left_over = "engine/job/job/state/0000000000000000/00000000000000ff.000000";
+  auto transaction = real_.tables().begin();
+  ASSERT_TRUE(transaction->put_record(left_over, "unfinished"));
+  ASSERT_TRUE(transaction->commit());
+  transaction.reset();
+  environment_.refusing.full = true;
+  lane = start();
+  environment_.refusing.full = false;
+  EXPECT_TRUE(*real_.tables().get_record(left_over));
+  real_.send("clicks", 0, R"({"product":"a"})");
+  work(*lane);
+  EXPECT_FALSE(*real_.tables().get_record(left_over));
+  EXPECT_EQ(real_.rows("Counts"), std::vector<std::string>{R"({"n":{"N":"2"},"product":{"S":"a"}})"});
+}
+
+class JobsOnAFullDisk : public RefusedCommits {
+ protected:
+  JobsOnAFullDisk() {
+    open();
+    CHECK(jobs_->submit("job", script));
+  }
+  ~JobsOnAFullDisk() override { environment_.refusing.full = false; }
+  void open() {
+    Jobs::Options options;
+    options.lane.retry_wait_ms = 1;
+    options.lane.retry_wait_ms_max = 1;
+    auto jobs = Jobs::open(environment_, options);
+    CHECK(jobs, "{}", jobs.error().message);
+    jobs_ = std::move(*jobs);
+  }
+  void await(const std::function<bool(const JobStatus&)>& holds) {
+    for (int i = 0; i < 5000 && !holds(*jobs_->status("job")); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    EXPECT_TRUE(holds(*jobs_->status("job"))) << jobs_->status("job")->reason;
+  }
+  void fill_disk() {
+    await([](const JobStatus& job) { return job.commits > 0; });
+    environment_.refusing.full = true;
+    real_.send("clicks", 0, R"({"product":"a"})");
+    await([](const JobStatus& job) { return job.reason == "no space left on the device"; });
+  }
+  void expect_that_nothing_is_lost() {
+    await([](const JobStatus& job) { return job.rows_in == 1; });
+    ASSERT_TRUE(jobs_->stop("job"));
+    EXPECT_EQ(real_.rows("Counts"), std::vector<std::string>{R"({"n":{"N":"1"},"product":{"S":"a"}})"});
+  }
+  std::unique_ptr<Jobs> jobs_;
+};
+
+TEST_F(JobsOnAFullDisk, are_stopped_and_not_failed) {
+  fill_disk();
+  const auto stopped = jobs_->stop("job");
+  // It is, but the next start of the server does not know.
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind, ErrorKind::disk_full);
+  EXPECT_EQ(jobs_->status("job")->state, JobState::stopped);
+  const auto resumed = jobs_->resume("job");
+  ASSERT_FALSE(resumed);
+  EXPECT_EQ(resumed.error().kind, ErrorKind::disk_full);
+  EXPECT_EQ(jobs_->status("job")->state, JobState::stopped);
+  environment_.refusing.full = false;
+  ASSERT_TRUE(jobs_->resume("job"));
+  expect_that_nothing_is_lost();
+}
+
+TEST_F(JobsOnAFullDisk, run_again_after_a_restart) {
+  fill_disk();
+  jobs_.reset();
+  environment_.refusing.full = false;
+  open();
+  EXPECT_EQ(jobs_->status("job")->state, JobState::running);
+  expect_that_nothing_is_lost();
+}
+
+TEST_F(JobsOnAFullDisk, are_not_removed_but_stopped) {
+  fill_disk();
+  const auto removed = jobs_->remove("job");
+  ASSERT_FALSE(removed);
+  EXPECT_EQ(removed.error().kind, ErrorKind::disk_full);
+  EXPECT_EQ(jobs_->status("job")->state, JobState::stopped);
+  EXPECT_EQ(jobs_->stop("job").error().kind, ErrorKind::invalid_argument);
+  environment_.refusing.full = false;
+  ASSERT_TRUE(jobs_->resume("job"));
+  expect_that_nothing_is_lost();
+  ASSERT_TRUE(jobs_->remove("job"));
+}
+
+TEST_F(JobsOnAFullDisk, are_drained_until_somebody_stops_them) {
+  fill_disk();
+  Result<void> drained;
+  std::thread drain([&] { drained = jobs_->stop("job", true); });
+  await([](const JobStatus& job) {
+    return job.state == JobState::draining && job.reason == "no space left on the device";
+  });
+  EXPECT_EQ(jobs_->resume("job").error().kind, ErrorKind::in_use);
+  EXPECT_EQ(jobs_->stop("job").error().kind, ErrorKind::disk_full);
+  drain.join();
+  ASSERT_FALSE(drained);
+  EXPECT_EQ(drained.error().message, "job job was stopped before it had worked off what was there");
+  environment_.refusing.full = false;
+  ASSERT_TRUE(jobs_->resume("job"));
+  expect_that_nothing_is_lost();
+}
+
+TEST_F(JobsOnAFullDisk, are_drained_until_the_server_stops) {
+  fill_disk();
+  ASSERT_TRUE(jobs_->drain("job"));
+  jobs_.reset();
+  environment_.refusing.full = false;
+  open();
+  expect_that_nothing_is_lost();
 }
 
 }  // namespace

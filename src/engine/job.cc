@@ -93,13 +93,13 @@ Result<Job::End> Job::work() {
       TRY(lane_->drain());
       draining = true;
     }
-    TRY_ASSIGN(const Lane::Step step, lane_->step());
+    const auto step = lane_->step();
+    if (!step) return gave_up(step.error()) ? Result<End>(End::stopped) : std::unexpected(step.error());
     if (lane_->drained()) return End::drained;
-    if (!step.again) wait(step.next);
+    if (!step->again) wait(step->next);
   }
   auto finished = lane_->finish();
-  // The store refused the last commit; what is in it will be computed again.
-  if (!finished && finished.error().kind != ErrorKind::unavailable) return std::unexpected(finished.error());
+  if (!finished && !gave_up(finished.error())) return std::unexpected(finished.error());
   return End::stopped;
 }
 
@@ -108,6 +108,12 @@ Result<void> Job::fail_without_sources() {
   // What was read cannot be read again, so it is kept.
   if (!found) (void)lane_->finish();
   return found;
+}
+
+// The store refused the last commit of a job that is to stop; what is in it will be computed again.
+bool Job::gave_up(const Error& error) {
+  std::lock_guard lock(mutex_);
+  return stopping_ && error.kind == ErrorKind::unavailable;
 }
 
 void Job::wait(std::optional<ProcessingTime> until) {

@@ -1,6 +1,7 @@
 #pragma once
 // A running job: a lane and the thread that runs it. The thread sleeps until a log has something new, a commit has
-// become durable, or a timer of the plan is due; it never polls. At its end it lets go of its state and its sources' logs.
+// become durable, or a timer of the plan is due; it never polls. At its end it lets go of its state and its sources'
+// logs.
 //
 // Any thread may call; only join() waits.
 
@@ -37,6 +38,7 @@ class Job {
   void release_lane();
   Result<End> work();
   Result<void> fail_without_sources();
+  bool gave_up(const Error& error);
   void wait(std::optional<ProcessingTime> until);
 
   Environment& environment_;

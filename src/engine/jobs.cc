@@ -28,6 +28,10 @@ struct Definition {
   std::string reason;
 };
 
+bool is_active(JobState state) {
+  return state == JobState::running || state == JobState::draining;
+}
+
 std::string encode(const Definition& definition) {
   std::string out;
   base::put_u8(out, definition_version);
@@ -87,7 +91,7 @@ Result<std::unique_ptr<Jobs>> Jobs::open(Environment& environment, const Options
   }));
   if (!read) return std::unexpected(read.error());
   for (auto& [name, entry] : jobs->entries_) {
-    if (entry.state != JobState::running && entry.state != JobState::draining) continue;
+    if (!is_active(entry.state)) continue;
     if (auto started = jobs->start(name, entry); !started) {
       std::lock_guard lock(jobs->mutex_);
       entry.state = JobState::failed;
@@ -111,20 +115,31 @@ void Jobs::close() {
       if (entry.job) running.push_back(entry.job.get());
     }
   }
+  end_.notify_all();
   for (Job* job : running) job->stop();
   for (Job* job : running) job->join();
   std::lock_guard lock(mutex_);
-  for (auto& [name, entry] : entries_) {
-    if (entry.job) entry.last = entry.job->figures();
-    entry.job.reset();
+  for (auto& [name, entry] : entries_) take_job(entry).reset();
+}
+
+// The job leaves its figures behind. With mutex_ held; the job is destroyed without it, for its end may want it.
+std::unique_ptr<Job> Jobs::take_job(Entry& entry) {
+  if (entry.job) entry.last = entry.job->figures();
+  return std::move(entry.job);
+}
+
+Result<void> Jobs::store(const std::string& name) {
+  std::lock_guard definitions(definitions_mutex_);
+  std::string definition;
+  {
+    std::lock_guard lock(mutex_);
+    TRY_ASSIGN(const Entry* entry, find(name));
+    definition = encode({entry->script, entry->state, entry->reason});
   }
+  return write_definition(name, std::move(definition));
 }
 
-Result<void> Jobs::store(const std::string& name, const Entry& entry) {
-  return store(name, encode({entry.script, entry.state, entry.reason}));
-}
-
-Result<void> Jobs::store(const std::string& name, std::string definition) {
+Result<void> Jobs::write_definition(const std::string& name, std::string definition) {
   auto transaction = environment_.tables().begin();
   TRY(transaction->put_record(std::string(definition_prefix) + name, std::move(definition)));
   TRY_ASSIGN(const table::CommitId commit, transaction->commit());
@@ -147,7 +162,6 @@ Result<void> Jobs::start(const std::string& name, Entry& entry) {
   {
     std::lock_guard lock(mutex_);
     run = ++entry.run;
-    entry.job.reset();
   }
   auto job = Job::start(plan, name, base::hash64(entry.script), environment_, options_.lane,
                         [this, name, run](Job::End end, std::string reason) { ended(name, run, end, reason); });
@@ -169,17 +183,19 @@ void Jobs::sources_changed() {
 }
 
 void Jobs::ended(const std::string& name, uint64_t run, Job::End end, std::string reason) {
+  const bool failed = end == Job::End::failed;
+  std::unique_lock definitions(definitions_mutex_, std::defer_lock);
+  if (failed || end == Job::End::drained) definitions.lock();
   std::unique_lock lock(mutex_);
   const auto found = entries_.find(name);
   if (found == entries_.end() || found->second.run != run) return;
   Entry& entry = found->second;
-  if (end == Job::End::failed || end == Job::End::drained) {
+  if (definitions) {
     // Stored before anybody is told; not under the lock, which a reactor may wait for.
-    const bool failed = end == Job::End::failed;
     const std::string definition =
         encode({entry.script, failed ? JobState::failed : JobState::finished, failed ? reason : std::string()});
     lock.unlock();
-    if (auto done = store(name, definition); !done)
+    if (auto done = write_definition(name, definition); !done)
       reason += " (and this could not be stored: " + done.error().message + ")";
     lock.lock();
   }
@@ -238,10 +254,10 @@ Result<void> Jobs::submit(std::string_view name_view, std::string_view script) {
       lock.unlock();
       auto started = forget_state(name);
       if (started) started = start(name, entry);
-      if (started) started = store(name, entry);
+      if (started) started = store(name);
       if (!started) {
         lock.lock();
-        auto job = std::move(entry.job);
+        auto job = take_job(entry);
         ++entry.run;
         lock.unlock();
         job.reset();
@@ -272,29 +288,36 @@ Result<void> Jobs::resume(std::string_view name_view) {
   }
   std::unique_ptr<Job> former;
   JobState former_state;
+  std::string former_reason;
   {
     std::lock_guard lock(mutex_);
-    former = std::move(entry->job);
-    former_state = entry->state;
-    entry->state = JobState::running;
-    entry->reason.clear();
+    former = take_job(*entry);
+    former_state = std::exchange(entry->state, JobState::running);
+    former_reason = std::exchange(entry->reason, {});
   }
   former.reset();
-  if (auto started = start(name, *entry); !started) {
+  auto resumed = start(name, *entry);
+  if (!resumed) former_reason = resumed.error().message;
+  if (resumed) resumed = store(name);
+  if (resumed) return {};
+  std::unique_ptr<Job> job;
+  {
     std::lock_guard lock(mutex_);
-    entry->state = former_state == JobState::failed ? JobState::failed : former_state;
-    entry->reason = started.error().message;
-    return started;
+    job = take_job(*entry);
+    ++entry->run;
+    entry->state = former_state;
+    entry->reason = std::move(former_reason);
   }
-  return store(name, *entry);
+  return resumed;
 }
 
-Result<void> Jobs::stop(std::string_view name_view, bool drain) {
-  const std::string name(name_view);
+// Tells the job to end; the run that will.
+Result<uint64_t> Jobs::begin_stop(const std::string& name, bool drain) {
   std::lock_guard changes(changes_mutex_);
-  std::unique_lock lock(mutex_);
+  std::lock_guard lock(mutex_);
+  if (closing_) return millrace::fail(ErrorKind::unavailable, "the server is shutting down");
   TRY_ASSIGN(Entry * entry, find(name));
-  if (entry->state != JobState::running) {
+  if (drain ? entry->state != JobState::running : !is_active(entry->state)) {
     return millrace::fail(ErrorKind::invalid_argument, "job {} is {}, not running", name, engine::name(entry->state));
   }
   if (drain) {
@@ -303,14 +326,48 @@ Result<void> Jobs::stop(std::string_view name_view, bool drain) {
   } else {
     entry->job->stop();
   }
-  end_.wait(lock, [&] { return entry->state != JobState::running && entry->state != JobState::draining; });
-  entry->last = entry->job->figures();
-  auto job = std::move(entry->job);
-  const std::string reason = entry->state == JobState::failed ? entry->reason : std::string();
-  lock.unlock();
+  return entry->run;
+}
+
+Result<void> Jobs::drain(std::string_view name) {
+  TRY(begin_stop(std::string(name), true));
+  return {};
+}
+
+bool Jobs::runs(const std::string& name, uint64_t run) const {
+  const auto found = entries_.find(name);
+  return found != entries_.end() && found->second.run == run && is_active(found->second.state);
+}
+
+Result<void> Jobs::stop(std::string_view name_view, bool drain) {
+  const std::string name(name_view);
+  TRY_ASSIGN(const uint64_t run, begin_stop(name, drain));
+  {
+    std::unique_lock lock(mutex_);
+    end_.wait(lock, [&] { return closing_ || !runs(name, run); });
+    if (closing_) return millrace::fail(ErrorKind::unavailable, "the server is shutting down");
+  }
+  std::lock_guard changes(changes_mutex_);
+  std::unique_ptr<Job> job;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = entries_.find(name);
+    // Somebody has resumed or removed it meanwhile, so it had ended.
+    if (found == entries_.end() || found->second.run != run) return {};
+    Entry& entry = found->second;
+    job = take_job(entry);
+    if (entry.state == JobState::failed) {
+      return millrace::fail(ErrorKind::unavailable, "job {} has failed: {}", name, entry.reason);
+    }
+    if (drain && entry.state == JobState::stopped) {
+      return millrace::fail(ErrorKind::unavailable, "job {} was stopped before it had worked off what was there", name);
+    }
+  }
   job.reset();
-  if (!reason.empty()) return millrace::fail(ErrorKind::unavailable, "job {} has failed: {}", name, reason);
-  return store(name, *entry);
+  auto stored = store(name);
+  if (stored) return {};
+  return std::unexpected(
+      stored.error().within(fmt::format("job {} has stopped, but will run again after a restart", name)));
 }
 
 Result<void> Jobs::remove(std::string_view name_view) {
@@ -320,18 +377,29 @@ Result<void> Jobs::remove(std::string_view name_view) {
   {
     std::lock_guard lock(mutex_);
     TRY_ASSIGN(Entry * entry, find(name));
-    job = std::move(entry->job);
+    job = take_job(*entry);
     ++entry->run;
+    if (is_active(entry->state)) entry->state = JobState::stopped;
   }
+  end_.notify_all();
   job.reset();
+  auto erased = erase(name);
+  if (!erased) {
+    return std::unexpected(
+        erased.error().within(fmt::format("job {} does not run any more, but is not removed", name)));
+  }
+  std::lock_guard lock(mutex_);
+  entries_.erase(name);
+  return {};
+}
+
+Result<void> Jobs::erase(const std::string& name) {
   auto transaction = environment_.tables().begin();
   TRY(transaction->erase_record(std::string(definition_prefix) + name));
   TRY(transaction->erase_records(StateLog::prefix_of(name)));
   TRY_ASSIGN(const table::CommitId commit, transaction->commit());
   transaction.reset();
   environment_.tables().wait_durable(commit);
-  std::lock_guard lock(mutex_);
-  entries_.erase(name);
   return {};
 }
 
@@ -340,7 +408,7 @@ JobStatus Jobs::status_of(const std::string& name, const Entry& entry) const {
   JobStatus status;
   status.name = name;
   status.state = entry.state;
-  status.reason = entry.state == JobState::running && entry.reason.empty() ? figures.waiting : entry.reason;
+  status.reason = is_active(entry.state) && entry.reason.empty() ? figures.waiting : entry.reason;
   status.lag_records = figures.lag_records;
   status.lag_ms = figures.lag_ms;
   if (figures.watermark != no_watermark) status.watermark = figures.watermark;
@@ -350,7 +418,7 @@ JobStatus Jobs::status_of(const std::string& name, const Entry& entry) const {
   status.rows_bad = figures.totals.rows_bad;
   status.rows_duplicate = figures.totals.rows_duplicate;
   status.row_errors = figures.totals.row_errors;
-  status.rows_per_second = entry.state == JobState::running ? figures.rows_per_second : 0;
+  status.rows_per_second = is_active(entry.state) ? figures.rows_per_second : 0;
   status.commits = figures.totals.commits;
   status.commit_ms = figures.commit_ms;
   status.state_bytes = figures.state_bytes;

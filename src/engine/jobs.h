@@ -5,7 +5,8 @@
 // "engine/job/<name>/" (docs/engine.md). The shards of a stream are those of the job's start: a job must be stopped,
 // removed and submitted again to see new ones.
 //
-// Threads: any; the functions wait for the store and for a job's thread to end, so not on a reactor. Failure: submit()
+// Threads: any; the functions wait for the store and for a job's thread to end, so not on a reactor, but for list(),
+// status(), script() and sources_changed(). None of them waits for a drain that stop() waits for. Failure: submit()
 // reports what is wrong with the script (line and column) or with what it needs; a job that fails later says why in its
 // status, keeps its last commit, and can be resumed.
 
@@ -34,7 +35,7 @@ std::string_view name(JobState state);
 struct JobStatus {
   std::string name;
   JobState state = JobState::running;
-  std::string reason;  // of failed, or why a running job waits for the store
+  std::string reason;  // of failed, or why a running or draining job waits for the store
   uint64_t lag_records = 0;
   int64_t lag_ms = 0;                  // age of the newest record processed, while others wait
   std::optional<EventTime> watermark;  // none: no watermark yet
@@ -68,8 +69,10 @@ class Jobs {
   Result<JobStatus> status(std::string_view name) const;  // not_found
   Result<std::string> script(std::string_view name) const;
 
-  // Returns when the job has ended. With `drain` all that is there now is processed and all windows are closed.
+  // Returns when the job has ended. With `drain` all that is there now is processed and all windows are closed; another
+  // stop() without it, remove() and close() end a drain early.
   Result<void> stop(std::string_view name, bool drain = false);
+  Result<void> drain(std::string_view name);  // begins a drain; status() tells when the job is finished
   Result<void> resume(std::string_view name);
   Result<void> remove(std::string_view name);  // stops it and forgets its script and state; its tables stay
 
@@ -92,18 +95,24 @@ class Jobs {
   Jobs(Environment& environment, const Options& options) : environment_(environment), options_(options) {}
 
   Result<void> start(const std::string& name, Entry& entry);
+  Result<uint64_t> begin_stop(const std::string& name, bool drain);
+  bool runs(const std::string& name, uint64_t run) const;
+  std::unique_ptr<Job> take_job(Entry& entry);
   Result<void> forget_state(const std::string& name);
-  Result<void> store(const std::string& name, const Entry& entry);
-  Result<void> store(const std::string& name, std::string definition);
+  Result<void> erase(const std::string& name);
+  Result<void> store(const std::string& name);
+  Result<void> write_definition(const std::string& name, std::string definition);
   void ended(const std::string& name, uint64_t run, Job::End end, std::string reason);
   JobStatus status_of(const std::string& name, const Entry& entry) const;
   Result<Entry*> find(std::string_view name);
 
   Environment& environment_;
   Options options_;
-  std::mutex changes_mutex_;     // one submit, stop, resume, remove at a time
-  mutable std::mutex mutex_;     // of the entries
-  std::condition_variable end_;  // a job has ended
+  // Taken in this order.
+  std::mutex changes_mutex_;      // one submit, stop, resume, remove at a time
+  std::mutex definitions_mutex_;  // a definition in the store is never older than one that was written before
+  mutable std::mutex mutex_;      // of the entries
+  std::condition_variable end_;   // a job has ended
   std::map<std::string, Entry, std::less<>> entries_;
   bool closing_ = false;
 };

@@ -182,6 +182,21 @@ TEST_F(JobsTest, a_bad_record_fails_the_job_and_keeps_what_was_committed) {
   EXPECT_EQ(jobs_->status("job")->state, JobState::failed);
 }
 
+// The definition that a restart reads, in the words of docs/engine.md.
+TEST_F(JobsTest, a_job_that_fails_at_once_is_not_stored_as_running) {
+  create_all();
+  open();
+  environment_.send("clicks", 1, "nonsense");
+  for (int n = 0; n < 20; ++n) {
+    ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+    await_state(JobState::failed);
+    const auto definition = environment_.tables().get_record("engine/definition/job");
+    ASSERT_TRUE(definition && *definition);
+    EXPECT_EQ((**definition)[1], 4);
+    ASSERT_EQ(error_of(jobs_->remove("job")), "none");
+  }
+}
+
 TEST_F(JobsTest, a_job_whose_stream_is_deleted_fails_and_does_not_take_another_for_it) {
   create_all();
   open();

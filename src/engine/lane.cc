@@ -175,6 +175,9 @@ Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, co
     const auto attempt = [&]() -> Result<table::CommitId> {
       TRY_ASSIGN(auto transaction, tables.try_begin());
       const auto room = [&] { return transaction->bytes() < options_.transaction_bytes_max; };
+      if (write == 0 && piece == 0) {
+        for (const std::string& key : state.left_over) TRY(transaction->erase_record(key));
+      }
       for (; next_write < writes.size() && room(); ++next_write) {
         const SinkWrite& row = writes[next_write];
         if (row.erase) {

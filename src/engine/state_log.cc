@@ -36,10 +36,11 @@ std::string encode(const Header& header) {
 Result<Header> decode(std::string_view bytes) {
   base::ByteReader in(bytes);
   if (const uint8_t version = in.u8(); in.ok() && version != header_version) {
-    return millrace::fail(ErrorKind::unsupported,
-                          "the job's state is of version {}, this program keeps version {}; remove the job and submit it "
-                          "again",
-                          version, header_version);
+    return millrace::fail(
+        ErrorKind::unsupported,
+        "the job's state is of version {}, this program keeps version {}; remove the job and submit it "
+        "again",
+        version, header_version);
   }
   Header header;
   header.generation = in.varint();
@@ -84,7 +85,7 @@ std::string StateLog::generation_prefix(uint64_t generation) const {
 Result<bool> StateLog::restore(Pipeline& pipeline, uint64_t plan_hash, JobTotals& totals) {
   TRY_ASSIGN(const auto stored, tables_.get_record(prefix_ + "commit"));
   if (!stored) {
-    TRY(forget_unfinished(0, 0));
+    TRY(find_left_over());
     return false;
   }
   TRY_ASSIGN(const Header header, decode(*stored));
@@ -118,24 +119,18 @@ Result<bool> StateLog::restore(Pipeline& pipeline, uint64_t plan_hash, JobTotals
   change_bytes_ = header.change_bytes;
   snapshot_bytes_ = header.snapshot_bytes;
   totals = header.totals;
-  TRY(forget_unfinished(generation_, number_));
+  TRY(find_left_over());
   return true;
 }
 
-// Pieces that went ahead of a commit which never came would be read together with those of the next one.
-Result<void> StateLog::forget_unfinished(uint64_t generation, uint64_t number) {
-  std::vector<std::string> keys;
-  const std::string last = generation_prefix(generation) + fmt::format("{:016x}", number);
-  TRY(tables_.scan_records(prefix_ + "state/", [&](std::string_view key, std::string_view) {
-    const std::string_view place = key.substr(0, last.size());
-    if (any_ ? place > last : true) keys.emplace_back(key);
+// Pieces that went ahead of a commit which never came would be read together with those of the next one. That one
+// erases them: a job whose disk is full at its start waits then, as for any other commit.
+Result<void> StateLog::find_left_over() {
+  const std::string last = generation_prefix(generation_) + fmt::format("{:016x}", number_);
+  return tables_.scan_records(prefix_ + "state/", [&](std::string_view key, std::string_view) {
+    if (!any_ || key.substr(0, last.size()) > last) left_over_.emplace_back(key);
     return true;
-  }));
-  if (keys.empty()) return {};
-  auto transaction = tables_.begin();
-  for (const std::string& key : keys) TRY(transaction->erase_record(key));
-  TRY(transaction->commit());
-  return {};
+  });
 }
 
 StateLog::Writes StateLog::next(const Pipeline& pipeline, uint64_t plan_hash, const JobTotals& totals) {
@@ -170,6 +165,7 @@ StateLog::Writes StateLog::next(const Pipeline& pipeline, uint64_t plan_hash, co
   header.totals = totals;
 
   Writes writes;
+  writes.left_over = left_over_;
   writes.header = {prefix_ + "commit", encode(header)};
   if (any_ && next_is_snapshot_) writes.erased_prefix = generation_prefix(generation_);
   const std::string key = generation_prefix(header.generation) + fmt::format("{:016x}", header.number);
@@ -181,6 +177,7 @@ StateLog::Writes StateLog::next(const Pipeline& pipeline, uint64_t plan_hash, co
 }
 
 void StateLog::committed() {
+  left_over_.clear();
   if (any_ && next_is_snapshot_) ++generation_;
   number_ = any_ ? number_ + 1 : 0;
   any_ = true;

@@ -31,7 +31,7 @@ class StateLog {
  public:
   StateLog(table::Tables& tables, std::string_view job);
 
-  // Brings the pipeline to the last commit; false: there is none. `plan_hash` must be what it was then.
+  // Brings the pipeline to the last commit; false: there is none. `plan_hash` must be what it was then. Writes nothing.
   Result<bool> restore(Pipeline& pipeline, uint64_t plan_hash, JobTotals& totals);
 
   struct Record {
@@ -40,6 +40,7 @@ class StateLog {
   };
   // What the next commit writes. The header is written last, with the rest of the transaction that completes it.
   struct Writes {
+    std::vector<std::string> left_over;  // keys, erased before the pieces are written
     std::vector<Record> pieces;
     Record header;
     std::string erased_prefix;  // the former generation; empty: none
@@ -51,11 +52,12 @@ class StateLog {
 
  private:
   std::string generation_prefix(uint64_t generation) const;
-  Result<void> forget_unfinished(uint64_t generation, uint64_t number);
+  Result<void> find_left_over();
 
   table::Tables& tables_;
   std::string prefix_;
-  bool any_ = false;  // a commit exists
+  bool any_ = false;                    // a commit exists
+  std::vector<std::string> left_over_;  // pieces of a commit that was not finished
   uint64_t generation_ = 0;
   uint64_t number_ = 0;
   uint64_t change_bytes_ = 0;
