@@ -111,7 +111,7 @@ void MappingShard::pump() {
   timer_ = 0;
   batch_ = std::move(*batch);
   state_ = State::invoking;
-  context_.worker.invoke(std::move(batch_.event), [weak = weak_from_this()](const Outcome& outcome) {
+  context_.worker.invoke(std::move(batch_.event), weak_from_this(), [weak = weak_from_this()](const Outcome& outcome) {
     const auto self = weak.lock();
     if (self && self->state_ == State::invoking) self->on_outcome(outcome);
   });

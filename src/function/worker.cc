@@ -81,8 +81,9 @@ void Worker::stop() {
   status_.process_id = 0;
 }
 
-void Worker::invoke(std::string event, std::function<void(const Outcome&)> done) {
-  waiting_.push_back({std::move(event), std::move(done)});
+void Worker::invoke(std::string event, std::weak_ptr<const void> caller, std::function<void(const Outcome&)> done) {
+  drop_unwanted();
+  waiting_.push_back({std::move(event), std::move(caller), std::move(done)});
   deliver();
 }
 
@@ -263,7 +264,12 @@ void Worker::stop_expecting_request() {
   request_timer_ = 0;
 }
 
+void Worker::drop_unwanted() {
+  std::erase_if(waiting_, [](const Waiting& waiting) { return waiting.caller.expired(); });
+}
+
 void Worker::deliver() {
+  drop_unwanted();
   if (running_ || !idle_ || waiting_.empty()) return;
   http::Reply reply = std::move(*idle_);
   idle_.reset();

@@ -48,8 +48,9 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void start();
   void stop();  // drops all invocations; nothing is called back afterwards
 
-  // The queue holds at most one event of each shard of each mapping, which is its bound. `done` is called once.
-  void invoke(std::string event, std::function<void(const Outcome&)> done);
+  // `done` is called once, unless the caller is gone before the event's turn comes: then the event is dropped. So the
+  // queue holds at most one event of each shard of each mapping, which is its bound.
+  void invoke(std::string event, std::weak_ptr<const void> caller, std::function<void(const Outcome&)> done);
   // Kills the process, because what it remembers is not what was committed.
   void restart(std::string_view reason);
 
@@ -59,6 +60,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
  private:
   struct Waiting {
     std::string event;
+    std::weak_ptr<const void> caller;
     std::function<void(const Outcome&)> done;
   };
   struct Running {
@@ -79,6 +81,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void on_answer(std::string_view id, bool is_error, const http::Request& request, http::Reply reply);
   void on_initialisation_error(const http::Request& request, http::Reply reply);
   void deliver();
+  void drop_unwanted();
   void expect_request(int64_t within_ms);
   void stop_expecting_request();
   void finish(Outcome outcome);

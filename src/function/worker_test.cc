@@ -78,7 +78,7 @@ class WorkerTest : public testing::Test {
   Answer invoke(std::string event = R"({"Records":[]})") {
     std::optional<Answer> answer;
     reactor_->post([&, event] {
-      worker_->invoke(event, [&](const Outcome& outcome) {
+      worker_->invoke(event, worker_, [&](const Outcome& outcome) {
         const std::lock_guard lock(mutex_);
         answer = Answer{outcome.succeeded, std::string(outcome.body), outcome.error};
         changed_.notify_all();
@@ -144,6 +144,17 @@ TEST_F(WorkerTest, gives_the_process_the_environment_of_lambda_and_nothing_of_it
     EXPECT_NE(lines.find(line), std::string::npos) << line << lines;
   }
   EXPECT_EQ(lines.find("no header"), std::string::npos);
+}
+
+TEST_F(WorkerTest, an_event_whose_caller_is_gone_is_dropped) {
+  given_function(test_function("count"));
+  on_reactor([this] {
+    const auto caller = std::make_shared<int>();
+    worker_->invoke("{}", worker_, [](const Outcome&) {});
+    worker_->invoke("{}", caller, [](const Outcome&) { ADD_FAILURE(); });
+  });
+  EXPECT_TRUE(invoke().succeeded);
+  EXPECT_EQ(worker_->status().invocations, 2U);
 }
 
 TEST_F(WorkerTest, reports_the_error_that_a_function_answers) {
