@@ -376,6 +376,23 @@ TEST_F(FunctionsTest, a_failed_batch_fits_its_item_whatever_is_said_about_it) {
   EXPECT_EQ(number(failed[0], "records_left_out"), 0);
 }
 
+TEST_F(FunctionsTest, a_table_with_other_keys_takes_no_failed_batches) {
+  ASSERT_TRUE(tables_->create({.name = "FailedBatches", .hash_key = {"id"}}));
+  MappingDefinition mapping = from_stream();
+  mapping.retries_max = 0;
+  start(a_function("fail"), mapping);
+  click(0, "key");
+  wait_until([](const MappingStatus& now) {
+    return now.last_error ==
+           "on_failure_table: the keys of FailedBatches must be `mapping` (S) and `batch` (S); delete it, and it is "
+           "made "
+           "anew";
+  });
+  ASSERT_TRUE(tables_->drop("FailedBatches"));
+  wait_until([](const MappingStatus& now) { return now.failed_batches == 1; });
+  EXPECT_EQ(scan("FailedBatches").size(), 1U);
+}
+
 TEST_F(FunctionsTest, failed_batches_of_a_stream_and_of_its_successor_are_kept_apart) {
   MappingDefinition mapping = from_stream();
   mapping.retries_max = 0;

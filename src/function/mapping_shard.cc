@@ -360,9 +360,22 @@ Result<void> MappingShard::try_commit_failure() {
 }
 
 Result<void> MappingShard::ensure_failure_table() {
-  const auto created = context_.environment.tables->create(failure_table(context_.definition));
-  if (!created && created.error().kind != ErrorKind::already_exists) return std::unexpected(created.error());
-  return {};
+  table::Tables& tables = *context_.environment.tables;
+  table::TableDefinition wanted = failure_table(context_.definition);
+  const auto found = tables.find(wanted.name);
+  if (!found && found.error().kind == ErrorKind::not_found) {
+    TRY(tables.create(std::move(wanted)));
+    return {};
+  }
+  if (!found) return std::unexpected(found.error());
+  const auto same = [](const table::KeyAttribute& a, const table::KeyAttribute& b) {
+    return a.name == b.name && a.type == b.type;
+  };
+  const table::TableDefinition& there = **found;
+  if (same(there.hash_key, wanted.hash_key) && there.range_key && same(*there.range_key, *wanted.range_key)) return {};
+  return fail(ErrorKind::invalid_argument,
+              "on_failure_table: the keys of {} must be `mapping` (S) and `batch` (S); delete it, and it is made anew",
+              wanted.name);
 }
 
 Result<table::WriteRequest> MappingShard::failure_item() {
