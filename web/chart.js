@@ -18,7 +18,7 @@ function options(width, height) {
       demand: { range: (_, low, high) => [0, Math.max(high * 1.6, 1)] },
     },
     axes: [
-      { ...axis, space: 90, size: 28, values: (_, ticks) => ticks.map((tick) => time(tick * 1000)) },
+      { ...axis, space: 90, size: 28, incrs: [1, 5, 15, 30, 60], values: (_, ticks) => ticks.map((tick) => time(tick * 1000)) },
       { ...axis, scale: "price", size: 70, values: (_, ticks) => ticks.map((tick) => price(tick * 100)) },
       { ...axis, scale: "demand", side: 1, size: 46, grid: { show: false } },
     ],

@@ -5,7 +5,7 @@ const one = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFract
 const money = new Intl.NumberFormat("en", { style: "currency", currency: "USD" }); // the tables name no currency
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
-export const count = (number) => whole.format(number);
+export const count = (number) => (number === null ? "–" : whole.format(number));
 export const decimal = (number) => one.format(number);
 export const price = (cents) => money.format(cents / 100);
 export const time = (ms) => clock.format(ms);
