@@ -8,7 +8,7 @@
 #include <map>
 #include <sstream>
 
-#include "app/suggest.h"
+#include "base/suggest.h"
 
 namespace millrace::app {
 namespace {
@@ -32,7 +32,7 @@ class File {
         std::vector<std::string> known;
         for (const auto& [name, unused] : keys) known.push_back(name);
         return fail(ErrorKind::invalid_argument, "{}:{}: unknown key `{}`{}; {}", name_, key.source().begin.line,
-                    key.str(), in, suggestion(key.str(), known));
+                    key.str(), in, base::suggestion(key.str(), known));
       }
       if (auto result = reader->second(node); !result) {
         // An error inside [[...]] has its own, nearer place.

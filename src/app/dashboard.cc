@@ -96,10 +96,7 @@ pricing::Policy policy_of(const std::vector<function::FunctionDefinition>& funct
   for (const auto& function : functions) {
     const auto& command = function.command;
     if (command.size() < 2 || command[0] != "millrace" || command[1] != "reprice") continue;
-    const auto rules = pricing::rules_of_environment([&](const std::string& name) {
-      const auto found = function.environment.find(name);
-      return found == function.environment.end() ? std::nullopt : std::optional(found->second);
-    });
+    const auto rules = pricing::rules_of_environment(function.environment);
     if (rules) return rules->policy;
   }
   return {};

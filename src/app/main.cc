@@ -11,7 +11,7 @@
 #include "app/demo_command.h"
 #include "app/jobs_command.h"
 #include "app/serve.h"
-#include "app/suggest.h"
+#include "base/suggest.h"
 #include "send/send.h"
 #include "send/time.h"
 #include "shop_functions/flag_fast_clicks.h"
@@ -288,7 +288,7 @@ int run(int argc, char** argv) {
   if (argc > 1 && argv[1][0] != '-' &&
       app.get_subcommands([&](CLI::App* command) { return command->check_name(argv[1]); }).empty()) {
     return refuse(fmt::format("there is no command `{}`; {}", argv[1],
-                              suggestion(argv[1], {"demo", "serve", "sql", "jobs", "send"})));
+                              base::suggestion(argv[1], {"demo", "serve", "sql", "jobs", "send"})));
   }
   CLI11_PARSE(app, argc, argv);
   const std::string name = app.get_subcommands().front()->get_name();

@@ -6,7 +6,7 @@
 // Money is whole cents. All figures come from outside: counts that are negative or not finite are taken as 0.
 
 #include <cstdint>
-#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -79,8 +79,8 @@ std::vector<std::string_view> rule_names();
 // invalid_argument: rules that contradict each other (a floor over the ceiling, a gain of 1 and more, ...).
 Result<void> check(const Rules& rules);
 // The rules with those changed that an environment names, PRICING_FLOOR, PRICING_COOL_DOWN_MS and so on, and checked.
-// `variable` gives one by its name, or nothing.
-Result<Rules> rules_of_environment(const std::function<std::optional<std::string>(const std::string&)>& variable);
+// invalid_argument: a PRICING_ that names no rule, too.
+Result<Rules> rules_of_environment(const std::map<std::string, std::string>& variables);
 
 // What the policy would like, before any guardrail.
 struct Proposal {

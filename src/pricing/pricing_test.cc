@@ -398,17 +398,17 @@ TEST(Rules, are_set_by_name_and_checked_against_each_other) {
 }
 
 TEST(Rules, are_those_that_the_environment_names) {
-  const auto rules = rules_of_environment([](const std::string& name) {
-    return name == "PRICING_CEILING" ? std::optional<std::string>("1.4") : std::nullopt;
-  });
+  const auto rules = rules_of_environment({{"PRICING_CEILING", "1.4"}, {"PATH", "/bin"}});
   ASSERT_TRUE(rules) << rules.error().message;
   EXPECT_EQ(rules->guardrails.ceiling, 1.4);
   EXPECT_EQ(rules->guardrails.floor, Guardrails().floor);
-  const auto wrong = rules_of_environment([](const std::string& name) {
-    return name == "PRICING_CEILING" ? std::optional<std::string>("0.5") : std::nullopt;
-  });
+  const auto wrong = rules_of_environment({{"PRICING_CEILING", "0.5"}});
   ASSERT_FALSE(wrong);
   EXPECT_NE(wrong.error().message.find("ceiling"), std::string::npos) << wrong.error().message;
+  const auto misspelt = rules_of_environment({{"PRICING_CEILNG", "1.4"}});
+  ASSERT_FALSE(misspelt);
+  EXPECT_TRUE(misspelt.error().message.starts_with("PRICING_CEILNG: ")) << misspelt.error().message;
+  EXPECT_NE(misspelt.error().message.find("ceiling"), std::string::npos) << misspelt.error().message;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <variant>
 
+#include "base/suggest.h"
 #include "pricing/pricing.h"
 
 namespace millrace::pricing {
@@ -62,10 +63,9 @@ std::vector<std::string_view> rule_names() {
 }
 
 Result<void> set_rule(Rules& rules, std::string_view name, std::string_view value) {
-  std::string known;
+  std::vector<std::string> known;
   for (const Rule& rule : all(rules)) {
-    known += known.empty() ? "" : ", ";
-    known += rule.name;
+    known.emplace_back(rule.name);
     if (rule.name != name) continue;
     if (auto* const* number = std::get_if<double*>(&rule.value)) {
       TRY_ASSIGN(**number, parse<double>(name, value));
@@ -74,7 +74,7 @@ Result<void> set_rule(Rules& rules, std::string_view name, std::string_view valu
     }
     return {};
   }
-  return fail(ErrorKind::invalid_argument, "there is no pricing rule `{}`; the rules are {}", name, known);
+  return fail(ErrorKind::invalid_argument, "there is no pricing rule `{}`; {}", name, base::suggestion(name, known));
 }
 
 Result<void> check(const Rules& rules) {
@@ -108,16 +108,14 @@ Result<void> check(const Rules& rules) {
   return {};
 }
 
-Result<Rules> rules_of_environment(const std::function<std::optional<std::string>(const std::string&)>& variable) {
+Result<Rules> rules_of_environment(const std::map<std::string, std::string>& variables) {
+  constexpr std::string_view prefix = "PRICING_";
   Rules rules;
-  for (const std::string_view name : rule_names()) {
-    std::string variable_name = "PRICING_";
-    for (const char c : name) variable_name += c == '_' ? '_' : static_cast<char>(c - 'a' + 'A');
-    const auto value = variable(variable_name);
-    if (!value) continue;
-    if (const auto set = set_rule(rules, name, *value); !set) {
-      return std::unexpected(set.error().within(variable_name));
-    }
+  for (const auto& [variable, value] : variables) {
+    if (!variable.starts_with(prefix)) continue;
+    std::string name = variable.substr(prefix.size());
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (const auto set = set_rule(rules, name, value); !set) return std::unexpected(set.error().within(variable));
   }
   TRY(check(rules));
   return rules;

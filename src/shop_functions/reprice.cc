@@ -1,10 +1,11 @@
 #include "shop_functions/reprice.h"
 
 #include <simdjson.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
+#include <map>
 
 #include "send/api.h"
 #include "shop_functions/runtime_client.h"
@@ -263,10 +264,13 @@ Result<std::string> Repricer::handle(std::string_view event) {
 }
 
 int run_reprice() {
-  const auto rules = pricing::rules_of_environment([](const std::string& name) {
-    const char* const value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  });
+  std::map<std::string, std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    const size_t equals = std::min(text.find('='), text.size());
+    variables.emplace(text.substr(0, equals), text.substr(std::min(equals + 1, text.size())));
+  }
+  const auto rules = pricing::rules_of_environment(variables);
   if (!rules) {
     fmt::print(stderr, "millrace reprice: {}\n", rules.error().message);
     return 2;

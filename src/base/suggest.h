@@ -5,9 +5,9 @@
 #include <string_view>
 #include <vector>
 
-namespace millrace::app {
+namespace millrace::base {
 
 // "did you mean `listen`?" if one is near, else "known are `a`, `b`, ...".
 std::string suggestion(std::string_view word, const std::vector<std::string>& known);
 
-}  // namespace millrace::app
+}  // namespace millrace::base

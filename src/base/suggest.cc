@@ -1,4 +1,4 @@
-#include "app/suggest.h"
+#include "base/suggest.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
-namespace millrace::app {
+namespace millrace::base {
 namespace {
 
 size_t edit_distance(std::string_view a, std::string_view b) {
@@ -36,4 +36,4 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& kn
   return fmt::format("known are `{}`", fmt::join(known, "`, `"));
 }
 
-}  // namespace millrace::app
+}  // namespace millrace::base
