@@ -97,6 +97,13 @@ Reader address(std::string& host, uint16_t& port) {
   };
 }
 
+Reader region(std::string& target) {
+  return [&target](const toml::node& node) -> Result<void> {
+    TRY(text(target)(node));
+    return check_region(target);
+  };
+}
+
 Reader texts(std::vector<std::string>& target) {
   return [&target](const toml::node& node) -> Result<void> {
     const toml::array* array = node.as_array();
@@ -181,6 +188,13 @@ Result<void> read_mapping(const File& file, const toml::table& table, Configurat
 
 }  // namespace
 
+Result<void> check_region(std::string_view region) {
+  const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
+  if (!region.empty() && std::ranges::all_of(region, good)) return {};
+  return fail(ErrorKind::invalid_argument, "\"{}\" is no region; one has small letters, digits and hyphens: us-east-1",
+              region);
+}
+
 Result<void> parse_address(std::string_view text, std::string& host, uint16_t& port) {
   const size_t colon = text.rfind(':');
   uint32_t number = 0;
@@ -194,7 +208,13 @@ Result<void> parse_address(std::string_view text, std::string& host, uint16_t& p
   if (!good || number > 65535) {
     return fail(ErrorKind::invalid_argument, "\"{}\" is no address; write HOST:PORT, such as 127.0.0.1:4566", text);
   }
-  host = text.substr(0, colon);
+  const std::string_view name = text.substr(0, colon);
+  const bool in_brackets = name.starts_with('[') && name.ends_with(']') && name.size() > 2;
+  if (!in_brackets && name.find(':') != std::string_view::npos) {
+    return fail(ErrorKind::invalid_argument,
+                "\"{}\" is no address; an IPv6 address is written in brackets, such as [{}]:{}", text, name, number);
+  }
+  host = name;
   port = static_cast<uint16_t>(number);
   return {};
 }
@@ -219,7 +239,7 @@ Result<Configuration> parse_configuration(std::string_view toml_text, std::strin
        {"dashboard", text(dashboard)},
        {"auth", text(authentication)},
        {"durability", text(durability)},
-       {"region", text(configuration.region)},
+       {"region", region(configuration.region)},
        {"segment_bytes", whole(configuration.segment_bytes, 1 << 20, int64_t{1} << 30)},
        {"credential", file.each_table([&](const auto& table) { return read_credential(file, table, configuration); })},
        {"function", file.each_table([&](const auto& table) { return read_function(file, table, configuration); })},

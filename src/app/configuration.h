@@ -38,7 +38,10 @@ Result<Configuration> parse_configuration(std::string_view toml, std::string_vie
                                           Configuration defaults = {});
 Result<Configuration> load_configuration(const std::string& file, Configuration defaults = {});
 
-// "HOST:PORT" into its parts; invalid_argument says how to write it.
+// A region as in ARNs: "us-east-1". invalid_argument: anything but small letters, digits and hyphens.
+Result<void> check_region(std::string_view region);
+
+// "HOST:PORT" into its parts; an IPv6 address stands, and stays, in brackets. invalid_argument says how to write it.
 Result<void> parse_address(std::string_view text, std::string& host, uint16_t& port);
 
 }  // namespace millrace::app

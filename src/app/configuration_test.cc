@@ -78,6 +78,23 @@ TEST(Configuration, SaysWhatAValueMayBe) {
   EXPECT_EQ(error_of("[mapping]\n"), "millrace.toml:1: `mapping` is written with double brackets: [[...]]");
 }
 
+TEST(Configuration, AnAddressOfIpv6StandsInBrackets) {
+  std::string host;
+  uint16_t port = 0;
+  ASSERT_TRUE(parse_address("[::1]:4566", host, port));
+  EXPECT_EQ(host, "[::1]");
+  EXPECT_EQ(port, 4566);
+  EXPECT_EQ(error_of("listen = \"::1:4566\"\n"),
+            "millrace.toml:1: `listen` \"::1:4566\" is no address; an IPv6 address is written in brackets, such as "
+            "[::1]:4566");
+}
+
+TEST(Configuration, ARegionIsOneOfArns) {
+  EXPECT_EQ(
+      error_of("region = \"bad region\"\n"),
+      "millrace.toml:1: `region` \"bad region\" is no region; one has small letters, digits and hyphens: us-east-1");
+}
+
 TEST(Configuration, ASyntaxErrorHasItsLine) {
   EXPECT_TRUE(error_of("data = \"d\"\nlisten = \n").starts_with("millrace.toml:2: "));
 }

@@ -1,5 +1,9 @@
 #include "app/instance.h"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <future>
 #include <thread>
@@ -24,7 +28,26 @@ namespace {
 constexpr int64_t housekeeping_ms = 60'000;
 
 bool is_loopback(std::string_view host) {
-  return host.starts_with("127.") || host == "localhost" || host == "::1";
+  return host.starts_with("127.") || host == "localhost" || host == "[::1]";
+}
+
+// Where a process of this machine finds what listens on `host`.
+std::string_view reachable(std::string_view host) {
+  if (host == "0.0.0.0") return "127.0.0.1";
+  return host == "[::]" ? "[::1]" : host;
+}
+
+// A directory that is missing, empty or Millrace's; lost+found is the file system's.
+Result<void> check_data_directory(const std::string& directory) {
+  static constexpr std::array<std::string_view, 5> known = {"lock", "streams", "tables", "functions", "lost+found"};
+  const auto names = base::list_directory(directory);
+  if (!names) return {};  // missing, or opening it says what is wrong
+  const auto foreign = std::ranges::find_if(
+      *names, [](const std::string& name) { return std::ranges::find(known, name) == known.end(); });
+  if (foreign == names->end() || std::filesystem::exists(directory + "/tables/STORE")) return {};
+  return fail(ErrorKind::invalid_argument,
+              "--data: {} holds {}, which is not Millrace's; name an empty or a new directory for the data", directory,
+              *foreign);
 }
 
 // The streams, as jobs and mappings look for them.
@@ -87,6 +110,7 @@ class RunningInstance final : public Instance {
         .credentials = configuration_.authenticate ? &credentials_ : nullptr, .region = configuration_.region});
     // The ports first: a port that is taken leaves no trace on the disk. Until all is open they answer 503.
     TRY(listen());
+    warn_of_known_credentials();
     reactor_thread_ = std::thread([this] { reactor_->run(); });
     TRY(open_data());
     TRY(start_work());
@@ -160,7 +184,23 @@ class RunningInstance final : public Instance {
                   "--auth none lets everyone in, so it goes with a loopback address only: --listen 127.0.0.1:{}",
                   configuration_.port);
     }
-    return {};
+    return check_data_directory(configuration_.data_directory);
+  }
+
+  void warn_of_known_credentials() const {
+    const std::vector<Credential> published = Configuration().credentials;
+    if (!configuration_.authenticate || is_loopback(configuration_.host)) return;
+    for (const Credential& credential : configuration_.credentials) {
+      const bool known = std::ranges::any_of(published, [&](const Credential& other) {
+        return credential.access_key == other.access_key && credential.secret_key == other.secret_key;
+      });
+      if (!known) continue;
+      spdlog::warn(
+          "the API at {}:{} is open to the network with credentials that everyone knows ({} / {}): whoever reaches it "
+          "may read and change everything. Set others in the file of --config: [[credential]] with access_key and "
+          "secret_key",
+          configuration_.host, server_->port(), credential.access_key, credential.secret_key);
+    }
   }
 
   Result<void> listen() {
@@ -229,8 +269,7 @@ class RunningInstance final : public Instance {
     environment.streams = sources_.get();
     environment.clock = &base::system_clock();
     environment.region = configuration_.region;
-    environment.endpoint_url = fmt::format(
-        "http://{}:{}", is_loopback(configuration_.host) ? configuration_.host : "127.0.0.1", server_->port());
+    environment.endpoint_url = fmt::format("http://{}:{}", reachable(configuration_.host), server_->port());
     if (!configuration_.credentials.empty()) {
       environment.access_key = configuration_.credentials.front().access_key;
       environment.secret_key = configuration_.credentials.front().secret_key;

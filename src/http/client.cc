@@ -131,7 +131,9 @@ class Client::Connection {
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV;
     addrinfo* found = nullptr;
-    const int lookup = ::getaddrinfo(host_.c_str(), std::to_string(port_).c_str(), &hints, &found);
+    std::string name = host_;
+    if (name.size() > 2 && name.front() == '[' && name.back() == ']') name = name.substr(1, name.size() - 2);
+    const int lookup = ::getaddrinfo(name.c_str(), std::to_string(port_).c_str(), &hints, &found);
     if (lookup != 0) return fail(ErrorKind::unavailable, "no host {}: {}", host_, ::gai_strerror(lookup));
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
     int error = ECONNREFUSED;
