@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "app/instance.h"
@@ -273,10 +274,10 @@ void Dashboard::append_status(std::string& out, const StatusSample& status) cons
     append_text(out += ',', "state", job.state);
     if (!job.reason.empty()) append_text(out += ',', "reason", job.reason);
     out += fmt::format(
-        ",\"lag_records\":{},\"lag_ms\":{},\"watermark_delay_ms\":{},\"late_rows\":{},\"bad_rows\":{},\"rows_in\":{},"
-        "\"rows_out\":{},\"events_per_s\":{:.1f}}}",
-        job.lag_records, job.lag_ms, job.watermark_delay_ms, job.late_rows, job.bad_rows, job.rows_in, job.rows_out,
-        job.events_per_s);
+        ",\"lag_records\":{},\"lag_ms\":{},\"watermark_delay_ms\":{},\"late_rows\":{},\"bad_rows\":{},"
+        "\"row_errors\":{},\"rows_in\":{},\"rows_out\":{},\"events_per_s\":{:.1f}}}",
+        job.lag_records ? fmt::format("{}", *job.lag_records) : "null", job.lag_ms, job.watermark_delay_ms,
+        job.late_rows, job.bad_rows, job.row_errors, job.rows_in, job.rows_out, job.events_per_s);
   }
   out += "],\"mappings\":[";
   Members mappings(out);
@@ -379,8 +380,12 @@ std::string Dashboard::metrics_text(const StatusSample& status) const {
           status.jobs, [](const JobSample& job) { return job.late_rows; });
   of_each("millrace_job_bad_rows_total", Type::counter, "Records that could not be read.", "job", status.jobs,
           [](const JobSample& job) { return job.bad_rows; });
-  of_each("millrace_job_lag_records", Type::gauge, "Records that the job has not read yet.", "job", status.jobs,
-          [](const JobSample& job) { return job.lag_records; });
+  of_each("millrace_job_row_errors_total", Type::counter, "Expressions that failed for a row and became NULL.", "job",
+          status.jobs, [](const JobSample& job) { return job.row_errors; });
+  of_each("millrace_job_lag_records", Type::gauge, "Records that the job has not read yet; NaN: it does not run.",
+          "job", status.jobs, [](const JobSample& job) {
+            return job.lag_records ? static_cast<double>(*job.lag_records) : std::numeric_limits<double>::quiet_NaN();
+          });
   of_each("millrace_job_watermark_delay_seconds", Type::gauge, "How far the watermark is behind; -1: none yet.", "job",
           status.jobs, [](const JobSample& job) {
             return job.watermark_delay_ms < 0 ? -1.0 : static_cast<double>(job.watermark_delay_ms) / 1000;

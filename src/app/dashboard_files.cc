@@ -85,12 +85,6 @@ http::Response DashboardFiles::respond(const http::Request& request, std::string
   return response;
 }
 
-size_t DashboardFiles::gzip_bytes() const {
-  size_t all = 0;
-  for (const auto& [path, file] : files_) all += file.gzip.size();
-  return all;
-}
-
 void add_security_headers(http::Response& response) {
   response.headers.emplace_back("Content-Security-Policy",
                                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "

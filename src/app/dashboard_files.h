@@ -15,15 +15,12 @@ namespace millrace::app {
 
 class DashboardFiles {
  public:
-  static constexpr size_t gzip_bytes_max = 60 * 1024;  // of all files together; a test holds the page to it
-
   // not_found: a file of the page is missing.
   static Result<DashboardFiles> load();
 
   bool has(std::string_view path) const { return files_.find(path) != files_.end(); }
   // 200 with the file, compressed if the client takes that; 304 if it has it already. `path` is one that has().
   http::Response respond(const http::Request& request, std::string_view path) const;
-  size_t gzip_bytes() const;
 
  private:
   struct File {

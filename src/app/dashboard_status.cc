@@ -54,8 +54,11 @@ JobSample sample(const engine::JobStatus& job, int64_t now_ms) {
   sample.rows_out = job.rows_out;
   sample.late_rows = job.rows_late;
   sample.bad_rows = job.rows_bad;
-  sample.lag_records = job.lag_records;
-  sample.lag_ms = job.lag_ms;
+  sample.row_errors = job.row_errors;
+  if (job.state == engine::JobState::running || job.state == engine::JobState::draining) {
+    sample.lag_records = job.lag_records;
+    sample.lag_ms = job.lag_ms;
+  }
   if (job.watermark) sample.watermark_delay_ms = std::max<int64_t>(now_ms - job.watermark->value, 0);
   sample.events_per_s = job.rows_per_second;
   return sample;

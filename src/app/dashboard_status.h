@@ -3,6 +3,7 @@
 // live page, /api/state and /metrics show of it. Any thread, except those of the parts' callbacks.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,10 @@ struct JobSample {
   uint64_t rows_out = 0;
   uint64_t late_rows = 0;
   uint64_t bad_rows = 0;
-  uint64_t lag_records = 0;
-  int64_t lag_ms = -1;              // below 0: not known
-  int64_t watermark_delay_ms = -1;  // below 0: none yet
+  uint64_t row_errors = 0;
+  std::optional<uint64_t> lag_records;  // of one that runs
+  int64_t lag_ms = -1;                  // below 0: not known
+  int64_t watermark_delay_ms = -1;      // below 0: none yet
   double events_per_s = 0;
 };
 

@@ -11,6 +11,7 @@ struct JobRequest {
   std::string name;
   std::string script;
   bool drain = false;
+  bool force = false;
 };
 
 Result<JobRequest> parse_request(std::string_view body) {
@@ -28,13 +29,19 @@ Result<JobRequest> parse_request(std::string_view body) {
       (key == "Name" ? request.name : request.script) = text;
     } else if (key == "Drain") {
       good = value.get(request.drain) == simdjson::SUCCESS;
+    } else if (key == "Force") {
+      good = value.get(request.force) == simdjson::SUCCESS;
     } else {
-      return fail(ErrorKind::invalid_argument, "unknown member \"{}\"; known are Name, Script and Drain", key);
+      return fail(ErrorKind::invalid_argument, "unknown member \"{}\"; known are Name, Script, Drain and Force", key);
     }
     if (!good) return fail(ErrorKind::invalid_argument, "\"{}\" has a value of the wrong type", key);
   }
   if (request.name.empty()) return fail(ErrorKind::invalid_argument, "\"Name\" is missing");
   return request;
+}
+
+bool is_active(engine::JobState state) {
+  return state == engine::JobState::running || state == engine::JobState::draining;
 }
 
 void append_job(std::string& out, const engine::JobStatus& job, ProcessingTime now) {
@@ -44,14 +51,16 @@ void append_job(std::string& out, const engine::JobStatus& job, ProcessingTime n
   aws::append_json_string(out, engine::name(job.state));
   out += ",\"Reason\":";
   aws::append_json_string(out, job.reason);
+  // Nobody counts for a job that does not run.
+  const bool lag_known = is_active(job.state);
   fmt::format_to(
       std::back_inserter(out),
       R"(,"LagRecords":{},"LagMs":{},"RowsIn":{},"RowsOut":{},"LateRows":{},"BadRows":{},"DuplicateRows":{},)"
       R"("RowErrors":{},"EventsPerSecond":{:.1f},"Commits":{},"LastCommitMs":{:.3f},"StateBytes":{},)"
       R"("WatermarkMs":{},"WatermarkDelayMs":{}}})",
-      job.lag_records, job.lag_ms, job.rows_in, job.rows_out, job.rows_late, job.rows_bad, job.rows_duplicate,
-      job.row_errors, job.rows_per_second, job.commits, job.commit_ms, job.state_bytes,
-      job.watermark ? fmt::format("{}", job.watermark->value) : "null",
+      lag_known ? fmt::format("{}", job.lag_records) : "null", lag_known ? job.lag_ms : -1, job.rows_in, job.rows_out,
+      job.rows_late, job.rows_bad, job.rows_duplicate, job.row_errors, job.rows_per_second, job.commits, job.commit_ms,
+      job.state_bytes, job.watermark ? fmt::format("{}", job.watermark->value) : "null",
       job.watermark ? std::max<int64_t>(0, now.value - job.watermark->value) : -1);
 }
 
@@ -111,7 +120,17 @@ void JobOperations::add_to(aws::Service& service) {
     return jobs_.submit(request.name, request.script);
   });
   add("ResumeJob", [this](const JobRequest& request) { return jobs_.resume(request.name); });
-  add("RemoveJob", [this](const JobRequest& request) { return jobs_.remove(request.name); });
+  add("RemoveJob", [this](const JobRequest& request) -> Result<void> {
+    TRY_ASSIGN(const engine::JobStatus job, jobs_.status(request.name));
+    if (is_active(job.state) && !request.force) {
+      return fail(
+          ErrorKind::in_use,
+          "the job `{0}` is {1}, and its state would be lost: stop it first (`millrace jobs stop {0}`), or remove "
+          "it all the same with --force (\"Force\": true)",
+          request.name, engine::name(job.state));
+    }
+    return jobs_.remove(request.name);
+  });
   service.add({aws::millrace_protocol, "StopJob", [this, answer_with](aws::Call& call) {
                  auto request = parse_request(call.body);
                  if (!request) return call.answer.fail(request.error());

@@ -2,7 +2,9 @@
 // Millrace's own operations on the wire, for `millrace sql` and `millrace jobs`: X-Amz-Target Millrace_20261101.
 //
 //   SubmitJob  {"Name", "Script"}     ListJobs   {}     -> {"Jobs": [{"Name", "State", "LagRecords", ...}]}
-//   StopJob    {"Name", "Drain"}      ResumeJob  {"Name"}      RemoveJob  {"Name"}
+//   StopJob    {"Name", "Drain"}      ResumeJob  {"Name"}      RemoveJob  {"Name", "Force"}
+//
+// LagRecords is null for a job that does not run. A running job is removed only with Force.
 //
 // A drain is answered when it has begun; ListJobs tells when the job is finished. What waits for the store or for a job
 // runs on a thread of its own, one after the other, at most `waiting_max`.

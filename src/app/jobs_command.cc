@@ -63,15 +63,20 @@ std::string duration(double ms) {
   return ms < 120'000 ? fmt::format("{:.1f} s", ms / 1000) : fmt::format("{:.0f} min", ms / 60'000);
 }
 
+// "-": not known.
+std::string lag_of(simdjson::dom::element job) {
+  return job["LagRecords"].is_null() ? "-" : fmt::format("{:.0f}", number_of(job, "LagRecords"));
+}
+
 void print_table(simdjson::dom::array jobs) {
-  fmt::print("{:<20} {:<10} {:>10} {:>9} {:>10} {:>12} {:>12} {:>8} {:>8} {:>10}\n", "NAME", "STATE", "LAG", "BEHIND",
-             "EVENTS/S", "ROWS IN", "ROWS OUT", "LATE", "BAD", "WATERMARK");
+  fmt::print("{:<20} {:<10} {:>10} {:>9} {:>10} {:>12} {:>12} {:>8} {:>8} {:>8} {:>10}\n", "NAME", "STATE", "LAG",
+             "BEHIND", "EVENTS/S", "ROWS IN", "ROWS OUT", "LATE", "BAD", "ERRORS", "WATERMARK");
   for (const auto job : jobs) {
     const auto watermark = static_cast<int64_t>(number_of(job, "WatermarkDelayMs"));
-    fmt::print("{:<20} {:<10} {:>10.0f} {:>9} {:>10.0f} {:>12.0f} {:>12.0f} {:>8.0f} {:>8.0f} {:>10}\n",
-               text_of(job, "Name"), text_of(job, "State"), number_of(job, "LagRecords"),
-               duration(number_of(job, "LagMs")), number_of(job, "EventsPerSecond"), number_of(job, "RowsIn"),
-               number_of(job, "RowsOut"), number_of(job, "LateRows"), number_of(job, "BadRows"),
+    fmt::print("{:<20} {:<10} {:>10} {:>9} {:>10.0f} {:>12.0f} {:>12.0f} {:>8.0f} {:>8.0f} {:>8.0f} {:>10}\n",
+               text_of(job, "Name"), text_of(job, "State"), lag_of(job), duration(number_of(job, "LagMs")),
+               number_of(job, "EventsPerSecond"), number_of(job, "RowsIn"), number_of(job, "RowsOut"),
+               number_of(job, "LateRows"), number_of(job, "BadRows"), number_of(job, "RowErrors"),
                watermark < 0 ? "none" : fmt::format("-{}", duration(static_cast<double>(watermark))));
     if (const std::string reason = text_of(job, "Reason"); !reason.empty()) fmt::print("  {}\n", reason);
   }
@@ -151,6 +156,7 @@ int run_jobs(const JobsOptions& options) {
   std::string body = "{\"Name\":";
   aws::append_json_string(body, options.name);
   if (options.drain) body += ",\"Drain\":true";
+  if (options.force) body += ",\"Force\":true";
   body += "}";
   const bool stop = options.action == JobsOptions::Action::stop;
   const bool resume = options.action == JobsOptions::Action::resume;

@@ -20,6 +20,7 @@ struct JobsOptions {
   enum class Action { list, stop, resume, remove } action = Action::list;
   std::string name;
   bool drain = false;  // of stop: close all windows first
+  bool force = false;  // of remove: a running one, too
   bool json = false;   // of list
   send::Endpoint endpoint;
 };
