@@ -133,8 +133,7 @@ Result<void> Lane::commit() {
   TRY(pipeline_->finish_epoch());
   std::vector<SinkWrite> writes;
   data::StringArena arena;
-  for (Sink* sink : pipeline_->sinks()) sink->take_writes(writes, arena);
-  rows_out_ += writes.size();
+  for (Sink* sink : pipeline_->sinks()) rows_out_ += sink->take_writes(writes, arena);
   ++commits_;
   publish();
   JobTotals totals;

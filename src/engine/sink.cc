@@ -1,6 +1,7 @@
 #include "engine/sink.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/attribute.h"
 
@@ -44,8 +45,6 @@ Sink::Sink(const sql::SinkNode& node, const sql::TableDefinition& definition, ta
 }
 
 Result<void> Sink::process(int, const data::Batch& batch) {
-  rows_ += batch.rows;
-  if (!table_) return {};
   auto arena = std::make_shared<data::StringArena>();
   data::Batch out;
   out.rows = batch.rows;
@@ -55,6 +54,10 @@ Result<void> Sink::process(int, const data::Batch& batch) {
     out.columns.push_back(evaluator_.column(*projection, batch, *arena));
   }
   out.owners.push_back(std::move(arena));
+  if (!table_) {
+    dropped_ += batch.rows;
+    return {};
+  }
   std::vector<const data::Column*> key_columns;
   for (size_t place : key_places_) key_columns.push_back(out.columns[place].get());
   encoder_.encode(key_columns, out.rows);
@@ -68,7 +71,9 @@ Result<void> Sink::process(int, const data::Batch& batch) {
   return {};
 }
 
-void Sink::take_writes(std::vector<SinkWrite>& writes, data::StringArena& arena) {
+uint64_t Sink::take_writes(std::vector<SinkWrite>& writes, data::StringArena& arena) {
+  if (!table_) return std::exchange(dropped_, 0);
+  const size_t before = writes.size();
   std::string attributes;
   for (const Place& place : last_) {
     const data::Batch& batch = batches_[place.batch];
@@ -91,6 +96,7 @@ void Sink::take_writes(std::vector<SinkWrite>& writes, data::StringArena& arena)
   batches_.clear();
   last_.clear();
   if (keys_->size() > 0) keys_ = std::make_unique<KeyTable>();
+  return writes.size() - before;
 }
 
 }  // namespace millrace::engine

@@ -23,7 +23,7 @@ struct SinkWrite {
 
 class Sink final : public Operator {
  public:
-  // `table` is null for a blackhole, which counts its rows and drops them.
+  // `table` is null for a blackhole, which computes its rows, counts them and drops them.
   static Result<std::unique_ptr<Sink>> make(const sql::SinkNode& node, const sql::TableDefinition& definition,
                                             table::TablePtr table);
 
@@ -32,10 +32,10 @@ class Sink final : public Operator {
   bool has_changes() const override { return !batches_.empty(); }
   void count(Counters& counters) const override { counters.row_errors += evaluator_.row_errors() + row_errors_; }
 
-  // The epoch's writes, their bytes in the arena; a row whose key is none of an item is counted as a row error.
-  void take_writes(std::vector<SinkWrite>& writes, data::StringArena& arena);
+  // The epoch's writes, their bytes in the arena; a row whose key is none of an item is counted as a row error. Gives
+  // their number, or that of the rows that a blackhole dropped.
+  uint64_t take_writes(std::vector<SinkWrite>& writes, data::StringArena& arena);
 
-  uint64_t rows() const { return rows_; }
   size_t held_rows() const { return last_.size(); }
 
  private:
@@ -57,7 +57,7 @@ class Sink final : public Operator {
   std::vector<data::Batch> batches_;
   std::unique_ptr<KeyTable> keys_;
   std::vector<Place> last_;  // by key number
-  uint64_t rows_ = 0;
+  uint64_t dropped_ = 0;     // by a blackhole, in this epoch
   uint64_t row_errors_ = 0;
 };
 

@@ -250,6 +250,7 @@ class FileRun {
       const std::string name = word.substr(0, equals);
       const uint64_t expected = std::stoull(word.substr(equals + 1));
       const uint64_t* actual = name == "rows_in"          ? &totals.rows_in
+                               : name == "rows_out"       ? &totals.rows_out
                                : name == "rows_late"      ? &totals.rows_late
                                : name == "rows_bad"       ? &totals.rows_bad
                                : name == "rows_duplicate" ? &totals.rows_duplicate
