@@ -14,6 +14,12 @@ bool may_succeed_later(ErrorKind kind) {
   return kind == ErrorKind::throttled || kind == ErrorKind::disk_full;
 }
 
+Result<void> write_row(table::Transaction& transaction, const SinkWrite& row) {
+  if (!row.erase) return transaction.merge(*row.table, row.key, row.attributes);
+  if (row.erased) return transaction.erase_attributes(*row.table, row.key, *row.erased);
+  return transaction.erase(*row.table, row.key);
+}
+
 }  // namespace
 
 // Commits that are not durable yet, counted down by the store's callbacks.
@@ -179,11 +185,7 @@ Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, co
       }
       for (; next_write < writes.size() && room(); ++next_write) {
         const SinkWrite& row = writes[next_write];
-        if (row.erase) {
-          TRY(transaction->erase(*row.table, row.key));
-        } else {
-          TRY(transaction->merge(*row.table, row.key, row.attributes));
-        }
+        TRY(write_row(*transaction, row));
       }
       for (; next_piece < state.pieces.size() && room(); ++next_piece) {
         TRY(transaction->put_record(state.pieces[next_piece].key, state.pieces[next_piece].value));

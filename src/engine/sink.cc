@@ -36,10 +36,15 @@ Sink::Sink(const sql::SinkNode& node, const sql::TableDefinition& definition, ta
   for (int column : node.columns) names_.push_back(definition.columns[column].name);
   if (!table_) return;
   key_.emplace(table_, names_);
+  const auto physical = std::ranges::count_if(definition.columns, [](const auto& column) { return !column.computed; });
+  const bool partial = std::cmp_less(names_.size(), physical);
+  if (partial) erased_.emplace();
   for (size_t n = 0; n < names_.size(); ++n) {
     by_name_.push_back(n);
     const bool range = table_->range_key && names_[n] == table_->range_key->name;
-    if (range || names_[n] == table_->hash_key.name) key_places_.push_back(n);
+    const bool of_key = range || names_[n] == table_->hash_key.name;
+    if (of_key) key_places_.push_back(n);
+    if (partial && !of_key) erased_->push_back(names_[n]);
   }
   std::ranges::sort(by_name_, {}, [this](size_t n) { return std::string_view(names_[n]); });
 }
@@ -82,7 +87,9 @@ uint64_t Sink::take_writes(std::vector<SinkWrite>& writes, data::StringArena& ar
       continue;
     }
     SinkWrite write{table_.get(), arena.copy(key_->bytes()), {}, batch.weight(place.row) < 0};
-    if (!write.erase) {
+    if (write.erase) {
+      write.erased = erased_ ? &*erased_ : nullptr;
+    } else {
       attributes.clear();
       table::ItemWriter out(attributes, names_.size());
       for (size_t n : by_name_) {

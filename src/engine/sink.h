@@ -1,6 +1,8 @@
 #pragma once
 // INSERT INTO: gathers an epoch's rows and hands them to the commit, the last one per primary key. An upsert replaces
-// the named attributes and leaves the others; a row of weight -1 that is the last of its key erases the item.
+// the named attributes and leaves the others. A row of weight -1 that is the last of its key takes back what an upsert
+// wrote: the item, or, if the INSERT lists only some of the table's columns, those attributes.
+// Thread and failure: operator.h.
 
 #include <optional>
 
@@ -19,6 +21,7 @@ struct SinkWrite {
   std::string_view key;
   std::string_view attributes;
   bool erase = false;
+  const std::vector<std::string_view>* erased = nullptr;  // only these attributes; null: the item
 };
 
 class Sink final : public Operator {
@@ -51,6 +54,7 @@ class Sink final : public Operator {
   std::vector<std::string> names_;  // of the written columns
   std::vector<size_t> by_name_;     // their places, in the order of the names: that of stored attributes
   std::vector<size_t> key_places_;  // those of the key
+  std::optional<std::vector<std::string_view>> erased_;  // names beside the key, if not all columns are written
   std::optional<ItemKey> key_;
   Evaluator evaluator_;
   KeyEncoder encoder_;
