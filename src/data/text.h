@@ -34,12 +34,6 @@ inline constexpr int64_t timestamp_max_ms = 253'402'300'799'999;
 inline bool is_timestamp(int64_t ms) {
   return ms >= timestamp_min_ms && ms <= timestamp_max_ms;
 }
-// The times that a TIMESTAMP holds, as in Flink: the years 0000 to 9999.
-inline constexpr int64_t timestamp_min_ms = -62'167'219'200'000;
-inline constexpr int64_t timestamp_max_ms = 253'402'300'799'999;
-inline bool is_timestamp(int64_t ms) {
-  return ms >= timestamp_min_ms && ms <= timestamp_max_ms;
-}
 std::optional<bool> parse_boolean(std::string_view text);
 
 void put_int64(std::string& out, int64_t value);
