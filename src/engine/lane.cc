@@ -1,8 +1,13 @@
 #include "engine/lane.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <chrono>
 #include <thread>
+
+#include "table/item_json.h"
+#include "table/keys.h"
 
 namespace millrace::engine {
 
@@ -22,6 +27,21 @@ Result<void> write_row(table::Transaction& transaction, const SinkWrite& row) {
 
 }  // namespace
 
+// Rows of one transaction that are too large for an item, alone or with what is there already.
+struct Lane::OversizedRows {
+  uint64_t count = 0;
+  std::string first;  // for the log: table, key, and what is wrong
+
+  Result<void> add(const SinkWrite& row, const Error& error) {
+    if (count++ > 0) return {};
+    TRY_ASSIGN(const table::Item item, table::get_item(row.attributes));
+    first = fmt::format("table {}, key ", row.table->name);
+    table::put_json(first, table::key_attributes(*row.table, item));
+    first += fmt::format(": {}", error.message);
+    return {};
+  }
+};
+
 // Commits that are not durable yet, counted down by the store's callbacks.
 struct Lane::InFlight {
   std::mutex mutex;
@@ -37,6 +57,7 @@ struct Lane::InFlight {
 Lane::Lane(Environment& environment, const LaneOptions& options, std::string_view job, uint64_t plan_hash)
     : environment_(environment),
       options_(options),
+      job_(job),
       plan_hash_(plan_hash),
       state_log_(environment.tables(), job),
       in_flight_(std::make_shared<InFlight>()) {}
@@ -124,7 +145,7 @@ Result<Lane::Step> Lane::step() {
 bool Lane::commit_due(bool at_end) const {
   if (in_flight_->commits >= options_.commits_in_flight_max) return false;
   if (first_commit_due_) return true;
-  if (at_end) return pipeline_->has_changes();
+  if (at_end) return pipeline_->has_changes() || unsaved_totals_;
   if (epoch_rows_ == 0) return false;
   if (epoch_rows_ >= options_.epoch_rows_max) return true;
   size_t held = 0;
@@ -148,6 +169,7 @@ Result<void> Lane::commit() {
     totals = figures_.totals;
   }
   const StateLog::Writes state = state_log_.next(*pipeline_, plan_hash_, totals);
+  unsaved_totals_ = false;
   TRY_ASSIGN(const table::CommitId commit, write_all(writes, state));
   environment_.tables().flush();
   last_commit_ = commit;
@@ -177,6 +199,7 @@ Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, co
   for (;;) {
     size_t next_write = write;
     size_t next_piece = piece;
+    OversizedRows oversized;
     const auto attempt = [&]() -> Result<table::CommitId> {
       TRY_ASSIGN(auto transaction, tables.try_begin());
       const auto room = [&] { return transaction->bytes() < options_.transaction_bytes_max; };
@@ -185,7 +208,10 @@ Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, co
       }
       for (; next_write < writes.size() && room(); ++next_write) {
         const SinkWrite& row = writes[next_write];
-        TRY(write_row(*transaction, row));
+        if (auto written = write_row(*transaction, row); !written) {
+          if (written.error().kind != ErrorKind::limit_exceeded) return std::unexpected(written.error());
+          TRY(oversized.add(row, written.error()));
+        }
       }
       for (; next_piece < state.pieces.size() && room(); ++next_piece) {
         TRY(transaction->put_record(state.pieces[next_piece].key, state.pieces[next_piece].value));
@@ -198,6 +224,7 @@ Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, co
     };
     auto committed = attempt();
     if (committed) {
+      leave_out(oversized);
       write = next_write;
       piece = next_piece;
       if (write == writes.size() && piece == state.pieces.size()) {
@@ -220,6 +247,15 @@ Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, co
   }
 }
 
+void Lane::leave_out(const OversizedRows& rows) {
+  if (rows.count == 0) return;
+  spdlog::warn("job {}: {} row{} left out; {}{}", job_, rows.count, rows.count == 1 ? " was" : "s were",
+               rows.count == 1 ? "" : "the first: ", rows.first);
+  oversized_rows_ += rows.count;
+  rows_out_ -= rows.count;
+  unsaved_totals_ = true;
+}
+
 Result<void> Lane::check_sources() {
   for (const Scan* scan : pipeline_->scans()) TRY(scan->check_source(environment_));
   return {};
@@ -227,6 +263,7 @@ Result<void> Lane::check_sources() {
 
 Result<void> Lane::finish() {
   if (first_commit_due_ || pipeline_->has_changes()) TRY(commit());
+  if (unsaved_totals_) TRY(commit());
   environment_.tables().wait_durable(last_commit_);
   return {};
 }
@@ -247,7 +284,7 @@ void Lane::publish() {
   totals.rows_late = restored_.rows_late + counters.late;
   totals.rows_bad = restored_.rows_bad + pipeline_->rows_bad();
   totals.rows_duplicate = restored_.rows_duplicate + counters.duplicates;
-  totals.row_errors = restored_.row_errors + counters.row_errors;
+  totals.row_errors = restored_.row_errors + counters.row_errors + oversized_rows_;
   totals.commits = restored_.commits + commits_;
   figures_.watermark = pipeline_->watermark();
   if (now_ns - rate_since_ns_ >= rate_window_ns || figures_.state_bytes == 0) {

@@ -71,16 +71,19 @@ class Lane {
 
  private:
   struct InFlight;
+  struct OversizedRows;
 
   Lane(Environment& environment, const LaneOptions& options, std::string_view job, uint64_t plan_hash);
 
   bool commit_due(bool at_end) const;
   Result<void> commit();
   Result<table::CommitId> write_all(const std::vector<SinkWrite>& writes, const StateLog::Writes& state);
+  void leave_out(const OversizedRows& rows);
   void publish();
 
   Environment& environment_;
   LaneOptions options_;
+  std::string job_;
   uint64_t plan_hash_;
   StateLog state_log_;
   std::unique_ptr<Pipeline> pipeline_;
@@ -90,11 +93,13 @@ class Lane {
   JobTotals restored_;  // what earlier runs of the job counted
   table::CommitId last_commit_;
   uint64_t rows_out_ = 0;
+  uint64_t oversized_rows_ = 0;
   uint64_t commits_ = 0;
   size_t epoch_rows_ = 0;
   int64_t epoch_start_ns_ = 0;
   bool catching_up_ = false;
   bool first_commit_due_ = false;
+  bool unsaved_totals_ = false;  // rows were left out of the last commit, whose totals do not say so
   bool draining_ = false;
   bool drained_ = false;
   std::atomic<bool> given_up_ = false;

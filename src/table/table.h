@@ -126,6 +126,7 @@ class Transaction {
   virtual Result<WriteResult> write(const WriteRequest& request) = 0;
   // A job's upsert and its erasure, without a request: `key` as of keys.h; `attributes` are the stored bytes
   // (item_writer.h) of an item that has the key's attributes. They replace their namesakes, the others stay.
+  // limit_exceeded: the item would be too large; nothing is written, and the transaction goes on.
   virtual Result<void> merge(const TableDefinition& table, std::string_view key, std::string_view attributes) = 0;
   // Takes what an upsert of these attributes, none of the key's, put into the item; an item of which only the key is
   // left goes, too.

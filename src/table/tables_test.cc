@@ -199,7 +199,7 @@ TEST_F(TablesTest, an_item_that_is_too_large_is_refused) {
   std::string bytes;
   ASSERT_TRUE(put_key(key, *table, {{"id", "a"}}));
   put_item(bytes, {{"id", "a"}, {"more", "x"}});
-  EXPECT_FALSE(transaction->merge(*table, key, bytes));
+  EXPECT_EQ(transaction->merge(*table, key, bytes).error().kind, ErrorKind::limit_exceeded);
 }
 
 TEST_F(TablesTest, values_that_no_expression_uses_are_refused) {

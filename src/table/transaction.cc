@@ -179,8 +179,10 @@ Result<void> TransactionImpl::merge(const TableDefinition& table, std::string_vi
     merged = attributes;
   }
   if (merged.size() > item_bytes_max / size_factor) {
-    TRY_ASSIGN(const Item item, get_item(merged));
-    TRY(check_size(item_size(item), old != nullptr));
+    TRY_ASSIGN(const size_t size, stored_item_size(merged));
+    if (size > item_bytes_max) {
+      return fail(ErrorKind::limit_exceeded, "the item would have {} bytes; {} are the most", size, item_bytes_max);
+    }
   }
   return put_bytes(*target, key, old, std::move(merged));
 }
