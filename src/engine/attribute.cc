@@ -13,16 +13,29 @@ using table::Number;
 
 namespace {
 
+// The fraction is cut, as of a number in JSON.
+std::optional<int64_t> whole_of(const Number& number) {
+  if (const auto v = number.to_int64()) return v;
+  const int cut = -number.exponent();
+  if (cut <= 0) return std::nullopt;
+  const table::UInt128 whole =
+      cut > 38 ? 0 : number.coefficient() / static_cast<table::UInt128>(data::power_of_ten(cut));
+  if (whole > static_cast<table::UInt128>(INT64_MAX)) return std::nullopt;
+  return number.negative() ? -static_cast<int64_t>(whole) : static_cast<int64_t>(whole);
+}
+
 bool set_from_number(Column& column, size_t row, const Number& number, data::StringArena& arena) {
   switch (column.type.kind) {
     case TypeKind::integer:
-    case TypeKind::bigint:
+    case TypeKind::bigint: {
+      const auto v = whole_of(number);
+      if (!v || (column.type.kind == TypeKind::integer && (*v > INT32_MAX || *v < INT32_MIN))) return false;
+      column.integers()[row] = *v;
+      return true;
+    }
     case TypeKind::timestamp: {
       const auto v = number.to_int64();
-      if (!v || (column.type.kind == TypeKind::integer && (*v > INT32_MAX || *v < INT32_MIN)) ||
-          (column.type.kind == TypeKind::timestamp && !data::is_timestamp(*v))) {
-        return false;
-      }
+      if (!v || !data::is_timestamp(*v)) return false;
       column.integers()[row] = *v;
       return true;
     }
@@ -63,7 +76,8 @@ bool set_from_text(Column& column, size_t row, const std::string& text, data::St
       return true;
     default: {
       const auto number = Number::parse(word);
-      return number && set_from_number(column, row, *number, arena);
+      if (!number || (column.type.is_integer() && !number->to_int64())) return false;
+      return set_from_number(column, row, *number, arena);
     }
   }
 }

@@ -1,10 +1,13 @@
 #include "engine/scan.h"
 
 #include "engine/attribute.h"
+#include "table/item_json.h"
 
 namespace millrace::engine {
 
 namespace {
+
+constexpr size_t excerpt_bytes_max = 120;
 
 // A change becomes up to two rows.
 constexpr size_t changes_per_batch_max = data::batch_rows_max / 2;
@@ -42,11 +45,11 @@ class Scan::FeedDecoder {
                                 "the change feed of table {} has no old image at {}; it needs NEW_AND_OLD_IMAGES",
                                 table_->name, pending.record.sequence);
         }
-        TRY(add(*change.old_image, columns, weights->size(), *arena));
+        TRY(add(*change.old_image, pending.record.sequence, columns, weights->size(), *arena));
         weights->push_back(-1);
       }
       if (change.new_image) {
-        TRY(add(*change.new_image, columns, weights->size(), *arena));
+        TRY(add(*change.new_image, pending.record.sequence, columns, weights->size(), *arena));
         weights->push_back(1);
       }
     }
@@ -64,14 +67,19 @@ class Scan::FeedDecoder {
   uint64_t bad() const { return bad_; }
 
  private:
-  Result<void> add(const table::Item& item, std::vector<std::shared_ptr<data::Column>>& columns, size_t row,
-                   data::StringArena& arena) {
+  Result<void> add(const table::Item& item, SequenceNumber sequence,
+                   std::vector<std::shared_ptr<data::Column>>& columns, size_t row, data::StringArena& arena) {
     for (size_t n = 0; n < schema_.size(); ++n) {
       const auto found = item.find(schema_[n].name);
       if (found == item.end() || set_from_attribute(*columns[n], row, found->second, arena)) continue;
       if (!ignore_errors_) {
-        return millrace::fail(ErrorKind::invalid_argument, "attribute {} of table {} is of type {}, not {}",
-                              schema_[n].name, table_->name, found->second.type_name(), to_string(schema_[n].type));
+        std::string value;
+        table::put_json(value, found->second);
+        return millrace::fail(ErrorKind::invalid_argument,
+                              "table {}, change {}: {} in the attribute {} is no {} (set 'json.ignore-parse-errors' = "
+                              "'true' to read such values as NULL)",
+                              table_->name, table::wire_sequence_number(sequence), value.substr(0, excerpt_bytes_max),
+                              schema_[n].name, to_string(schema_[n].type));
       }
       ++bad_;
     }

@@ -60,6 +60,7 @@ const std::vector<Option>& options_of(Connector connector) {
       {"source.init.position", Kind::position},
       {"source.init.timestamp", Kind::text},
       {"scan.watermark.idle-timeout", Kind::duration},
+      {"json.ignore-parse-errors", Kind::boolean},
   };
   static const std::vector<Option> dynamodb = {
       {"connector", Kind::text},
@@ -275,6 +276,8 @@ Result<CheckedOptions> check_options(const ParsedCreateTable& table) {
   if (const ParsedOption* idle = find(table, "scan.watermark.idle-timeout")) {
     checked.idle_timeout_ms = parse_duration(idle->value.text);
   }
+  const auto parse_errors = checked.options.find("json.ignore-parse-errors");
+  checked.ignore_parse_errors = parse_errors != checked.options.end() && lower_of(parse_errors->second) == "true";
   switch (checked.connector) {
     case Connector::kinesis: {
       TRY_ASSIGN(checked.resource, stream_of(table));
@@ -290,8 +293,6 @@ Result<CheckedOptions> check_options(const ParsedCreateTable& table) {
       }
       TRY(legacy ? check_start(table, "scan.stream.initpos", "scan.stream.initpos-timestamp", checked)
                  : check_start(table, "source.init.position", "source.init.timestamp", checked));
-      const auto parse_errors = checked.options.find("json.ignore-parse-errors");
-      checked.ignore_parse_errors = parse_errors != checked.options.end() && lower_of(parse_errors->second) == "true";
       return checked;
     }
     case Connector::dynamodb_streams: {
