@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <numeric>
+#include <unordered_map>
 
 #include "base/error.h"
 
@@ -60,6 +61,7 @@ int64_t price_tag(double cents) {
 ShopCatalog::ShopCatalog(uint64_t seed, size_t products) {
   CHECK(products > 0);
   std::mt19937_64 random(seed);
+  std::unordered_map<std::string, size_t> times_named;
   for (size_t i = 0; i < products; ++i) {
     const Line& line = lines[random() % lines.size()];
     const std::string_view noun = line.nouns[random() % line.nouns.size()];
@@ -69,10 +71,8 @@ ShopCatalog::ShopCatalog(uint64_t seed, size_t products) {
     product.id = fmt::format("p-{:04}", i + 1);
     product.category = line.category;
     product.name = fmt::format("{} {}", maker, noun);
-    const auto same = std::count_if(products_.begin(), products_.end(), [&](const ShopProduct& other) {
-      return other.name == product.name || other.name.starts_with(product.name + " No. ");
-    });
-    if (same > 0) product.name += fmt::format(" No. {}", same + 1);
+    const size_t same = ++times_named[product.name];
+    if (same > 1) product.name += fmt::format(" No. {}", same);
     product.list_price_cents = price_tag(cents);
     product.stock = 20 + static_cast<int64_t>(random() % 480);
     products_.push_back(std::move(product));
