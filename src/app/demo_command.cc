@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -10,13 +11,14 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <thread>
 
 #include "app/configuration.h"
 #include "app/instance.h"
 #include "app/project_files.h"
-#include "app/serve.h"
 #include "base/clock.h"
+#include "base/stop_signals.h"
 #include "demo/items.h"
 #include "demo/prices.h"
 #include "demo/report.h"
@@ -72,7 +74,7 @@ Result<Configuration> configuration_of(const DemoOptions& options, const std::st
   configuration.data_directory = data_directory;
   configuration.host = options.host;
   configuration.port = options.port;
-  configuration.dashboard = true;
+  configuration.dashboard = options.dashboard;
   configuration.dashboard_host = options.dashboard_host;
   configuration.dashboard_port = options.dashboard_port;
   return configuration;
@@ -93,7 +95,8 @@ class Demo {
         temporary_(temporary),
         catalog_(options.seed, options.products),
         shown_(catalog_),
-        plan_(options.for_ms) {}
+        plan_(options.for_ms),
+        signals_([this](int) { stop(); }) {}
 
   Result<demo::DemoReport> run(const std::string& data_directory) {
     TRY(open_shop(data_directory));
@@ -116,8 +119,10 @@ class Demo {
       endpoint_.access_key = configuration.credentials.front().access_key;
       endpoint_.secret_key = configuration.credentials.front().secret_key;
     }
-    api_.emplace(endpoint_);
-    say(fmt::format("live page at http://{}:{}", configuration.dashboard_host, instance_->dashboard_port()));
+    api_.emplace(endpoint_, abandoned_.get_token());
+    if (configuration.dashboard) {
+      say(fmt::format("live page at http://{}:{}", configuration.dashboard_host, instance_->dashboard_port()));
+    }
     say(fmt::format("Kinesis and DynamoDB at http://{}:{} (access key {}, secret key {})", endpoint_.host,
                     endpoint_.port, endpoint_.access_key, endpoint_.secret_key));
     TRY(demo::set_up_shop(*api_, failure_tables(configuration), catalog_, script));
@@ -139,17 +144,25 @@ class Demo {
     return {};
   }
 
+  // A signal closes the shop while it is open; at any other time it ends the demo without a report.
+  void stop() {
+    if (trading_ && closed_.request_stop()) return;
+    if (!abandoned_.request_stop()) std::_Exit(1);
+  }
+
   // The shop is open, until the time is up or a signal comes.
   Result<void> trade() {
     demo::DemoScreen screen;
     const int64_t start_ns = now_ns();
     const auto passed_ms = [&] { return (now_ns() - start_ns) / 1'000'000; };
     traffic_->start();
-    while (options_.for_ms < 0 || passed_ms() < options_.for_ms) {
-      if (wait_for_stop(turn_ms)) break;
+    trading_ = true;
+    while ((options_.for_ms < 0 || passed_ms() < options_.for_ms) && !closed_.stop_requested()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(turn_ms));
       steer_rush(passed_ms());
       if (screen.due()) TRY(show(screen, passed_ms()));
     }
+    trading_ = false;
     const auto stopped = traffic_->stop();
     seconds_ = static_cast<double>(now_ns() - start_ns) / 1e9;
     return stopped;
@@ -207,11 +220,12 @@ class Demo {
   }
 
   // Twice in a row: what one stage has finished may be on its way to the next.
-  static Result<void> wait_until(std::string_view what, const std::function<Result<bool>()>& done) {
+  Result<void> wait_until(std::string_view what, const std::function<Result<bool>()>& done) const {
     const int64_t until_ns = now_ns() + settle_ms_max * 1'000'000;
     for (int in_a_row = 0; in_a_row < 2;) {
       TRY_ASSIGN(const bool is_done, done());
       in_a_row = is_done ? in_a_row + 1 : 0;
+      if (abandoned_.stop_requested()) return fail(ErrorKind::internal, "stopped by a signal");
       if (now_ns() > until_ns) {
         return fail(ErrorKind::unavailable, "waited {} s in vain until {}", settle_ms_max / 1000, what);
       }
@@ -229,6 +243,7 @@ class Demo {
     options.clicks = traffic_->clicks();
     options.orders = traffic_->orders();
     options.late_rows = job.late_rows;
+    options.stop = abandoned_.get_token();
     TRY_ASSIGN(const demo::Verification verification, demo::verify(options));
     for (const std::string& problem : verification.problems) say(problem);
     report.sent = traffic_->clicks_sent() + traffic_->orders_sent();
@@ -262,13 +277,22 @@ class Demo {
   std::optional<send::Api> api_;
   std::unique_ptr<demo::DemoTraffic> traffic_;
   std::unique_ptr<demo::DemoPrices> prices_;  // ends before what its listener uses
+  std::atomic<bool> trading_ = false;
+  std::stop_source closed_;
+  std::stop_source abandoned_;
+  const base::StopSignals signals_;  // ends first
 };
 
 }  // namespace
 
 int run_demo(const DemoOptions& options) {
-  if (options.products == 0 || !(options.rate > 0)) {
-    say("a shop needs at least one product and a rate above 0");
+  if (options.products < 1 || options.products > DemoOptions::products_max) {
+    say(fmt::format("--products is {}; a shop has 1 to {} of them", options.products, DemoOptions::products_max));
+    return 2;
+  }
+  if (!(options.rate > 0 && options.rate <= DemoOptions::rate_max)) {
+    say(fmt::format("--rate is {}; it may be above 0 and up to {:.0f} clicks a second", options.rate,
+                    DemoOptions::rate_max));
     return 2;
   }
   std::unique_ptr<TemporaryDirectory> temporary;

@@ -1,6 +1,6 @@
 #pragma once
 // `millrace demo`: a server, a shop on it, and what became of every click. Ends by itself or by a signal, checks every
-// row that the job and the functions made, and reports.
+// row that the job and the functions made, and reports. base::block_stop_signals() was called.
 
 #include <cstdint>
 #include <string>
@@ -8,6 +8,9 @@
 namespace millrace::app {
 
 struct DemoOptions {
+  static constexpr size_t products_max = 100'000;
+  static constexpr double rate_max = 1'000'000;
+
   int64_t for_ms = -1;  // below 0: until a signal comes
   bool json = false;    // the report on stdout
   uint64_t seed = 1;
@@ -17,6 +20,7 @@ struct DemoOptions {
   std::string data_directory;  // empty: a temporary one, removed at the end
   std::string host = "127.0.0.1";
   uint16_t port = 4566;
+  bool dashboard = true;
   std::string dashboard_host = "127.0.0.1";
   uint16_t dashboard_port = 8080;
 };

@@ -5,12 +5,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
 #include "app/demo_command.h"
 #include "app/jobs_command.h"
 #include "app/serve.h"
+#include "base/stop_signals.h"
 #include "base/suggest.h"
 #include "send/send.h"
 #include "send/time.h"
@@ -44,6 +46,7 @@ struct EndpointOption {
     endpoint.access_key = environment("AWS_ACCESS_KEY_ID", endpoint.access_key.c_str());
     endpoint.secret_key = environment("AWS_SECRET_ACCESS_KEY", endpoint.secret_key.c_str());
     endpoint.region = environment("AWS_REGION", environment("AWS_DEFAULT_REGION", endpoint.region.c_str()).c_str());
+    TRY(check_region(endpoint.region));
     return send::parse_endpoint(url, endpoint);
   }
 };
@@ -58,6 +61,16 @@ Result<int64_t> parse_duration(const std::string& text) {
     return fail(ErrorKind::invalid_argument, "`{}` is no duration; 20s, 1500ms and 2m are", text);
   }
   return static_cast<int64_t>(number * factor);
+}
+
+// --dashboard HOST:PORT, or off; empty: as it is.
+Result<void> read_dashboard(const std::string& text, bool& on, std::string& host, uint16_t& port) {
+  if (text.empty()) return {};
+  on = text != "off";
+  if (!on) return {};
+  auto read = parse_address(text, host, port);
+  if (!read) return std::unexpected(Error(read.error().kind, read.error().message + ", or off").within("--dashboard"));
+  return {};
 }
 
 struct ServeCommand {
@@ -84,20 +97,16 @@ struct ServeCommand {
       TRY_ASSIGN(result, load_configuration(config, result));
     }
     if (!data.empty()) result.data_directory = data;
-    if (!region.empty()) result.region = region;
+    if (!region.empty()) {
+      if (auto checked = check_region(region); !checked) return std::unexpected(checked.error().within("--region"));
+      result.region = region;
+    }
     if (!listen.empty()) {
       if (auto read = parse_address(listen, result.host, result.port); !read) {
         return std::unexpected(read.error().within("--listen"));
       }
     }
-    if (dashboard == "off") {
-      result.dashboard = false;
-    } else if (!dashboard.empty()) {
-      result.dashboard = true;
-      if (auto read = parse_address(dashboard, result.dashboard_host, result.dashboard_port); !read) {
-        return std::unexpected(read.error().within("--dashboard"));
-      }
-    }
+    TRY(read_dashboard(dashboard, result.dashboard, result.dashboard_host, result.dashboard_port));
     if (!auth.empty() && auth != "sigv4" && auth != "none") {
       return fail(ErrorKind::invalid_argument, "--auth is `{}`; it may be `sigv4` or `none`", auth);
     }
@@ -134,7 +143,7 @@ struct DemoCommand {
     command->add_option("--data", options.data_directory, "Keep the data here (default: a temporary directory)");
     command->add_option("--listen", listen, "HOST:PORT of the API (default 127.0.0.1:4566; port 0: any free one)");
     command->add_option("--dashboard", dashboard,
-                        "HOST:PORT of the live page (default 127.0.0.1:8080; port 0: any free one)");
+                        "HOST:PORT of the live page (default 127.0.0.1:8080; port 0: any free one), or off");
   }
 
   int run() {
@@ -148,10 +157,9 @@ struct DemoCommand {
         return refuse(read.error().within("--listen").message);
       }
     }
-    if (!dashboard.empty()) {
-      if (auto read = parse_address(dashboard, options.dashboard_host, options.dashboard_port); !read) {
-        return refuse(read.error().within("--dashboard").message);
-      }
+    if (auto read = read_dashboard(dashboard, options.dashboard, options.dashboard_host, options.dashboard_port);
+        !read) {
+      return refuse(read.error().message);
     }
     return run_demo(options);
   }
@@ -167,6 +175,15 @@ struct SendCommand {
   void add_to(CLI::App& app) {
     auto* command = app.add_subcommand("send", "Send a CSV or NDJSON file (gzip too) as a stream");
     command->footer(
+        "Times: 2019-10-01, 2019-10-01 00:00:00, 2019-10-01T00:00:00.250Z, 2019-10-01 02:00:00+02:00; without a zone\n"
+        "they are UTC. Or since 1970: seconds (1569888000, 1569888000.25) and milliseconds (1569888000250).\n\n"
+        "A CSV row becomes a JSON object whose values are all strings, as they stand in the file; empty fields are "
+        "left\n"
+        "out. A line of NDJSON stays as it is. Both get an \"event_id\" unless they have one: the same when the same "
+        "file\n"
+        "is sent again, so that a job can drop copies; another for another file, and in each run for the standard\n"
+        "input.\n\n"
+        "Ctrl-C ends it and says up to which line all rows have arrived.\n\n"
         "Example:\n  millrace send --file events.csv.gz --stream clicks --key user_id --time event_time --speed 100x");
     command->add_option("--file", options.rows.file, "The file; - is the standard input")->required();
     command->add_flag("--csv", csv, "It is CSV (default: by its name)");
@@ -174,16 +191,21 @@ struct SendCommand {
     command->add_flag("--no-header", no_header, "CSV: the first line is a row; needs --columns");
     command->add_option("--columns", options.rows.columns, "CSV: the names of the columns")->delimiter(',');
     command->add_option("--stream", options.stream, "The stream")->required();
-    command->add_option("--create-shards", options.create_shards,
-                        "Create the stream with so many shards if it is missing");
+    command
+        ->add_option("--create-shards", options.create_shards, "Create the stream with so many shards if it is missing")
+        ->check(CLI::Range(1, 10'000));
     command->add_option("--key", options.rows.key_column, "The column that is the partition key")->required();
-    command->add_option("--time", options.rows.time_column, "The column that says when it happened")->required();
+    command->add_option("--time", options.rows.time_column, "The column that says when it happened, see below")
+        ->required();
     command->add_option("--speed", speed, "1x: as it happened; 100x: a hundred times as fast; max")
         ->capture_default_str();
-    command->add_option("--connections", options.connections, "At most one per shard is used")->capture_default_str();
+    command->add_option("--connections", options.connections, "At most one per shard is used")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1'000));
     command->add_flag("--skip-bad", options.skip_bad, "Count bad rows and go on");
     command->add_option("--retry-for", retry_for_s, "Seconds to wait for a server that does not answer")
-        ->capture_default_str();
+        ->capture_default_str()
+        ->check(CLI::Range(0, 1'000'000));
     command->add_flag("--json", options.json, "The summary as JSON on stdout");
     endpoint.add_to(*command);
   }
@@ -238,16 +260,21 @@ struct JobsCommand {
                 JobsOptions::Action::list);
     add_options(*command->add_subcommand("stop", "Stop one; it goes on later where it was"), JobsOptions::Action::stop);
     add_options(*command->add_subcommand("resume", "Go on with a stopped one"), JobsOptions::Action::resume);
-    add_options(*command->add_subcommand("remove", "Forget a stopped one and its state"), JobsOptions::Action::remove);
+    add_options(*command->add_subcommand("remove", "Forget a stopped one and its state; its tables stay"),
+                JobsOptions::Action::remove);
   }
 
   void add_options(CLI::App& command, JobsOptions::Action action) {
+    if (command.get_parent()->get_parent()) command.footer("");
     endpoint.add_to(command);
     if (action == JobsOptions::Action::list) {
       command.add_flag("--json", options.json, "As JSON");
     } else {
       command.add_option("NAME", options.name, "The job")->required();
       command.callback([this, action] { options.action = action; });
+    }
+    if (action == JobsOptions::Action::remove) {
+      command.add_flag("--force", options.force, "A running one, too: it is stopped first");
     }
     if (action == JobsOptions::Action::stop) {
       command.add_flag("--drain", options.drain, "First take in what is there, and close all windows");
@@ -261,6 +288,33 @@ struct JobsCommand {
     return run_jobs(options);
   }
 };
+
+// The command that the arguments name so far, with its own: `jobs stop`.
+const CLI::App& named_command(const CLI::App& app) {
+  const CLI::App* command = &app;
+  while (!command->get_subcommands().empty()) command = command->get_subcommands().back();
+  return *command;
+}
+
+// What is wrong with the arguments, and what would work.
+std::string explanation(const CLI::App& app, int argc, char** argv, const CLI::ParseError& error) {
+  const CLI::App& command = named_command(app);
+  std::string names;
+  for (const CLI::App* at = &command; at; at = at->get_parent()) {
+    names = at->get_parent() ? fmt::format(" {}{}", at->get_name(), names) : "millrace" + names;
+  }
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    const std::string name(argument.substr(0, argument.find('=')));
+    if (!name.starts_with("--") || name.size() == 2 || std::ranges::find(known, name) != known.end()) continue;
+    return fmt::format("`{}` has no option `{}`; {}", names, name, base::suggestion(name, known));
+  }
+  return fmt::format("{}; `{} --help` shows what there is", error.what(), names);
+}
 
 int run(int argc, char** argv) {
   CLI::App app("Millrace: click in, price out, in milliseconds, exactly once.\n");
@@ -283,16 +337,24 @@ int run(int argc, char** argv) {
   sql.add_to(app);
   jobs.add_to(app);
   send.add_to(app);
-  app.add_subcommand("reprice", "The pricing function of the shop; a server's configuration starts it");
-  app.add_subcommand("flag-fast-clicks", "The function that marks fast clickers; a server's configuration starts it");
+  app.add_subcommand("reprice", "The pricing function of the shop; a server's configuration starts it")
+      ->footer("The environment variables PRICING_... change its rules; docs/pricing.md lists them.");
+  app.add_subcommand("flag-fast-clicks", "The function that marks fast clickers; a server's configuration starts it")
+      ->footer("The environment variables FAST_CLICKS_MAX and FAST_CLICKS_WINDOW_MS change its rules.");
   if (argc > 1 && argv[1][0] != '-' &&
       app.get_subcommands([&](CLI::App* command) { return command->check_name(argv[1]); }).empty()) {
     return refuse(fmt::format("there is no command `{}`; {}", argv[1],
                               base::suggestion(argv[1], {"demo", "serve", "sql", "jobs", "send"})));
   }
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return refuse(explanation(app, argc, argv, error));
+  }
   const std::string name = app.get_subcommands().front()->get_name();
-  if (name == "demo" || name == "serve") block_stop_signals();
+  if (name == "demo" || name == "serve" || name == "send") base::block_stop_signals();
   if (name == "demo") return demo.run();
   if (name == "serve") return serve.run();
   if (name == "sql") return sql.run();

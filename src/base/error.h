@@ -11,7 +11,8 @@
 
 namespace millrace {
 
-// A closed list. `aws` maps kinds to AWS's names in one place; the command line maps them to exit codes.
+// A closed list. `aws` maps kinds to AWS's names in one place. The program's exit code tells no kinds apart: 2 is a
+// wrong command line, 1 is every failure.
 enum class ErrorKind {
   invalid_argument,  // the caller's input is wrong; the message says what would work
   not_found,         // a stream, table, job or key that does not exist

@@ -133,7 +133,10 @@ struct CatalogRow {
 class Verifier {
  public:
   explicit Verifier(const VerifyOptions& options)
-      : options_(options), api_(options.endpoint), clicks_seen_(options.clicks), orders_seen_(options.orders) {}
+      : options_(options),
+        api_(options.endpoint, options.stop),
+        clicks_seen_(options.clicks),
+        orders_seen_(options.orders) {}
 
   Result<Verification> run() {
     TRY(read_log());

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,6 +77,7 @@ struct VerifyOptions {
   std::string stream = "clickstream";
   AcknowledgedIds clicks;
   AcknowledgedIds orders;
+  std::stop_token stop;
   uint64_t late_rows = 0;  // that the job dropped from windows: their windows are not compared
 };
 

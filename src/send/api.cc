@@ -42,7 +42,12 @@ Result<Endpoint> parse_endpoint(std::string_view url, Endpoint defaults) {
   const size_t colon = rest.rfind(':');
   const std::string_view port = colon == std::string_view::npos ? std::string_view("80") : rest.substr(colon + 1);
   const std::string_view host = rest.substr(0, colon);
+  const bool in_brackets = host.starts_with('[') && host.ends_with(']');
   uint16_t number = 0;
+  if (host.find(':') != std::string_view::npos && !in_brackets) {
+    return fail(ErrorKind::invalid_argument,
+                "`{}` is not an endpoint; an IPv6 address is written in brackets, such as http://[::1]:4566", url);
+  }
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
   if (error != std::errc() || end != port.data() + port.size() || number == 0 || host.empty() ||
       host.find('/') != std::string_view::npos) {
@@ -53,13 +58,15 @@ Result<Endpoint> parse_endpoint(std::string_view url, Endpoint defaults) {
   return defaults;
 }
 
-Api::Api(const Endpoint& endpoint)
+Api::Api(const Endpoint& endpoint, std::stop_token stop)
     : client_({.host = endpoint.host,
                .port = endpoint.port,
                .credential = {endpoint.access_key, endpoint.secret_key},
-               .region = endpoint.region}) {}
+               .region = endpoint.region}),
+      stop_(std::move(stop)) {}
 
 Result<std::string> Api::call(const aws::Protocol& protocol, std::string_view operation, std::string_view body) {
+  if (stop_.stop_requested()) return fail(ErrorKind::internal, "stopped by a signal");
   return client_.call(protocol, operation, body);
 }
 

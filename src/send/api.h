@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,12 +25,13 @@ struct Endpoint {
   std::string region = "us-east-1";
 };
 
-// "http://127.0.0.1:4566", "127.0.0.1:4566". invalid_argument: anything else.
+// "http://127.0.0.1:4566", "127.0.0.1:4566", "http://[::1]:4566". invalid_argument: anything else.
 Result<Endpoint> parse_endpoint(std::string_view url, Endpoint defaults = {});
 
 class Api {
  public:
-  explicit Api(const Endpoint& endpoint);
+  // When `stop` is requested, every further call fails, in a way that is not tried again.
+  explicit Api(const Endpoint& endpoint, std::stop_token stop = {});
 
   // The body of the answer. An error answer becomes an Error: throttled (and server errors: unavailable) may succeed
   // later, as may unavailable (no connection); after the latter the call may or may not have been carried out.
@@ -37,6 +39,7 @@ class Api {
 
  private:
   aws::Client client_;
+  std::stop_token stop_;
 };
 
 // Whether trying the same call again later makes sense.

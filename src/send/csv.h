@@ -27,6 +27,7 @@ class CsvReader {
   Result<bool> next(CsvRow& row);
   // The line, from 1, on which the last row or error began.
   int64_t line() const { return row_line_; }
+  int64_t lines_read() const { return next_line_ - 1; }  // complete ones
 
  private:
   enum class Parsed { row, need_more, bad };

@@ -109,7 +109,9 @@ TEST_F(CsvTest, says_that_compressed_data_is_cut_off) {
   given_compressed(text);
   cut_off(1000);
   const auto all = rows();
-  ASSERT_FALSE(all.empty());
+  ASSERT_GT(all.size(), 90'000u);  // what can be read is
+  EXPECT_EQ(all[all.size() - 2],
+            fmt::format("{0}: {1}|{2}", all.size() - 1, all.size() - 2, (all.size() - 2) * 7919 % 10007));
   EXPECT_EQ(all.back(), name(ErrorKind::corrupt));
 }
 

@@ -33,6 +33,7 @@ SendFile::~SendFile() {
 
 Result<void> SendFile::read_more() {
   if (at_end_) return {};
+  if (failure_) return std::unexpected(*failure_);
   buffer_.erase(0, begin_);
   begin_ = 0;
   const size_t before = buffer_.size();
@@ -40,11 +41,14 @@ Result<void> SendFile::read_more() {
   const int got = gzread(file_, buffer_.data() + before, piece_bytes);
   buffer_.resize(before + static_cast<size_t>(std::max(got, 0)));
   int code = Z_OK;
-  const char* message = gzerror(file_, &code);
+  gzerror(file_, &code);
   // A cut-off gzip file ends with Z_BUF_ERROR after its last whole bytes.
   if (got < 0 || (got < static_cast<int>(piece_bytes) && code == Z_BUF_ERROR)) {
     if (code == Z_ERRNO) return fail_errno(path_, errno);
-    return fail(ErrorKind::corrupt, "{}: the gzip data is damaged or cut off ({})", path_, message);
+    failure_ =
+        Error{ErrorKind::corrupt, fmt::format("{}: the gzip data is {}", path_, got < 0 ? "damaged" : "cut off")};
+    if (got <= 0) return std::unexpected(*failure_);
+    return {};
   }
   if (got == 0) at_end_ = true;
   return {};
@@ -61,6 +65,10 @@ Result<void> SendFile::skip_line() {
     if (at_end_) return {};
     TRY(read_more());
   }
+}
+
+bool SendFile::compressed() const {
+  return gzdirect(file_) == 0;
 }
 
 double SendFile::fraction() const {

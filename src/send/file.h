@@ -2,9 +2,11 @@
 // A text file read in pieces, compressed by gzip or not; "-" is the standard input. Holds at most
 // `text_bytes_max` and one piece in memory.
 //
-// One thread at a time. Failure: not_found, io; corrupt for a damaged or cut-off gzip file.
+// One thread at a time. Failure: not_found, io; corrupt for a damaged or cut-off gzip file, after what can be read of
+// it.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +29,7 @@ class SendFile {
   // What was read and not consumed; valid until the next call of read_more().
   std::string_view text() const { return std::string_view(buffer_).substr(begin_); }
   bool at_end() const { return at_end_; }
+  bool compressed() const;  // known once something was read
   // Makes text() longer, or sets at_end().
   Result<void> read_more();
   void consume(size_t bytes) { begin_ += bytes; }
@@ -45,6 +48,7 @@ class SendFile {
   std::string buffer_;
   size_t begin_ = 0;
   bool at_end_ = false;
+  std::optional<Error> failure_;  // behind what text() has
 };
 
 }  // namespace millrace::send

@@ -6,8 +6,12 @@
 namespace millrace::send {
 
 SendLanes::SendLanes(const Endpoint& endpoint, std::string stream, ShardMap shards, size_t connections_max,
-                     int64_t retry_for_ms)
-    : endpoint_(endpoint), stream_(std::move(stream)), shards_(std::move(shards)), retry_for_ms_(retry_for_ms) {
+                     int64_t retry_for_ms, std::stop_token stop)
+    : endpoint_(endpoint),
+      stream_(std::move(stream)),
+      shards_(std::move(shards)),
+      retry_for_ms_(retry_for_ms),
+      stop_(std::move(stop)) {
   const size_t count = std::clamp<size_t>(connections_max, 1, shards_.size());
   for (size_t i = 0; i < count; ++i) lanes_.push_back(std::make_unique<Lane>());
   for (auto& lane : lanes_) lane->thread = std::thread([this, &lane = *lane] { run(lane); });
@@ -29,7 +33,7 @@ SendLanes::~SendLanes() {
   }
 }
 
-Result<void> SendLanes::put(std::string key, std::string data) {
+Result<void> SendLanes::put(std::string key, std::string data, int64_t line) {
   Lane& lane = *lanes_[shards_.shard_of(key) % lanes_.size()];
   // In the call's body the data is base64.
   const size_t bytes = key.size() + data.size() * 4 / 3 + 40;
@@ -39,12 +43,26 @@ Result<void> SendLanes::put(std::string key, std::string data) {
       (!lane.gathering.records.empty() && lane.gathering.bytes + bytes > batch_bytes_max)) {
     lane.waiting.push_back(std::exchange(lane.gathering, {}));
     lane.changed.notify_all();
-    lane.changed.wait(lock, [&] { return failure_ || lane.waiting.size() < batches_waiting_max; });
+    lane.changed.wait(lock, stop_, [&] { return failure_ || lane.waiting.size() < batches_waiting_max; });
     if (failure_) return std::unexpected(*failure_);
   }
+  if (lane.gathering.records.empty()) lane.gathering.first_line = line;
+  last_line_ = line;
   lane.gathering.bytes += bytes;
   lane.gathering.records.push_back({std::move(key), std::move(data)});
   return {};
+}
+
+int64_t SendLanes::acknowledged_line() const {
+  const std::lock_guard lock(mutex_);
+  int64_t line = last_line_;
+  for (const auto& lane : lanes_) {
+    std::optional<int64_t> first = lane->under_way;
+    if (!first && !lane->waiting.empty()) first = lane->waiting.front().first_line;
+    if (!first && !lane->gathering.records.empty()) first = lane->gathering.first_line;
+    if (first) line = std::min(line, *first - 1);
+  }
+  return line;
 }
 
 void SendLanes::flush() {
@@ -72,6 +90,7 @@ Result<void> SendLanes::finish() {
 
 SendLanes::Batch SendLanes::take(Lane& lane) {
   std::unique_lock lock(mutex_);
+  lane.under_way.reset();
   const auto may_go = [&] { return !lane.gathering.records.empty() && (lane.flushed || lane.ended); };
   lane.changed.wait(lock, [&] { return failure_ || lane.ended || !lane.waiting.empty() || may_go(); });
   Batch batch;
@@ -84,6 +103,7 @@ SendLanes::Batch SendLanes::take(Lane& lane) {
     batch = std::exchange(lane.gathering, {});
     lane.flushed = false;
   }
+  if (!batch.records.empty()) lane.under_way = batch.first_line;
   return batch;
 }
 
@@ -122,7 +142,8 @@ Result<void> SendLanes::deliver(Api& api, std::vector<StreamRecord> records, aws
       if (problem.kind == ErrorKind::unavailable) resent_ += records.size();
     }
     ++retries_;
-    if (stopped_ || !patience.next()) {
+    if (stopped_ || stop_.stop_requested()) return std::unexpected(problem);
+    if (!patience.next()) {
       return fail(problem.kind, "{} (gave up after {} s)", problem.message, retry_for_ms_ / 1000);
     }
   }

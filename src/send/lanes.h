@@ -6,6 +6,8 @@
 // What is not acknowledged is sent again: after a lost connection the whole batch, because nobody knows what became of
 // it, and so a record may stand in the stream twice; after a refusal only the refused records.
 //
+// When `stop` is requested, nothing is tried again any more and put() does not wait.
+//
 // Threads: put(), flush(), finish() by one thread; the counters by any. Bounds: batches_waiting_max batches of at most
 // batch_records_max records per lane; put() waits for room.
 
@@ -16,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -31,16 +34,17 @@ class SendLanes {
   static constexpr size_t batch_bytes_max = size_t{4'500'000};  // Kinesis: 5 MiB with the keys
   static constexpr size_t batches_waiting_max = 4;
 
-  SendLanes(const Endpoint& endpoint, std::string stream, ShardMap shards, size_t connections_max,
-            int64_t retry_for_ms);
+  SendLanes(const Endpoint& endpoint, std::string stream, ShardMap shards, size_t connections_max, int64_t retry_for_ms,
+            std::stop_token stop = {});
   ~SendLanes();  // without finish(): what waits is dropped
 
-  // The error of a lane that gave up; then nothing more is taken.
-  Result<void> put(std::string key, std::string data);
+  // `line` is where the record comes from; it grows. The error of a lane that gave up; then nothing more is taken.
+  Result<void> put(std::string key, std::string data, int64_t line);
   void flush();           // what has gathered need not wait for a full batch; does not block
   Result<void> finish();  // sends the rest and waits for it
 
   uint64_t acknowledged() const { return acknowledged_; }
+  int64_t acknowledged_line() const;             // all records up to this line are; 0: none
   uint64_t retries() const { return retries_; }  // calls that were made again
   uint64_t resent() const { return resent_; }    // records in them whose first sending may have arrived
   size_t lanes() const { return lanes_.size(); }
@@ -49,13 +53,15 @@ class SendLanes {
   struct Batch {
     std::vector<StreamRecord> records;
     size_t bytes = 0;
+    int64_t first_line = 0;
   };
   struct Lane {
     Batch gathering;
-    std::deque<Batch> waiting;  // full ones
-    bool flushed = false;       // `gathering` may go as it is
+    std::deque<Batch> waiting;         // full ones
+    std::optional<int64_t> under_way;  // the first line of the batch that is being sent
+    bool flushed = false;              // `gathering` may go as it is
     bool ended = false;
-    std::condition_variable changed;
+    std::condition_variable_any changed;
     std::thread thread;
   };
 
@@ -67,8 +73,10 @@ class SendLanes {
   std::string stream_;
   ShardMap shards_;
   int64_t retry_for_ms_;
-  std::mutex mutex_;
+  std::stop_token stop_;
+  mutable std::mutex mutex_;
   std::optional<Error> failure_;
+  int64_t last_line_ = 0;
   std::atomic<bool> stopped_ = false;
   std::atomic<uint64_t> acknowledged_ = 0;
   std::atomic<uint64_t> retries_ = 0;

@@ -2,12 +2,16 @@
 
 #include <simdjson.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <optional>
 
+#include "aws/crypto.h"
 #include "aws/protocol.h"
+#include "base/clock.h"
 #include "send/time.h"
 
 namespace millrace::send {
@@ -31,9 +35,57 @@ Result<RowFormat> guess_format(const RowOptions& options) {
               options.file);
 }
 
-std::string list_of(const std::vector<std::string>& names) {
-  return fmt::format("{}", fmt::join(names, ", "));
+// What a file holds, for the terminal.
+std::string shown(std::string_view text) {
+  constexpr size_t shown_max = 40;
+  const std::string quoted = fmt::format("{:?}", text.substr(0, shown_max));
+  return quoted.substr(1, quoted.size() - 2);
 }
+
+std::string list_of(const std::vector<std::string>& names) {
+  constexpr size_t names_max = 50;
+  std::vector<std::string> some;
+  for (size_t i = 0; i < std::min(names.size(), names_max); ++i) some.push_back(shown(names[i]));
+  if (names.size() > names_max) some.emplace_back("...");
+  return fmt::format("{}", fmt::join(some, ", "));
+}
+
+bool is_text(std::string_view bytes) {
+  return std::ranges::none_of(bytes, [](unsigned char c) { return c < ' ' && (c < '\t' || c > '\r') && c != 0x1b; });
+}
+
+// What tells the rows of one source from those of another with the same name.
+Result<std::string> source_identity(SendFile& file, const RowOptions& options) {
+  if (options.file == "-") return fmt::format("{} {}", base::system_clock().now().value, getpid());
+  TRY(file.read_more());
+  const std::string_view beginning = file.text().substr(0, RowReader::identity_bytes);
+  if (!is_text(beginning)) {
+    return fail(ErrorKind::invalid_argument, "{}: {}", options.file,
+                file.compressed() ? "what is compressed in it is not text" : "this is neither gzip nor text");
+  }
+  return fmt::format("{:02x}", fmt::join(aws::Md5()(beginning), ""));
+}
+
+class EventIds {
+ public:
+  EventIds(const RowOptions& options, std::string source)
+      : name_(std::filesystem::path(options.file).filename().string()), source_(std::move(source)) {}
+
+  std::string of(int64_t line, std::string_view row) {
+    text_ = source_;
+    text_ += row;
+    const auto hash = md5_(text_);
+    return fmt::format("{}:{}:{:02x}", name_, line, fmt::join(hash.begin(), hash.begin() + hash_bytes, ""));
+  }
+
+ private:
+  static constexpr size_t hash_bytes = 8;
+
+  std::string name_;
+  std::string source_;
+  std::string text_;
+  aws::Md5 md5_;
+};
 
 Result<void> check_key(std::string_view column, std::string_view key) {
   if (key.empty()) return fail(ErrorKind::invalid_argument, "the key `{}` is missing", column);
@@ -47,20 +99,18 @@ Result<EventTime> read_time(std::string_view column, std::string_view text) {
   if (text.empty()) return fail(ErrorKind::invalid_argument, "the time `{}` is missing", column);
   if (const auto time = parse_time(text)) return *time;
   return fail(ErrorKind::invalid_argument, "`{}` in `{}` is not a time; 2019-10-01 00:00:00 or 1569888000 would be",
-              text.substr(0, 40), column);
+              shown(text), column);
 }
 
 class CsvRows final : public RowReader {
  public:
-  CsvRows(std::unique_ptr<SendFile> file, const RowOptions& options)
-      : file_(std::move(file)),
-        reader_(*file_),
-        options_(options),
-        file_name_(std::filesystem::path(options.file).filename().string()) {}
+  CsvRows(std::unique_ptr<SendFile> file, EventIds event_ids, const RowOptions& options)
+      : file_(std::move(file)), reader_(*file_), options_(options), event_ids_(std::move(event_ids)) {}
 
   Result<void> read_header() {
     if (options_.header) {
       auto found = reader_.next(fields_);
+      if (!found && found.error().kind != ErrorKind::invalid_argument) return std::unexpected(found.error());
       if (!found) return std::unexpected(found.error().within(fmt::format("{}:{}", options_.file, reader_.line())));
       if (!*found) return fail(ErrorKind::invalid_argument, "{}: the file is empty; it has no header", options_.file);
     }
@@ -72,7 +122,7 @@ class CsvRows final : public RowReader {
     for (const std::string& column : columns_) {
       if (column.empty() || std::count(columns_.begin(), columns_.end(), column) > 1) {
         return fail(ErrorKind::invalid_argument, "{}: the column name `{}` is empty or not unique; the columns are: {}",
-                    options_.file, column, list_of(columns_));
+                    options_.file, shown(column), list_of(columns_));
       }
       names_.push_back(std::string());
       aws::append_json_string(names_.back(), column);
@@ -94,26 +144,30 @@ class CsvRows final : public RowReader {
     TRY(check_key(options_.key_column, fields[key_]));
     TRY_ASSIGN(row.time, read_time(options_.time_column, fields[time_]));
     row.key = fields[key_];
-    row.json = "{";
-    if (!has_event_id_) {
-      row.json += "\"event_id\":";
-      aws::append_json_string(row.json, fmt::format("{}:{}", file_name_, line()));
-    }
+    members_.clear();
     for (size_t i = 0; i < fields.size(); ++i) {
       if (fields[i].empty()) continue;
       if (!simdjson::validate_utf8(fields[i].data(), fields[i].size())) {
-        return fail(ErrorKind::invalid_argument, "the field `{}` is not UTF-8", columns_[i]);
+        return fail(ErrorKind::invalid_argument, "the field `{}` is not UTF-8", shown(columns_[i]));
       }
-      if (row.json.size() > 1) row.json += ',';
-      row.json += names_[i];
-      row.json += ':';
-      aws::append_json_string(row.json, fields[i]);
+      if (!members_.empty()) members_ += ',';
+      members_ += names_[i];
+      members_ += ':';
+      aws::append_json_string(members_, fields[i]);
     }
+    row.json = "{";
+    if (!has_event_id_) {
+      row.json += "\"event_id\":";
+      aws::append_json_string(row.json, event_ids_.of(line(), members_));
+      row.json += ',';
+    }
+    row.json += members_;
     row.json += '}';
     return true;
   }
 
   int64_t line() const override { return reader_.line(); }
+  int64_t lines_read() const override { return reader_.lines_read(); }
   double fraction() const override { return file_->fraction(); }
 
  private:
@@ -127,7 +181,8 @@ class CsvRows final : public RowReader {
   std::unique_ptr<SendFile> file_;
   CsvReader reader_;
   RowOptions options_;
-  std::string file_name_;
+  EventIds event_ids_;
+  std::string members_;  // of the object that is being made
   std::vector<std::string> columns_;
   std::vector<std::string> names_;  // the columns as JSON strings
   size_t key_ = 0;
@@ -138,10 +193,8 @@ class CsvRows final : public RowReader {
 
 class JsonRows final : public RowReader {
  public:
-  JsonRows(std::unique_ptr<SendFile> file, const RowOptions& options)
-      : file_(std::move(file)),
-        options_(options),
-        file_name_(std::filesystem::path(options.file).filename().string()) {}
+  JsonRows(std::unique_ptr<SendFile> file, EventIds event_ids, const RowOptions& options)
+      : file_(std::move(file)), options_(options), event_ids_(std::move(event_ids)) {}
 
   Result<bool> next(SendRow& row) override {
     for (;;) {
@@ -157,6 +210,7 @@ class JsonRows final : public RowReader {
   }
 
   int64_t line() const override { return line_; }
+  int64_t lines_read() const override { return line_; }
   double fraction() const override { return file_->fraction(); }
 
  private:
@@ -200,7 +254,7 @@ class JsonRows final : public RowReader {
       return {};
     }
     row.json = "{\"event_id\":";
-    aws::append_json_string(row.json, fmt::format("{}:{}", file_name_, line_));
+    aws::append_json_string(row.json, event_ids_.of(line_, json));
     if (object.size() > 0) row.json += ',';
     row.json += json.substr(1);
     return {};
@@ -228,7 +282,7 @@ class JsonRows final : public RowReader {
 
   std::unique_ptr<SendFile> file_;
   RowOptions options_;
-  std::string file_name_;
+  EventIds event_ids_;
   simdjson::dom::parser parser_;
   int64_t line_ = 0;
   size_t taken_ = 0;
@@ -239,8 +293,12 @@ class JsonRows final : public RowReader {
 Result<std::unique_ptr<RowReader>> RowReader::open(const RowOptions& options) {
   TRY_ASSIGN(const RowFormat format, guess_format(options));
   TRY_ASSIGN(auto file, SendFile::open(options.file));
-  if (format == RowFormat::ndjson) return std::unique_ptr<RowReader>(new JsonRows(std::move(file), options));
-  auto rows = std::make_unique<CsvRows>(std::move(file), options);
+  TRY_ASSIGN(std::string source, source_identity(*file, options));
+  EventIds event_ids(options, std::move(source));
+  if (format == RowFormat::ndjson) {
+    return std::unique_ptr<RowReader>(new JsonRows(std::move(file), std::move(event_ids), options));
+  }
+  auto rows = std::make_unique<CsvRows>(std::move(file), std::move(event_ids), options);
   TRY(rows->read_header());
   return std::unique_ptr<RowReader>(std::move(rows));
 }

@@ -2,8 +2,10 @@
 // The rows of a CSV or NDJSON file as the records that `millrace send` puts: a key, a time, and a JSON object.
 //
 // A CSV row becomes an object with every field as a JSON string (so that 19-digit ids and prices stay as they were
-// written), empty fields left out. A JSON line stays as it is. Both get "event_id": "<file name>:<line>" unless they
-// have one: a row's identity when a retry sends it twice.
+// written), empty fields left out. A JSON line stays as it is. Both get an "event_id" unless they have one: a row's
+// identity when a retry, or a second run, sends it again. It is "<file name>:<line>:<hash>", the hash being of the
+// first `identity_bytes` of the file's text and of the row: the same for the same file, another for a different file of
+// the same name. The rows of the standard input have other ids in each run.
 //
 // One thread at a time.
 
@@ -38,14 +40,17 @@ struct SendRow {
 
 class RowReader {
  public:
-  // invalid_argument: a format that cannot be guessed, a column that the header does not have.
+  static constexpr size_t identity_bytes = 64 * 1024;
+
+  // invalid_argument: a format that cannot be guessed, a column that the header does not have, a file that is no text.
   static Result<std::unique_ptr<RowReader>> open(const RowOptions& options);
   virtual ~RowReader() = default;
 
   // True: `row` holds the next one. False: the end. invalid_argument: one bad row; the message does not name the file
   // or line, and the next call goes on behind it. Any other kind is final.
   virtual Result<bool> next(SendRow& row) = 0;
-  virtual int64_t line() const = 0;  // of the last row or error
+  virtual int64_t line() const = 0;        // of the last row or error, from 1
+  virtual int64_t lines_read() const = 0;  // complete ones, so far
   virtual double fraction() const = 0;
 };
 

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <regex>
 
 namespace millrace::send {
 namespace {
@@ -23,7 +24,8 @@ class SendRowsTest : public testing::Test {
     options_.file = directory_ + "/" + file;
     std::ofstream(options_.file, std::ios::binary) << text;
   }
-  // Every row as "line key time json", every bad one as "line! what"; an error of open() alone.
+  // Every row as "line key time json" with an event_id without its hash, every bad one as "line! what"; an error of
+  // open() alone.
   std::vector<std::string> rows() {
     auto reader = RowReader::open(options_);
     if (!reader) return {reader.error().message.substr(directory_.size() + 1)};
@@ -34,11 +36,19 @@ class SendRowsTest : public testing::Test {
       if (!found) {
         all.push_back(fmt::format("{}! {}", (*reader)->line(), found.error().message));
       } else if (*found) {
-        all.push_back(fmt::format("{} {} {} {}", (*reader)->line(), row.key, row.time.value, row.json));
+        all.push_back(fmt::format("{} {} {} {}", (*reader)->line(), row.key, row.time.value,
+                                  std::regex_replace(row.json, std::regex(R"((:\d+):[0-9a-f]{16}")"), "$1\"")));
       } else {
         return all;
       }
     }
+  }
+  std::vector<std::string> event_ids() {
+    auto reader = RowReader::open(options_);
+    std::vector<std::string> all;
+    SendRow row;
+    while (*(*reader)->next(row)) all.push_back(row.json.substr(13, row.json.find('"', 13) - 13));
+    return all;
   }
   using Rows = std::vector<std::string>;
 
@@ -60,6 +70,56 @@ TEST_F(SendRowsTest, keeps_an_event_id_that_is_there) {
   EXPECT_EQ(rows(), Rows{R"(2 7 1000 {"event_id":"e1","user":"7","at":"1"})"});
   given("a.ndjson", "{\"event_id\":\"e1\",\"user\":7,\"at\":1}\n");
   EXPECT_EQ(rows(), Rows{R"(1 7 1000 {"event_id":"e1","user":7,"at":1})"});
+}
+
+TEST_F(SendRowsTest, gives_a_row_of_the_same_file_the_same_event_id_again) {
+  given("a.csv", "user,at\n7,1\n7,2\n");
+  const auto first = event_ids();
+  ASSERT_EQ(first.size(), 2u);
+  EXPECT_NE(first[0], first[1]);
+  EXPECT_EQ(event_ids(), first);
+  std::filesystem::create_directory(directory_ + "/copies");
+  given("copies/a.csv", "user,at\n7,1\n7,2\n");
+  EXPECT_EQ(event_ids(), first);
+}
+
+TEST_F(SendRowsTest, gives_rows_of_different_files_of_one_name_different_event_ids) {
+  for (const std::string kind : {"csv", "ndjson"}) {
+    const std::string header = kind == "csv" ? "user,at\n" : "";
+    const std::string row = kind == "csv" ? "7,1\n" : "{\"user\":7,\"at\":1}\n";
+    const std::string other = kind == "csv" ? "8,1\n" : "{\"user\":8,\"at\":1}\n";
+    std::filesystem::create_directories(directory_ + "/one");
+    std::filesystem::create_directories(directory_ + "/two");
+    given("one/a." + kind, header + row + row);
+    const auto one = event_ids();
+    given("two/a." + kind, header + row + other);
+    const auto two = event_ids();
+    ASSERT_EQ(one.size(), 2u);
+    ASSERT_EQ(two.size(), 2u);
+    EXPECT_NE(one[0], two[0]);
+    EXPECT_NE(one[1], two[1]);
+  }
+}
+
+TEST_F(SendRowsTest, gives_rows_behind_a_common_beginning_event_ids_of_their_own) {
+  std::string beginning = "user,at,filler\n";
+  while (beginning.size() < RowReader::identity_bytes) beginning += "7,1," + std::string(1000, 'x') + "\n";
+  given("a.csv", beginning + "7,1,a\n");
+  const auto one = event_ids();
+  given("a.csv", beginning + "7,1,b\n");
+  const auto two = event_ids();
+  EXPECT_EQ(one.front(), two.front());
+  EXPECT_NE(one.back(), two.back());
+}
+
+TEST_F(SendRowsTest, refuses_what_is_neither_gzip_nor_text) {
+  given("a.csv.gz", std::string_view("\x00\x01\x02junk\n\xff\xfe", 10));
+  EXPECT_EQ(rows(), Rows{"a.csv.gz: this is neither gzip nor text"});
+}
+
+TEST_F(SendRowsTest, shows_no_raw_bytes_of_a_file) {
+  given("a.csv", "\x1b[31muser\xff,at\n7,1\n");
+  EXPECT_EQ(rows(), Rows{R"(a.csv: there is no column `user`; the columns are: \x1b[31muser\xff, at)"});
 }
 
 TEST_F(SendRowsTest, locates_bad_csv_rows_and_goes_on) {

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <stop_token>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/stop_signals.h"
 #include "send/lanes.h"
 
 namespace millrace::send {
@@ -100,9 +102,17 @@ Result<ShardMap> find_shards(Api& api, const SendOptions& options) {
 
 std::string json_of(const SendSummary& summary) {
   return fmt::format(
-      R"({{"rows":{},"acknowledged":{},"bad_rows":{},"retries":{},"resent":{},"seconds":{:.3f},"rows_per_s":{:.1f}}})",
-      summary.rows, summary.acknowledged, summary.bad_rows, summary.retries, summary.resent, summary.seconds,
-      rate(summary));
+      R"({{"rows":{},"acknowledged":{},"line":{},"bad_rows":{},"retries":{},"resent":{},"seconds":{:.3f},)"
+      R"("rows_per_s":{:.1f},"stopped":{}}})",
+      summary.rows, summary.acknowledged, summary.line, summary.bad_rows, summary.retries, summary.resent,
+      summary.seconds, rate(summary), summary.stopped);
+}
+
+// What a file's end in the middle means for who wants to go on from there.
+Error end_of_damaged(const Error& error, int64_t lines) {
+  if (error.kind != ErrorKind::corrupt) return error;
+  return {error.kind,
+          fmt::format("{} after line {}, the last complete one; the rows up to it were sent", error.message, lines)};
 }
 
 }  // namespace
@@ -110,15 +120,16 @@ std::string json_of(const SendSummary& summary) {
 Result<void> send_file(const SendOptions& options, SendSummary& summary,
                        const std::function<void(const SendSummary&)>& progress) {
   TRY_ASSIGN(const auto rows, RowReader::open(options.rows));
-  Api api(options.endpoint);
+  Api api(options.endpoint, options.stop);
   TRY_ASSIGN(ShardMap shards, find_shards(api, options));
   SendLanes lanes(options.endpoint, options.stream, std::move(shards), static_cast<size_t>(options.connections),
-                  options.retry_for_ms);
+                  options.retry_for_ms, options.stop);
 
   const int64_t start_ns = now_ns();
   int64_t progress_due_ns = start_ns + progress_ns;
   const auto update = [&] {
     summary.acknowledged = lanes.acknowledged();
+    summary.line = lanes.acknowledged_line();
     summary.retries = lanes.retries();
     summary.resent = lanes.resent();
     summary.seconds = static_cast<double>(now_ns() - start_ns) / 1e9;
@@ -134,7 +145,7 @@ Result<void> send_file(const SendOptions& options, SendSummary& summary,
   Result<void> outcome;
   Pace pace(options.speed);
   SendRow row;
-  for (;;) {
+  while (!options.stop.stop_requested()) {
     const auto found = rows->next(row);
     if (!found && found.error().kind == ErrorKind::invalid_argument) {
       ++summary.bad_rows;
@@ -142,25 +153,34 @@ Result<void> send_file(const SendOptions& options, SendSummary& summary,
       outcome = std::unexpected(found.error().within(fmt::format("{}:{}", options.rows.file, rows->line())));
       break;
     }
-    if (!found) outcome = std::unexpected(found.error());
+    if (!found) outcome = std::unexpected(end_of_damaged(found.error(), rows->lines_read()));
     if (!found || !*found) break;
-    ++summary.rows;
     while (const int64_t wait_ns = pace.wait_ns(row.time)) {
       lanes.flush();
+      if (options.stop.stop_requested()) break;
       std::this_thread::sleep_for(std::chrono::nanoseconds(wait_ns));
       tick();
     }
-    outcome = lanes.put(std::move(row.key), std::move(row.json));
+    if (options.stop.stop_requested()) break;
+    ++summary.rows;
+    outcome = lanes.put(std::move(row.key), std::move(row.json), rows->line());
     if (!outcome) break;
     tick();
   }
   const auto finished = lanes.finish();
   update();
+  summary.stopped = options.stop.stop_requested();
   TRY(finished);
   return outcome;
 }
 
-int run_send(const SendOptions& options) {
+int run_send(SendOptions options) {
+  std::stop_source stop;
+  options.stop = stop.get_token();
+  const base::StopSignals signals([&stop](int count) {
+    if (count > 1) std::_Exit(1);
+    stop.request_stop();
+  });
   SendSummary summary;
   Progress progress;
   const auto sent = send_file(options, summary, [&](const SendSummary& now) { progress.show(now); });
@@ -172,16 +192,21 @@ int run_send(const SendOptions& options) {
                  "millrace: the {} rows before it are in the stream; correct the row, or pass over such rows with "
                  "--skip-bad\n",
                  summary.acknowledged);
+    } else if (summary.rows > 0) {
+      fmt::print(stderr, "millrace: {} rows are in the stream, all of them up to line {}\n", summary.acknowledged,
+                 summary.line);
     }
+    if (options.json && summary.stopped) fmt::print("{}\n", json_of(summary));
     return 1;
   }
-  fmt::print(stderr, "millrace: {} rows in the stream `{}` in {:.1f} s, {:.0f} rows/s", summary.acknowledged,
-             options.stream, summary.seconds, rate(summary));
+  fmt::print(stderr, "millrace: {}{} rows in the stream `{}` in {:.1f} s, {:.0f} rows/s",
+             summary.stopped ? "stopped: " : "", summary.acknowledged, options.stream, summary.seconds, rate(summary));
+  if (summary.stopped) fmt::print(stderr, "; all of them up to line {} of {}", summary.line, options.rows.file);
   if (summary.bad_rows > 0) fmt::print(stderr, "; {} bad rows passed over", summary.bad_rows);
   if (summary.resent > 0) fmt::print(stderr, "; {} sent twice, perhaps (they have the same event_id)", summary.resent);
   fmt::print(stderr, "\n");
   if (options.json) fmt::print("{}\n", json_of(summary));
-  return 0;
+  return summary.stopped ? 1 : 0;
 }
 
 }  // namespace millrace::send

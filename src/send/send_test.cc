@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 #include <atomic>
 #include <chrono>
@@ -41,6 +42,7 @@ class Server {
   }
 
   void refuse_puts(int calls) { refusals_ = calls; }
+  int refusals_left() const { return refusals_; }
   void go_away() {
     on_reactor([this] { server_.reset(); });
   }
@@ -219,6 +221,63 @@ TEST_F(SendTest, stops_at_a_bad_row_after_the_good_ones_before_it) {
   EXPECT_EQ(summary_.acknowledged, 701u);
 }
 
+TEST_F(SendTest, sends_what_can_be_read_of_a_gzip_file_that_is_cut_off) {
+  const std::string name = options_.rows.file + ".gz";
+  gzFile file = gzopen(name.c_str(), "wb");
+  gzputs(file, "user,at,number\n");
+  for (int i = 0; i < 50'000; ++i) {
+    const std::string row = fmt::format("u{},{},{}\n", i * 7919 % 10007, 1'700'000'000 + i, i);
+    gzputs(file, row.c_str());
+  }
+  gzclose(file);
+  std::filesystem::resize_file(name, std::filesystem::file_size(name) / 2);
+  options_.rows.file = name;
+  const auto sent = send();
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().kind, ErrorKind::corrupt);
+  EXPECT_GT(summary_.acknowledged, 10'000u);
+  EXPECT_EQ(summary_.line, static_cast<int64_t>(summary_.acknowledged) + 1);
+  EXPECT_EQ(
+      sent.error().message,
+      fmt::format("{}: the gzip data is cut off after line {}, the last complete one; the rows up to it were sent",
+                  name, summary_.line));
+}
+
+TEST_F(SendTest, says_how_far_it_came_when_it_is_stopped) {
+  given_rows(1'000);
+  options_.speed = 1e-6;  // the eleventh row is due in eleven days
+  std::stop_source stop;
+  options_.stop = stop.get_token();
+  const auto sent = send_file(options_, summary_, [&](const SendSummary& now) {
+    if (now.acknowledged == 10) stop.request_stop();
+  });
+  ASSERT_TRUE(sent) << sent.error().message;
+  EXPECT_TRUE(summary_.stopped);
+  EXPECT_EQ(summary_.acknowledged, 10u);
+  EXPECT_EQ(summary_.line, 11);
+}
+
+TEST_F(SendTest, a_stop_ends_the_wait_for_a_server_that_went_away) {
+  given_rows(5'000);
+  options_.create_shards = 1;
+  options_.retry_for_ms = 1'000'000;
+  std::stop_source stop;
+  options_.stop = stop.get_token();
+  ASSERT_TRUE(send());
+  server_->refuse_puts(1'000'000);
+  std::thread stopper([&] {
+    while (server_->refusals_left() > 999'998) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    stop.request_stop();
+  });
+  summary_ = {};
+  const auto sent = send();
+  stopper.join();
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().kind, ErrorKind::throttled);
+  EXPECT_TRUE(summary_.stopped);
+  EXPECT_EQ(summary_.line, 1);  // the header's: no row is acknowledged
+}
+
 TEST_F(SendTest, says_that_a_stream_is_missing) {
   given_rows(1);
   options_.create_shards = 0;
@@ -233,7 +292,10 @@ TEST(EndpointTest, is_read_from_a_url) {
   EXPECT_EQ(endpoint->host, "localhost");
   EXPECT_EQ(endpoint->port, 4567);
   EXPECT_EQ(parse_endpoint("10.0.0.1:80")->port, 80);
-  for (const auto* url : {"", "http://", "https://a:1", "http://a:b", "http://a:99999", "http://a:1/path"}) {
+  EXPECT_EQ(parse_endpoint("http://[::1]:4567")->host, "[::1]");
+  EXPECT_EQ(parse_endpoint("http://[::1]:4567")->port, 4567);
+  for (const auto* url : {"", "http://", "http://::1:4566", "::1", "http://[::1]", "https://a:1", "http://a:b",
+                          "http://a:99999", "http://a:1/path"}) {
     EXPECT_FALSE(parse_endpoint(url)) << url;
   }
 }
