@@ -1,4 +1,4 @@
-// BatchGetItem and BatchWriteItem. A batch of writes is one commit, which is more than DynamoDB promises.
+// BatchGetItem and BatchWriteItem. A batch of writes that fits in one commit is one, more than DynamoDB promises.
 
 #include <algorithm>
 #include <map>
@@ -161,10 +161,25 @@ Result<void> take_write(std::vector<table::WriteRequest>& requests, const std::s
   return {};
 }
 
-}  // namespace
+// The same writes again; those of one table are next to each other.
+void append_unprocessed(std::string& out, std::span<const table::WriteRequest> requests) {
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const bool begins = i == 0 || requests[i].table != requests[i - 1].table;
+    if (i > 0) out += begins ? "]," : ",";
+    if (begins) {
+      append_json_string(out, requests[i].table);
+      out += ":[";
+    }
+    out += requests[i].kind == Kind::put ? "{\"PutRequest\":{\"Item\":" : "{\"DeleteRequest\":{\"Key\":";
+    table::put_json(out, requests[i].item);
+    out += "}}";
+  }
+  if (!requests.empty()) out += ']';
+}
 
-DynamoDb::State::Reply DynamoDb::State::batch_write_item(const Call&, JsonObject body) {
-  std::vector<table::WriteRequest> requests;
+// What both batches have in common: tables by name, of which `each(table, content)` takes one.
+template <class Each>
+Result<CapacityWanted> read_batch(JsonObject body, Each each) {
   CapacityWanted wanted = CapacityWanted::none;
   bool has_items = false;
   TRY(each_member(body, [&](std::string_view member, Json value) -> Result<void> {
@@ -175,16 +190,48 @@ DynamoDb::State::Reply DynamoDb::State::batch_write_item(const Call&, JsonObject
     if (member != "RequestItems") return {};
     has_items = true;
     TRY_ASSIGN(const auto by_table, table::object_from_json(value));
-    return each_member(by_table, [&](std::string_view name, Json writes) -> Result<void> {
+    return each_member(by_table, [&](std::string_view name, Json content) -> Result<void> {
       TRY_ASSIGN(const std::string table_name, table::table_name_from(name));
-      return each_element(writes, [&](Json each) { return take_write(requests, table_name, each); });
+      return each(table_name, content);
     });
   }));
-  TRY(calls.ended());
   if (!has_items) return missing_member("requestItems");
+  return wanted;
+}
+
+Result<CapacityWanted> read_keys(JsonObject body, std::vector<TableKeys>& wanted_keys) {
+  return read_batch(body, [&](const std::string& table_name, Json content) -> Result<void> {
+    TableKeys keys;
+    keys.table = table_name;
+    TRY_ASSIGN(const auto object, table::object_from_json(content));
+    TRY(each_member(object, [&](std::string_view name, Json value) { return keys.take(name, value); }));
+    wanted_keys.push_back(std::move(keys));
+    return {};
+  });
+}
+
+Result<void> check_keys(const std::vector<TableKeys>& wanted_keys) {
+  if (wanted_keys.empty()) return no_requests();
+  size_t count = 0;
+  for (const TableKeys& keys : wanted_keys) {
+    TRY(keys.check());
+    count += keys.keys.size();
+  }
+  if (count > DynamoDb::batch_gets_max) return refuse("Too many items requested for the BatchGetItem call");
+  return {};
+}
+
+}  // namespace
+
+DynamoDb::State::Reply DynamoDb::State::batch_write_item(const Call&, JsonObject body) {
+  std::vector<table::WriteRequest> requests;
+  TRY_ASSIGN(const CapacityWanted wanted,
+             read_batch(body, [&](const std::string& table_name, Json writes) -> Result<void> {
+               return each_element(writes, [&](Json each) { return take_write(requests, table_name, each); });
+             }));
+  TRY(calls.ended());
   if (requests.empty()) return no_requests();
 
-  BatchCapacity capacity;
   std::vector<size_t> old_bytes;
   if (wanted != CapacityWanted::none) {
     for (const auto& request : requests) {
@@ -192,11 +239,15 @@ DynamoDb::State::Reply DynamoDb::State::batch_write_item(const Call&, JsonObject
     }
   }
   DynamoDbReply reply;
-  TRY_ASSIGN(reply.commit, tables.write_batch(requests));
-  counters.items_written += requests.size();
-  reply.body = "{\"UnprocessedItems\":{}";
+  TRY_ASSIGN(const table::BatchResult result, tables.write_batch(requests));
+  reply.commit = result.commit;
+  counters.items_written += result.written;
+  reply.body = "{\"UnprocessedItems\":{";
+  append_unprocessed(reply.body, std::span(requests).subspan(result.written));
+  reply.body += '}';
   if (wanted != CapacityWanted::none) {
-    for (size_t i = 0; i < requests.size(); ++i) {
+    BatchCapacity capacity;
+    for (size_t i = 0; i < result.written; ++i) {
       const size_t new_bytes = requests[i].kind == Kind::put ? table::item_size(requests[i].item) : 0;
       capacity.add(requests[i].table, write_units(old_bytes[i], new_bytes));
     }
@@ -208,40 +259,15 @@ DynamoDb::State::Reply DynamoDb::State::batch_write_item(const Call&, JsonObject
 
 DynamoDb::State::Reply DynamoDb::State::batch_get_item(const Call&, JsonObject body) {
   std::vector<TableKeys> wanted_keys;
-  CapacityWanted wanted = CapacityWanted::none;
-  bool has_items = false;
-  TRY(each_member(body, [&](std::string_view member, Json value) -> Result<void> {
-    if (member == "ReturnConsumedCapacity") {
-      TRY_ASSIGN(const std::string_view text, table::string_from_json(value));
-      TRY_ASSIGN(wanted, capacity_wanted_from(text));
-    }
-    if (member != "RequestItems") return {};
-    has_items = true;
-    TRY_ASSIGN(const auto by_table, table::object_from_json(value));
-    return each_member(by_table, [&](std::string_view name, Json of_table) -> Result<void> {
-      TableKeys keys;
-      TRY_ASSIGN(keys.table, table::table_name_from(name));
-      TRY_ASSIGN(const auto object, table::object_from_json(of_table));
-      TRY(each_member(object, [&](std::string_view each, Json content) { return keys.take(each, content); }));
-      wanted_keys.push_back(std::move(keys));
-      return {};
-    });
-  }));
+  TRY_ASSIGN(const CapacityWanted wanted, read_keys(body, wanted_keys));
   TRY(calls.ended());
-  if (!has_items) return missing_member("requestItems");
-  if (wanted_keys.empty()) return no_requests();
-  size_t key_count = 0;
-  for (const TableKeys& keys : wanted_keys) {
-    TRY(keys.check());
-    key_count += keys.keys.size();
-  }
-  if (key_count > batch_gets_max) return refuse("Too many items requested for the BatchGetItem call");
+  TRY(check_keys(wanted_keys));
 
   DynamoDbReply reply;
   BatchCapacity capacity;
-  std::string& out = reply.body;
   std::string unprocessed;
   size_t bytes = 0;
+  std::string& out = reply.body;
   out = "{\"Responses\":{";
   for (const TableKeys& keys : wanted_keys) {
     table::GetRequest request;
@@ -258,29 +284,21 @@ DynamoDb::State::Reply DynamoDb::State::batch_get_item(const Call&, JsonObject b
         break;
       }
       request.key = keys.keys[i];
-      TRY_ASSIGN(const table::GetResult result, tables.get(request));
-      reply.commit = std::max(reply.commit, result.commit);
+      TRY_ASSIGN(const table::GetResult read, tables.get(request));
+      reply.commit = std::max(reply.commit, read.commit);
       ++counters.items_read;
-      const size_t start = out.size();
-      if (result.stored || result.item) {
-        if (out.back() != '[') out += ',';
-        if (result.stored) {
-          TRY(table::put_json_of_stored(out, *result.stored));
-        } else {
-          table::put_json(out, *result.item);
-        }
-      }
-      bytes += out.size() - start;
       if (wanted != CapacityWanted::none) {
-        TRY_ASSIGN(const size_t item_bytes, stored_item_size(tables, keys.table, request.key));
-        capacity.add(keys.table, read_units(item_bytes, keys.consistent));
+        capacity.add(keys.table, read_units(size_of_stored(read.stored), keys.consistent));
       }
+      if (!read.stored) continue;
+      const size_t start = out.size();
+      if (out.back() != '[') out += ',';
+      TRY(append_item(out, read));
+      bytes += out.size() - start;
     }
     out += ']';
   }
-  out += "},\"UnprocessedKeys\":{";
-  out += unprocessed;
-  out += '}';
+  out += "},\"UnprocessedKeys\":{" + unprocessed + '}';
   if (wanted != CapacityWanted::none) capacity.append(out, wanted);
   out += '}';
   return reply;

@@ -10,11 +10,17 @@ using Kind = table::WriteRequest::Kind;
 
 constexpr size_t reply_slack = 64;
 
+}  // namespace
+
 size_t size_of_stored(const store::Bytes& stored) {
   return stored ? table::stored_item_size(*stored).value_or(0) : 0;
 }
 
-}  // namespace
+Result<void> append_item(std::string& out, const table::GetResult& read) {
+  if (!read.projected) return table::put_json_of_stored(out, *read.stored);
+  table::put_json(out, *read.projected);
+  return {};
+}
 
 Result<size_t> stored_item_size(table::Tables& tables, const std::string& table_name, const table::Item& item) {
   TRY_ASSIGN(const auto definition, tables.find(table_name));
@@ -131,18 +137,11 @@ DynamoDb::State::Reply DynamoDb::State::get_item(const Call&, JsonObject body) {
   if (result.stored) {
     out.reserve(2 * result.stored->size() + reply_slack);
     out += "\"Item\":";
-    TRY(table::put_json_of_stored(out, *result.stored));
-  } else if (result.item) {
-    out += "\"Item\":";
-    table::put_json(out, *result.item);
+    TRY(append_item(out, result));
   }
   if (wanted != CapacityWanted::none) {
-    size_t bytes = size_of_stored(result.stored);
-    if (result.item) {  // the whole item was read, not what the projection shows
-      TRY_ASSIGN(bytes, stored_item_size(tables, request.table, request.key));
-    }
-    out += result.stored || result.item ? ",\"ConsumedCapacity\":" : "\"ConsumedCapacity\":";
-    append_capacity(out, request.table, read_units(bytes, consistent), wanted);
+    out += result.stored ? ",\"ConsumedCapacity\":" : "\"ConsumedCapacity\":";
+    append_capacity(out, request.table, read_units(size_of_stored(result.stored), consistent), wanted);
   }
   out += '}';
   return reply;

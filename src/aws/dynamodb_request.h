@@ -77,6 +77,9 @@ void append_attribute_definitions(std::string& out, const table::TableDefinition
 // "1700000000.123": seconds, as AWS's JSON has times.
 void append_time(std::string& out, ProcessingTime time);
 
+size_t size_of_stored(const store::Bytes& stored);  // 0: there is no item
+// As JSON, what was asked for of an item that is there.
+Result<void> append_item(std::string& out, const table::GetResult& read);
 // The size of the item of that key as it is stored now; 0: there is none.
 Result<size_t> stored_item_size(table::Tables& tables, const std::string& table_name, const table::Item& item);
 

@@ -7,6 +7,15 @@
 #include <vector>
 
 namespace millrace::aws {
+
+// The Authorization header's parts, in the request's bytes.
+struct Authorization {
+  std::string_view access_key_id, day, region, service;
+  std::string_view scope;  // day/region/service/aws4_request
+  std::string_view signed_headers;
+  std::string_view signature;
+};
+
 namespace {
 
 constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
@@ -176,13 +185,6 @@ int64_t parse_amz_date(std::string_view text) {
   return int64_t{::timegm(&parts)} * 1000;
 }
 
-struct Authorization {
-  std::string_view access_key_id, day, region, service;
-  std::string_view scope;  // day/region/service/aws4_request
-  std::string_view signed_headers;
-  std::string_view signature;
-};
-
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
@@ -242,6 +244,73 @@ std::expected<Authorization, AwsError> parse_authorization(std::string_view head
   found.scope = credential.substr(pieces[0].size() + 1);
   if (pieces[4] != terminator) return invalid("Credential should be scoped with a valid terminator: 'aws4_request'.");
   return found;
+}
+
+// Date and service of the scope are those of the request.
+std::expected<void, AwsError> check_scope(const Authorization& authorization, std::string_view date,
+                                          std::string_view service) {
+  if (parse_amz_date(date) < 0) {
+    return incomplete(
+        "Authorization header requires existence of an 'X-Amz-Date' header of the form 20261101T120000Z.");
+  }
+  if (authorization.day != date.substr(0, 8)) {
+    return invalid(
+        fmt::format("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
+                    "HTTP: '{}' != '{}', from '{}'.",
+                    authorization.day, date.substr(0, 8), date));
+  }
+  if (authorization.service != service) {
+    return invalid(fmt::format("Credential should be scoped to correct service: '{}'.", service));
+  }
+  return {};
+}
+
+struct SignedHeaders {
+  std::array<std::string_view, signed_headers_max> names;
+  size_t count = 0;
+
+  std::span<const std::string_view> all() const { return {names.data(), count}; }
+};
+
+// The request has all of them, and nothing that steers it is left unsigned.
+std::expected<SignedHeaders, AwsError> find_signed_headers(const http::Request& request, std::string_view listed) {
+  SignedHeaders found;
+  while (!listed.empty()) {
+    const size_t semicolon = std::min(listed.find(';'), listed.size());
+    const std::string_view name = listed.substr(0, semicolon);
+    listed.remove_prefix(std::min(semicolon + 1, listed.size()));
+    if (found.count == found.names.size()) return incomplete("Too many headers are signed.");
+    if (!request.has_header(name)) {
+      return invalid(fmt::format("The header '{}' is signed, but the request does not have it.", name));
+    }
+    found.names[found.count++] = name;
+  }
+  const auto names = found.all();
+  if (std::ranges::find(names, "host") == names.end()) {
+    return invalid("'Host' must be a 'SignedHeader' in the AWS Authorization.");
+  }
+  for (const http::Header& each : request.headers) {
+    if (each.name.size() < 6 || !equals_lower(each.name.substr(0, 6), "x-amz-")) continue;
+    if (std::ranges::none_of(names, [&](std::string_view name) { return equals_lower(each.name, name); })) {
+      return invalid(fmt::format("'{}' must be a 'SignedHeader' in the AWS Authorization.", each.name));
+    }
+  }
+  return found;
+}
+
+std::expected<void, AwsError> check_time(std::string_view date, ProcessingTime now) {
+  const int64_t signed_ms = parse_amz_date(date);
+  const ProcessingTime earliest(now.value - clock_skew_ms_max);
+  const ProcessingTime latest(now.value + clock_skew_ms_max);
+  if (signed_ms < earliest.value) {
+    return invalid(fmt::format("Signature expired: {} is now earlier than {} ({} - 15 min.)", date, amz_date(earliest),
+                               amz_date(now)));
+  }
+  if (signed_ms > latest.value) {
+    return invalid(fmt::format("Signature not yet current: {} is still later than {} ({} + 15 min.)", date,
+                               amz_date(latest), amz_date(now)));
+  }
+  return {};
 }
 
 }  // namespace
@@ -326,64 +395,18 @@ std::expected<Identity, AwsError> Verifier::verify(const http::Request& request,
     return std::unexpected(
         AwsError{400, "MissingAuthenticationTokenException", "Request is missing Authentication Token"});
   }
-  auto authorization = parse_authorization(header);
-  if (!authorization) return std::unexpected(std::move(authorization).error());
+  const auto authorization = parse_authorization(header);
+  if (!authorization) return std::unexpected(authorization.error());
   const std::string_view date = request.header("x-amz-date");
-  const int64_t signed_ms = parse_amz_date(date);
-  if (signed_ms < 0) {
-    return incomplete(
-        "Authorization header requires existence of an 'X-Amz-Date' header of the form 20261101T120000Z.");
-  }
-  if (authorization->day != date.substr(0, 8)) {
-    return invalid(
-        fmt::format("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
-                    "HTTP: '{}' != '{}', from '{}'.",
-                    authorization->day, date.substr(0, 8), date));
-  }
-  if (authorization->service != service) {
-    return invalid(fmt::format("Credential should be scoped to correct service: '{}'.", service));
-  }
-
-  // The names in order, all there, and nothing that steers the request left unsigned.
-  std::array<std::string_view, signed_headers_max> names;
-  size_t name_count = 0;
-  bool host_signed = false;
-  for (std::string_view rest = authorization->signed_headers; !rest.empty();) {
-    const size_t semicolon = std::min(rest.find(';'), rest.size());
-    const std::string_view name = rest.substr(0, semicolon);
-    rest.remove_prefix(std::min(semicolon + 1, rest.size()));
-    if (name_count == names.size()) return incomplete("Too many headers are signed.");
-    if (!request.has_header(name)) {
-      return invalid(fmt::format("The header '{}' is signed, but the request does not have it.", name));
-    }
-    host_signed |= name == "host";
-    names[name_count++] = name;
-  }
-  const std::span<const std::string_view> signed_headers(names.data(), name_count);
-  if (!host_signed) return invalid("'Host' must be a 'SignedHeader' in the AWS Authorization.");
-  for (const http::Header& each : request.headers) {
-    if (each.name.size() < 6 || !equals_lower(each.name.substr(0, 6), "x-amz-")) continue;
-    const bool is_signed = std::any_of(signed_headers.begin(), signed_headers.end(),
-                                       [&](std::string_view name) { return equals_lower(each.name, name); });
-    if (!is_signed) {
-      return invalid(fmt::format("'{}' must be a 'SignedHeader' in the AWS Authorization.", each.name));
-    }
-  }
-
+  if (auto checked = check_scope(*authorization, date, service); !checked) return std::unexpected(checked.error());
+  const auto signed_headers = find_signed_headers(request, authorization->signed_headers);
+  if (!signed_headers) return std::unexpected(signed_headers.error());
   const Credential* const credential = credentials_.find(authorization->access_key_id);
   if (credential == nullptr) {
     return std::unexpected(
         AwsError{400, "UnrecognizedClientException", "The security token included in the request is invalid."});
   }
-  const ProcessingTime now = clock_.now();
-  if (signed_ms < now.value - clock_skew_ms_max) {
-    return invalid(fmt::format("Signature expired: {} is now earlier than {} ({} - 15 min.)", date,
-                               amz_date(ProcessingTime(now.value - clock_skew_ms_max)), amz_date(now)));
-  }
-  if (signed_ms > now.value + clock_skew_ms_max) {
-    return invalid(fmt::format("Signature not yet current: {} is still later than {} ({} + 15 min.)", date,
-                               amz_date(ProcessingTime(now.value + clock_skew_ms_max)), amz_date(now)));
-  }
+  if (auto checked = check_time(date, clock_.now()); !checked) return std::unexpected(checked.error());
 
   payload_hash_.clear();
   append_hex(payload_hash_, sha256_(request.body));
@@ -398,36 +421,35 @@ std::expected<Identity, AwsError> Verifier::verify(const http::Request& request,
                             .query = request.query,
                             .headers = request.headers,
                             .body = request.body},
-                           signed_headers, payload_hash_);
+                           signed_headers->all(), payload_hash_);
   to_sign_.clear();
   append_to_sign(to_sign_, date, authorization->scope, sha256_(canonical_));
-
-  key_name_.assign(authorization->access_key_id).append("/").append(authorization->scope);
-  HmacSha256* key = cached_key(key_name_);
-  std::unique_ptr<HmacSha256> derived;
-  if (key == nullptr) {
-    derived = std::make_unique<HmacSha256>(
-        derive_key(credential->secret_access_key, authorization->day, authorization->region, authorization->service));
-    key = derived.get();
-  }
-  std::string expected;
-  append_hex(expected, (*key)(to_sign_));
-  if (!equal_in_constant_time(expected, authorization->signature)) {
+  if (!is_signed(to_sign_, *authorization, *credential)) {
     return invalid(
         "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
         "Key and signing method. Consult the service documentation for details.");
   }
+  return Identity{authorization->access_key_id, authorization->region};
+}
+
+bool Verifier::is_signed(std::string_view text, const Authorization& authorization, const Credential& credential) {
+  key_name_.assign(authorization.access_key_id).append("/").append(authorization.scope);
+  const auto known = keys_.find(key_name_);
+  std::unique_ptr<HmacSha256> derived;
+  if (known == keys_.end()) {
+    derived = std::make_unique<HmacSha256>(
+        derive_key(credential.secret_access_key, authorization.day, authorization.region, authorization.service));
+  }
+  HmacSha256& key = derived ? *derived : *known->second;
+  std::string expected;
+  append_hex(expected, key(text));
+  if (!equal_in_constant_time(expected, authorization.signature)) return false;
   if (derived) {
     // Only what a holder of the secret has signed is kept, so nobody else can fill the cache.
     if (keys_.size() >= signing_keys_max) keys_.clear();
     keys_.emplace(key_name_, std::move(derived));
   }
-  return Identity{authorization->access_key_id, authorization->region};
-}
-
-HmacSha256* Verifier::cached_key(const std::string& scope) {
-  const auto found = keys_.find(scope);
-  return found == keys_.end() ? nullptr : found->second.get();
+  return true;
 }
 
 }  // namespace millrace::aws

@@ -62,6 +62,8 @@ class Signer {
   std::string to_sign_;
 };
 
+struct Authorization;
+
 struct Identity {
   std::string_view access_key_id;  // in the request's bytes
   std::string_view region;
@@ -77,7 +79,7 @@ class Verifier {
   std::expected<Identity, AwsError> verify(const http::Request& request, std::string_view service);
 
  private:
-  HmacSha256* cached_key(const std::string& scope);
+  bool is_signed(std::string_view text, const Authorization& authorization, const Credential& credential);
 
   const Credentials& credentials_;
   base::Clock& clock_;

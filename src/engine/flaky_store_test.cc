@@ -54,7 +54,9 @@ class RefusingTables final : public table::Tables {
   uint64_t item_count(const table::TableDefinition& t) const override { return real_.item_count(t); }
   uint64_t size_bytes(const table::TableDefinition& t) const override { return real_.size_bytes(t); }
   Result<table::WriteResult> write(const table::WriteRequest& r) override { return real_.write(r); }
-  Result<table::CommitId> write_batch(std::span<const table::WriteRequest> r) override { return real_.write_batch(r); }
+  Result<table::BatchResult> write_batch(std::span<const table::WriteRequest> r) override {
+    return real_.write_batch(r);
+  }
   Result<table::GetResult> get(const table::GetRequest& r) override { return real_.get(r); }
   Result<store::ReadResult> get_stored(const table::TableDefinition& t, std::string_view k) override {
     return real_.get_stored(t, k);

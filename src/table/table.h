@@ -87,8 +87,13 @@ struct GetRequest {
   Substitutions substitutions;
 };
 struct GetResult {
-  store::Bytes stored;       // without a projection: the stored bytes (put_json_of_stored); null: no item
-  std::optional<Item> item;  // with a projection
+  store::Bytes stored;            // the whole item as stored (put_json_of_stored); null: there is none
+  std::optional<Item> projected;  // with a projection: what it leaves of the item
+  CommitId commit;
+};
+
+struct BatchResult {
+  size_t written = 0;  // the first so many; the disk is behind, and the others are to be asked for again
   CommitId commit;
 };
 
@@ -160,9 +165,9 @@ class Tables {
   virtual uint64_t size_bytes(const TableDefinition& table) const = 0;
 
   virtual Result<WriteResult> write(const WriteRequest& request) = 0;
-  // Independent writes (BatchWriteItem): each put or erase, without conditions. invalid_argument, not_found: nothing
-  // was written; any other failure may leave some of them written. One commit unless they are too large for one.
-  virtual Result<CommitId> write_batch(std::span<const WriteRequest> requests) = 0;
+  // Independent writes (BatchWriteItem): each put or erase, without conditions; in one commit unless they are too large
+  // for it. invalid_argument, not_found, throttled: nothing was written. Other failures may leave some of them written.
+  virtual Result<BatchResult> write_batch(std::span<const WriteRequest> requests) = 0;
   virtual Result<GetResult> get(const GetRequest& request) = 0;
   // The stored bytes of one item by its key (keys.h), without parsing anything: the engine's lookups. Same pointer,
   // same item. not_found: the table was dropped.

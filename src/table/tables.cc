@@ -47,7 +47,7 @@ class TablesImpl final : public Tables {
   uint64_t size_bytes(const TableDefinition& table) const override;
 
   Result<WriteResult> write(const WriteRequest& request) override;
-  Result<CommitId> write_batch(std::span<const WriteRequest> requests) override;
+  Result<BatchResult> write_batch(std::span<const WriteRequest> requests) override;
   Result<GetResult> get(const GetRequest& request) override;
   Result<store::ReadResult> get_stored(const TableDefinition& table, std::string_view key) override;
   Result<QueryResult> query(const QueryRequest& request) override;
@@ -71,6 +71,7 @@ class TablesImpl final : public Tables {
   Result<void> load_definition(std::string_view record);
   Result<void> load_counts(TableState& state);
   Result<void> finish_drop(store::Keyspace keyspace);
+  Result<BatchResult> write_piece(std::span<const WriteRequest> requests);
   Result<void> check_batch(std::span<const WriteRequest> requests) const;
 
   store::Store& store_;
@@ -227,23 +228,30 @@ Result<WriteResult> TablesImpl::write(const WriteRequest& request) {
 
 // All is checked before anything is written. Then the writes are independent of each other, as DynamoDB's are, so what
 // is too much for one group of the journal goes in several.
-Result<CommitId> TablesImpl::write_batch(std::span<const WriteRequest> requests) {
+Result<BatchResult> TablesImpl::write_batch(std::span<const WriteRequest> requests) {
   TRY(check_batch(requests));
-  std::unique_ptr<TransactionImpl> transaction;
-  CommitId last;
-  for (const WriteRequest& request : requests) {
-    if (!transaction) {
-      TRY_ASSIGN(auto begun, store_.try_begin());
-      transaction = std::make_unique<TransactionImpl>(catalog_, std::move(begun));
-    }
-    TRY(transaction->write(request));
-    if (transaction->bytes() < batch_commit_bytes) continue;
-    TRY_ASSIGN(last, transaction->commit());
-    transaction.reset();
+  BatchResult result;
+  while (result.written < requests.size()) {
+    const auto piece = write_piece(requests.subspan(result.written));
+    if (!piece && piece.error().kind == ErrorKind::throttled && result.written > 0) break;
+    if (!piece) return piece;
+    result.written += piece->written;
+    result.commit = std::max(result.commit, piece->commit);
+    if (result.written < requests.size()) flush();
   }
-  if (!transaction) return last;
-  TRY_ASSIGN(const CommitId commit, transaction->commit());
-  return std::max(last, commit);
+  return result;
+}
+
+// As many of the first as make a commit of about batch_commit_bytes.
+Result<BatchResult> TablesImpl::write_piece(std::span<const WriteRequest> requests) {
+  TRY_ASSIGN(auto begun, store_.try_begin());
+  TransactionImpl transaction(catalog_, std::move(begun));
+  BatchResult result;
+  while (result.written < requests.size() && transaction.bytes() < batch_commit_bytes) {
+    TRY(transaction.write(requests[result.written++]));
+  }
+  TRY_ASSIGN(result.commit, transaction.commit());
+  return result;
 }
 
 Result<void> TablesImpl::check_batch(std::span<const WriteRequest> requests) const {
@@ -278,11 +286,10 @@ Result<GetResult> TablesImpl::get(const GetRequest& request) {
   TRY_ASSIGN(auto read, store_.get(table.keyspace, key));
   GetResult result;
   result.commit = read.depends_on;
-  if (!projection) {
-    result.stored = std::move(read.value);
-  } else if (read.value) {
-    TRY_ASSIGN(const Item item, get_item(*read.value));
-    result.item = projection->project(item);
+  result.stored = std::move(read.value);
+  if (projection && result.stored) {
+    TRY_ASSIGN(const Item item, get_item(*result.stored));
+    result.projected = projection->project(item);
   }
   return result;
 }

@@ -234,10 +234,10 @@ TEST_F(TablesTest, a_projection_leaves_what_it_names) {
   const auto result =
       tables_->get({.table = "Catalog", .key = item(R"({"id":{"S":"a"}})"), .projection_expression = "y.z"});
   ASSERT_TRUE(result);
-  EXPECT_EQ(shown(result->item), R"({"y":{"M":{"z":{"N":"2"}}}})");
+  EXPECT_EQ(shown(result->projected), R"({"y":{"M":{"z":{"N":"2"}}}})");
   const auto absent =
       tables_->get({.table = "Catalog", .key = item(R"({"id":{"S":"b"}})"), .projection_expression = "y"});
-  EXPECT_FALSE(absent->item);
+  EXPECT_FALSE(absent->projected);
   EXPECT_FALSE(tables_->get({.table = "Catalog", .key = item(R"({"id":{"N":"1"}})")}));
 }
 
@@ -358,11 +358,17 @@ TEST_F(TablesTest, a_batch_may_be_larger_than_a_group_of_the_journal) {
                        .table = "Catalog",
                        .item = {{"id", std::to_string(i)}, {"text", std::string(390 * 1024, letter)}}});
     }
-    const auto written = tables_->write_batch(batch);
-    ASSERT_TRUE(written) << written.error().message;
-    EXPECT_EQ(tables_->get({.table = "Catalog", .key = {{"id", "0"}}})->commit <= *written, true);
-    tables_->flush();
-    tables_->wait_durable(*written);
+    size_t written = 0;
+    while (written < batch.size()) {  // the disk may be behind
+      const auto result = tables_->write_batch(std::span(batch).subspan(written));
+      ASSERT_TRUE(result) << result.error().message;
+      ASSERT_GT(result->written, 0u);
+      written += result->written;
+      tables_->flush();
+      tables_->wait_durable(result->commit);
+    }
+    const auto last = tables_->get({.table = "Catalog", .key = {{"id", "24"}}});
+    EXPECT_EQ(get_item(*last->stored)->at("text"), AttributeValue(std::string(390 * 1024, letter)));
   }
   // What is wrong in the last of them leaves all unwritten.
   std::vector<WriteRequest> batch(2, {.kind = Kind::put, .table = "Catalog"});

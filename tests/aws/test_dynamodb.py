@@ -563,6 +563,15 @@ class BatchTest(DynamoDbTest):
         self.assertEqual(sorted(found, key=int), [str(i) for i in range(60)])
         self.assertEqual(rounds, 2)
 
+    def test_large_items_are_written_over_large_items(self):
+        table = self.create(StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
+        for letter in "ab":
+            wanted = {table: [{"PutRequest": {"Item": wire({"id": str(i), "text": letter * (390 << 10)})}} for i in range(25)]}
+            while wanted:
+                wanted = self.db.batch_write_item(RequestItems=wanted)["UnprocessedItems"]
+        for i in range(25):
+            self.assertEqual(self.get(table, id=str(i))["text"], "b" * (390 << 10))
+
     def test_a_refused_batch_writes_nothing(self):
         table = self.create()
         good = {"PutRequest": {"Item": wire({"id": "a"})}}
