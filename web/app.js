@@ -209,7 +209,7 @@ function Machinery() {
         <th scope="col" class="number">Late / retried</th><th scope="col" class="number">Bad / failed</th></tr></thead>
       <tbody>
         ${jobs.map((job) => html`<tr key=${`job ${job.name}`}><th scope="row">${job.name}</th><td>${job.state}${job.reason ? `: ${job.reason}` : ""}</td>
-          <td class="number">${count(job.lag_records)}</td><td class="number">${duration(job.watermark_delay_ms)}</td>
+          <td class="number">${job.lag_records === null ? "–" : count(job.lag_records)}</td><td class="number">${duration(job.watermark_delay_ms)}</td>
           <td class="number">${count(job.rows_in)}</td><td class="number">${count(job.rows_out)}</td>
           <td class="number">${count(job.late_rows)}</td><td class="number">${count(job.bad_rows)}</td></tr>`)}
         ${mappings.map((mapping) => html`<tr key=${`mapping ${mapping.name}`}><th scope="row">${mapping.name}</th>
