@@ -1,6 +1,6 @@
 #pragma once
-// The jobs of a server: submitted as SQL scripts, kept in the store, running again after a restart. To stop and to drain
-// mean what they mean in Flink: https://nightlies.apache.org/flink/flink-docs-stable/docs/deployment/cli/
+// The jobs of a server: submitted as SQL scripts, kept in the store, running again after a restart. To stop and to
+// drain mean what they mean in Flink: https://nightlies.apache.org/flink/flink-docs-stable/docs/deployment/cli/
 //
 // A job's name stands for one script. Its definition is the record "engine/definition/<name>"; its state lies below
 // "engine/job/<name>/" (docs/engine.md). The shards of a stream are those of the job's start: a job must be stopped,
