@@ -14,6 +14,7 @@ namespace millrace::engine {
 namespace {
 
 constexpr int64_t rate_window_ns = 1'000'000'000;
+constexpr size_t read_ahead_rows_min = 1000;
 
 bool may_succeed_later(ErrorKind kind) {
   return kind == ErrorKind::throttled || kind == ErrorKind::disk_full;
@@ -187,6 +188,18 @@ Result<void> Lane::commit() {
   return {};
 }
 
+// A transaction keeps all other writers waiting, so what a long one reads is brought into the store's cache before it.
+void Lane::read_ahead(std::span<const SinkWrite> writes) const {
+  if (writes.size() < read_ahead_rows_min) return;
+  size_t bytes = 0;
+  for (const SinkWrite& row : writes) {
+    if (bytes >= options_.transaction_bytes_max) return;
+    bytes += row.key.size() + row.attributes.size();
+    // What fails here fails in the transaction, too, and is told there.
+    [[maybe_unused]] const auto read = environment_.tables().get_stored(*row.table, row.key);
+  }
+}
+
 // One transaction if it is not too large: by what the journal takes, which of a row is the whole item, and the old one
 // if the table's change feed shows it. Otherwise rows and pieces of state go ahead in several: rows are upserts,
 // which a repetition after a crash writes again, and pieces count only once the header, in the last transaction, names
@@ -200,6 +213,7 @@ Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, co
     size_t next_write = write;
     size_t next_piece = piece;
     OversizedRows oversized;
+    read_ahead(std::span(writes).subspan(write));
     const auto attempt = [&]() -> Result<table::CommitId> {
       TRY_ASSIGN(auto transaction, tables.try_begin());
       const auto room = [&] { return transaction->bytes() < options_.transaction_bytes_max; };

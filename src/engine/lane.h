@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 
 #include "engine/environment.h"
 #include "engine/pipeline.h"
@@ -22,12 +23,12 @@ namespace millrace::engine {
 
 struct LaneOptions {
   int64_t commit_interval_ms = 5;
-  int64_t catch_up_interval_ms = 400;       // while a shard has more than a batch waiting
-  size_t epoch_rows_max = 256 * 1024;       // read in one epoch
-  size_t sink_rows_max = 64 * 1024;         // held by sinks in one epoch
-  int commits_in_flight_max = 2;            // not durable yet
-  size_t read_bytes_max = size_t{1} << 20;  // from a shard at once
-  size_t transaction_bytes_max = size_t{4} << 20;
+  int64_t catch_up_interval_ms = 400;              // while a shard has more than a batch waiting
+  size_t epoch_rows_max = 256 * 1024;              // read in one epoch
+  size_t sink_rows_max = 64 * 1024;                // held by sinks in one epoch
+  int commits_in_flight_max = 2;                   // not durable yet
+  size_t read_bytes_max = size_t{1} << 20;         // from a shard at once
+  size_t transaction_bytes_max = size_t{1} << 20;  // other writers wait for it: milliseconds
   int64_t retry_wait_ms = 20;  // after a commit that the store refused; doubles up to retry_wait_ms_max
   int64_t retry_wait_ms_max = 1000;
 };
@@ -77,6 +78,7 @@ class Lane {
 
   bool commit_due(bool at_end) const;
   Result<void> commit();
+  void read_ahead(std::span<const SinkWrite> writes) const;
   Result<table::CommitId> write_all(const std::vector<SinkWrite>& writes, const StateLog::Writes& state);
   void leave_out(const OversizedRows& rows);
   void publish();
