@@ -35,7 +35,8 @@ ErrorKind kind_of(const AwsError& error) {
   for (const Named& each : names) {
     if (error.name == each.name) return each.kind;
   }
-  return error.status == 0 || error.status >= 500 ? ErrorKind::unavailable : ErrorKind::invalid_argument;
+  if (error.status == 0) return ErrorKind::unavailable;
+  return error.status >= 500 ? ErrorKind::io : ErrorKind::invalid_argument;
 }
 
 AwsError read_error(const http::ClientResponse& response) {

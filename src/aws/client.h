@@ -30,9 +30,9 @@ class Client {
  public:
   explicit Client(ClientOptions options);
 
-  // The body of the answer. An error answer becomes an Error, its kind found by AWS's name for it: throttled, and
-  // unavailable for every server error, may succeed later. unavailable too: no connection, or it broke after the
-  // request was sent (then it may or may not have been carried out).
+  // The body of the answer. An error answer becomes an Error, its kind found by AWS's name for it: throttled, and io
+  // for every server error, may succeed later. unavailable: no connection, or it broke after the request was sent (then
+  // it may or may not have been carried out).
   Result<std::string> call(const Protocol& protocol, std::string_view operation, std::string_view body);
 
   // The same with the error as the server gave it; status 0: no answer came.

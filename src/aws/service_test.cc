@@ -158,7 +158,7 @@ TEST_F(ServiceTest, ErrorsComeBackAsTheirKind) {
   EXPECT_EQ(failed.error().kind, ErrorKind::condition_failed);
   EXPECT_EQ(failed.error().message, "ConditionalCheckFailedException: The conditional request failed");
   EXPECT_EQ(c.call(dynamodb_protocol, "Unheard", "{}").error().kind, ErrorKind::unsupported);
-  EXPECT_EQ(c.call(dynamodb_protocol, "Forget", "{}").error().kind, ErrorKind::unavailable);
+  EXPECT_EQ(c.call(dynamodb_protocol, "Forget", "{}").error().kind, ErrorKind::io);
   EXPECT_EQ(client("wrong").call(millrace_protocol, "Echo", "{}").error().kind, ErrorKind::unauthenticated);
   EXPECT_EQ(call(millrace_protocol, "Echo", "{}").substr(0, 6), "{\"who\"");
 }

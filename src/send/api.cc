@@ -71,7 +71,7 @@ Result<std::string> Api::call(const aws::Protocol& protocol, std::string_view op
 }
 
 bool may_pass(const Error& error) {
-  return error.kind == ErrorKind::throttled || error.kind == ErrorKind::unavailable;
+  return error.kind == ErrorKind::throttled || error.kind == ErrorKind::unavailable || error.kind == ErrorKind::io;
 }
 
 bool Patience::next() {

@@ -33,8 +33,8 @@ class Api {
   // When `stop` is requested, every further call fails, in a way that is not tried again.
   explicit Api(const Endpoint& endpoint, std::stop_token stop = {});
 
-  // The body of the answer. An error answer becomes an Error: throttled (and server errors: unavailable) may succeed
-  // later, as may unavailable (no connection); after the latter the call may or may not have been carried out.
+  // The body of the answer. An error answer becomes an Error: throttled, io (the server failed) and unavailable (no
+  // connection) may succeed later; after the last two the call may or may not have been carried out.
   Result<std::string> call(const aws::Protocol& protocol, std::string_view operation, std::string_view body);
 
  private:

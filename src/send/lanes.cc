@@ -139,7 +139,7 @@ Result<void> SendLanes::deliver(Api& api, std::vector<StreamRecord> records, aws
     } else {
       problem = failed.error();
       if (!may_pass(problem)) return std::unexpected(problem);
-      if (problem.kind == ErrorKind::unavailable) resent_ += records.size();
+      if (problem.kind != ErrorKind::throttled) resent_ += records.size();
     }
     ++retries_;
     if (stopped_ || stop_.stop_requested()) return std::unexpected(problem);
