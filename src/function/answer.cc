@@ -43,7 +43,8 @@ Result<Answer> parse_answer(std::string_view body) {
     if (field.unescaped_key().get(name)) return fail(ErrorKind::invalid_argument, "the answer is no JSON");
     const bool is_effects = name == "effects";
     if (!is_effects && name != "batchItemFailures") continue;
-    simdjson::ondemand::value value = field.value();
+    simdjson::ondemand::value value;
+    if (field.value().get(value)) return fail(ErrorKind::invalid_argument, "the answer is no JSON");
     bool null = false;
     if (!value.is_null().get(null) && null) continue;
     if (value.get_array().get(array)) return fail(ErrorKind::invalid_argument, "{} must be an array", name);

@@ -264,20 +264,17 @@ class JsonRows final : public RowReader {
   static std::string scalar(simdjson::dom::object object, std::string_view name) {
     simdjson::dom::element element;
     if (object.at_key(name).get(element)) return {};
-    switch (element.type()) {
-      case simdjson::dom::element_type::STRING:
-        return std::string(std::string_view(element));
-      case simdjson::dom::element_type::INT64:
-        return fmt::format("{}", int64_t(element));
-      case simdjson::dom::element_type::UINT64:
-        return fmt::format("{}", uint64_t(element));
-      case simdjson::dom::element_type::DOUBLE:
-        return fmt::format("{}", double(element));
-      case simdjson::dom::element_type::BOOL:
-        return bool(element) ? "true" : "false";
-      default:
-        return {};
-    }
+    std::string_view text;
+    int64_t integer;
+    uint64_t large;
+    double number;
+    bool truth;
+    if (!element.get(text)) return std::string(text);
+    if (!element.get(integer)) return fmt::format("{}", integer);
+    if (!element.get(large)) return fmt::format("{}", large);
+    if (!element.get(number)) return fmt::format("{}", number);
+    if (!element.get(truth)) return truth ? "true" : "false";
+    return {};
   }
 
   std::unique_ptr<SendFile> file_;
