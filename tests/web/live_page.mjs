@@ -206,9 +206,10 @@ try {
   await pauses(page);
   assert.ok(seconds_now() < rush_start_s, `the rush has begun too early for this test: ${seconds_now()} s`);
 
-  await observe(page, seconds_now, rush_start_s + 4.5, seen);
   await page.evaluate(() => document.activeElement.blur());
+  await observe(page, seconds_now, rush_start_s + 2.3, seen);
   if (options.screenshot) await page.screenshot({ path: options.screenshot });
+  await observe(page, seconds_now, rush_start_s + 4.5, seen);
   await one_truth(page, origin);
   await observe(page, seconds_now, rush_end_s - 0.5, seen);
   const announcements = await page.evaluate(() => window.announcements);
