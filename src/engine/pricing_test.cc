@@ -139,8 +139,10 @@ TEST_F(PricingTest, a_click_becomes_a_row_soon) {
     });
   }
   for (int i = 0; i < 5000; ++i) {
-    std::lock_guard lock(mutex);
-    if (done == groups && seen.size() == groups) break;
+    {
+      std::lock_guard lock(mutex);
+      if (done == groups && seen.size() == groups) break;
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   std::lock_guard lock(mutex);
