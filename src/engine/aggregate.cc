@@ -397,9 +397,11 @@ class Decayed final : public Accumulator {
       const uint32_t row = rows.rows[k];
       if (!input.time->valid[row]) continue;
       DecayedSum& sum = sums_[rows.groups[k]];
-      // The result is as of the newest event of the group, so rows that the filter leaves out count for that.
-      sum.touch(times[row], (*input.places)[row]);
-      if (!input.included[row]) continue;
+      if (!input.included[row]) {
+        // The result is as of the newest event of the group, so rows that the filter leaves out count for that.
+        sum.touch(times[row], (*input.places)[row]);
+        continue;
+      }
       Int128 x = 1;
       if (input.argument.column != nullptr) {
         const size_t at = row & input.argument.mask;

@@ -64,8 +64,7 @@ Int128& DecayedSum::slot(int64_t age) {
   return sums_[age];
 }
 
-void DecayedSum::touch(int64_t time_ms, const DecayPlace& place) {
-  if (!sums_.empty() && time_ms <= newest_time_) return;
+void DecayedSum::take_newest(int64_t time_ms, const DecayPlace& place) {
   if (sums_.empty() || place.bucket > newest_bucket_) advance(place.bucket);
   newest_time_ = time_ms;
   slot(0);

@@ -31,7 +31,9 @@ class DecayedSum {
   static constexpr int buckets_max = 40;
 
   // An event of the group at that time: T is the newest of them, whether they add something or not.
-  void touch(int64_t time_ms, const DecayPlace& place);
+  void touch(int64_t time_ms, const DecayPlace& place) {
+    if (sums_.empty() || time_ms > newest_time_) take_newest(time_ms, place);
+  }
   void add(int64_t time_ms, const DecayPlace& place, data::Int128 x);
   void merge(const DecayedSum& other);
   double value(int64_t half_life_ms) const;  // 0 for nothing
@@ -44,6 +46,7 @@ class DecayedSum {
   size_t bytes() const { return sizeof(*this) + sums_.capacity() * sizeof(data::Int128); }
 
  private:
+  void take_newest(int64_t time_ms, const DecayPlace& place);
   void advance(int64_t bucket);
   data::Int128& slot(int64_t age);
 
