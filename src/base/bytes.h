@@ -23,15 +23,21 @@ void put_fixed(std::string& out, Integer v) {
   out.append(bytes, sizeof(v));
 }
 
-inline void put_varint(std::string& out, uint64_t v) {
-  char bytes[10];
-  int n = 0;
+constexpr size_t varint_bytes_max = 10;
+
+// Writes v from `at` on; the end of what was written.
+inline char* write_varint(char* at, uint64_t v) {
   while (v >= 0x80) {
-    bytes[n++] = static_cast<char>(v | 0x80);
+    *at++ = static_cast<char>(v | 0x80);
     v >>= 7;
   }
-  bytes[n++] = static_cast<char>(v);
-  out.append(bytes, n);
+  *at++ = static_cast<char>(v);
+  return at;
+}
+
+inline void put_varint(std::string& out, uint64_t v) {
+  char bytes[varint_bytes_max];
+  out.append(bytes, write_varint(bytes, v) - bytes);
 }
 
 constexpr uint64_t zigzag(int64_t v) {

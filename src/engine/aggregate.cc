@@ -75,6 +75,7 @@ void get_value(base::ByteReader& in, std::string& v) {
 class Count final : public Accumulator {
  public:
   void grow(size_t groups) override { counts_.resize(groups); }
+  bool reads_argument() const override { return false; }
   void update(const AggregateInput& input, const RowGroups& rows) override {
     for (size_t k = 0; k < rows.rows.size(); ++k) {
       const uint32_t row = rows.rows[k];
@@ -574,8 +575,11 @@ void AggregateInputs::evaluate(const data::Batch& batch, data::StringArena& aren
   }
 }
 
-Groups::Groups(const std::vector<Aggregate>& aggregates, bool retracts) {
+Groups::Groups(const std::vector<Aggregate>& aggregates, bool retracts, const Groups* like) {
   for (const Aggregate& aggregate : aggregates) accumulators_.push_back(make_accumulator(aggregate, retracts));
+  if (like == nullptr) return;
+  keys_.reserve(like->keys_.size());
+  for (size_t n = 0; n < accumulators_.size(); ++n) accumulators_[n]->reserve_like(*like->accumulators_[n]);
 }
 
 void Groups::grow() {
@@ -603,8 +607,8 @@ void Groups::add(const std::vector<std::string_view>& keys, const std::vector<ui
 }
 
 void Groups::merge(const Groups& other, int sign) {
-  std::vector<uint32_t> to(other.size());
-  for (uint32_t g = 0; g < other.size(); ++g) to[g] = keys_.add(other.key(g));
+  std::vector<uint32_t> to;
+  keys_.add_all(other.keys_.keys(), to);
   grow();
   for (uint32_t g = 0; g < other.size(); ++g) row_counts_[to[g]] += sign * other.row_counts_[g];
   for (size_t n = 0; n < accumulators_.size(); ++n) accumulators_[n]->merge(*other.accumulators_[n], to, sign);

@@ -57,9 +57,15 @@ class AggregateInputs {
 class Accumulator {
  public:
   virtual ~Accumulator() = default;
-  virtual void grow(size_t groups) = 0;  // new groups are empty
+  // New groups are empty.
+  virtual void grow(size_t groups) = 0;
+  // Room for as much as the other has, which is of the same kind.
+  virtual void reserve_like(const Accumulator&) {}
   virtual void update(const AggregateInput& input, const RowGroups& rows) = 0;
-  // Adds the other's group g to group to[g]; sign -1 takes away what was added before (only if invertible()).
+  // False: update() does without the argument's values.
+  virtual bool reads_argument() const { return true; }
+  // Adds the other's group g to group to[g]; sign -1 takes away, once and for all, what was added before (only if
+  // invertible()) with what the other got since, which must have been added here by update(), too.
   virtual void merge(const Accumulator& other, std::span<const uint32_t> to, int sign) = 0;
   virtual bool invertible() const = 0;
   virtual void result(uint32_t group, data::Column& out, size_t row) const = 0;
@@ -76,7 +82,8 @@ std::unique_ptr<Accumulator> make_accumulator(const sql::Aggregate& aggregate, b
 // The groups of one table.
 class Groups {
  public:
-  Groups(const std::vector<sql::Aggregate>& aggregates, bool retracts);
+  // `like`: groups of the same aggregates that are likely to be as many.
+  Groups(const std::vector<sql::Aggregate>& aggregates, bool retracts, const Groups* like = nullptr);
 
   // Adds the rows; numbers() are then their groups.
   void add(const std::vector<std::string_view>& keys, const std::vector<uint32_t>& rows,

@@ -1,5 +1,6 @@
 #include "engine/distinct.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace millrace::engine {
@@ -22,6 +23,11 @@ void PairTable::add_all(const std::vector<uint64_t>& pairs, std::vector<uint32_t
     }
     numbers[i] = slots_[at].number;
   }
+}
+
+void PairTable::reserve(size_t pairs) {
+  pairs_.reserve(pairs);
+  grow(pairs);
 }
 
 void PairTable::grow(size_t pairs) {
@@ -48,6 +54,13 @@ class Distinct final : public Accumulator {
       : encoder_({argument}), argument_(argument), inner_(std::move(inner)) {}
 
   void grow(size_t groups) override { inner_->grow(groups); }
+  void reserve_like(const Accumulator& other) override {
+    const auto& like = static_cast<const Distinct&>(other);
+    values_.reserve(like.values_.size());
+    pairs_.reserve(like.pairs_.size());
+    counts_.reserve(like.pairs_.size());
+    is_changed_.reserve(like.pairs_.size());
+  }
 
   void update(const AggregateInput& input, const RowGroups& rows) override {
     rows_.clear();
@@ -83,38 +96,33 @@ class Distinct final : public Accumulator {
 
   void merge(const Accumulator& other, std::span<const uint32_t> to, int sign) override {
     const auto& from = static_cast<const Distinct&>(other);
-    std::vector<uint32_t> value_to(from.values_.size());
-    for (uint32_t value = 0; value < value_to.size(); ++value) value_to[value] = values_.add(from.values_.key(value));
-    std::vector<int64_t> weights;
-    pairs_of_rows_.clear();
-    for (uint32_t n = 0; n < from.counts_.size(); ++n) {
-      if (from.counts_[n] == 0) continue;
-      const uint64_t pair = from.pairs_.pair(n);
-      pairs_of_rows_.push_back(pair_of(to[pair >> 32], value_to[static_cast<uint32_t>(pair)]));
-      weights.push_back(sign * from.counts_[n]);
-    }
-    if (weights.empty()) return;
-    add_pairs();
-
+    const std::vector<uint32_t>& numbers = number_pairs(from, to);
     rows_.clear();
     groups_.clear();
     crossed_weights_.clear();
-    std::vector<uint32_t> crossed_values;
-    for (size_t k = 0; k < weights.size(); ++k) {
-      const int crossing = count(numbers_[k], weights[k]);
+    crossed_values_.clear();
+    constexpr size_t ahead = 16;
+    for (size_t n = 0; n < numbers.size(); ++n) {
+      if (n + ahead < numbers.size()) __builtin_prefetch(&counts_[numbers[n + ahead]], 1);
+      const int crossing = count(numbers[n], sign * from.counts_[n]);
       if (crossing == 0) continue;
+      const uint64_t pair = from.pairs_.pair(static_cast<uint32_t>(n));
       rows_.push_back(static_cast<uint32_t>(rows_.size()));
-      groups_.push_back(static_cast<uint32_t>(pairs_of_rows_[k] >> 32));
+      groups_.push_back(to[pair >> 32]);
       crossed_weights_.push_back(static_cast<int8_t>(crossing));
-      crossed_values.push_back(static_cast<uint32_t>(pairs_of_rows_[k]));
+      crossed_values_.push_back(static_cast<uint32_t>(pair));
     }
-    if (rows_.empty()) return;
-    auto column = std::make_shared<Column>(argument_, rows_.size());
-    for (size_t k = 0; k < rows_.size(); ++k) encoder_.decode(values_.key(crossed_values[k]), {column.get()}, k);
     AggregateInput input;
     input.included.assign(rows_.size(), 1);
-    input.argument = {std::move(column), ~size_t{0}};
+    if (inner_->reads_argument()) {
+      auto column = std::make_shared<Column>(argument_, rows_.size());
+      for (size_t k = 0; k < rows_.size(); ++k) {
+        encoder_.decode(from.values_.key(crossed_values_[k]), {column.get()}, k);
+      }
+      input.argument = {std::move(column), ~size_t{0}};
+    }
     inner_->update(input, {rows_, groups_, crossed_weights_.data()});
+    if (sign < 0) std::erase_if(added_, [&](const Added& added) { return added.other == &other; });
   }
 
   bool invertible() const override { return inner_->invertible(); }
@@ -132,9 +140,11 @@ class Distinct final : public Accumulator {
     base::put_varint(out, counts_.size() - first_pair);
     for (size_t n = first_pair; n < counts_.size(); ++n) {
       const uint64_t pair = pairs_.pair(static_cast<uint32_t>(n));
-      base::put_varint(out, pair >> 32);
-      base::put_varint(out, static_cast<uint32_t>(pair));
-      base::put_signed_varint(out, counts_[n]);
+      char bytes[3 * base::varint_bytes_max];
+      char* end = base::write_varint(bytes, pair >> 32);
+      end = base::write_varint(end, static_cast<uint32_t>(pair));
+      end = base::write_varint(end, base::zigzag(counts_[n]));
+      out.append(bytes, end - bytes);
     }
     // Older pairs whose multiplicity changed.
     base::put_varint(out, only_changed ? changed_.size() : 0);
@@ -187,9 +197,37 @@ class Distinct final : public Accumulator {
     inner_->clear_changes(groups);
   }
 
-  size_t bytes() const override { return values_.bytes() + pairs_.bytes() + counts_.capacity() * 9 + inner_->bytes(); }
+  size_t bytes() const override {
+    size_t added = 0;
+    for (const Added& other : added_) added += other.numbers.capacity() * sizeof(uint32_t);
+    return values_.bytes() + pairs_.bytes() + counts_.capacity() * 9 + added + inner_->bytes();
+  }
 
  private:
+  // What was added of another table and is to be taken away again: the numbers here of its first pairs. Pairs keep
+  // their numbers, so that taking away looks nothing up but what the other got since.
+  struct Added {
+    const Accumulator* other;
+    std::vector<uint32_t> numbers;
+  };
+
+  const std::vector<uint32_t>& number_pairs(const Distinct& from, std::span<const uint32_t> to) {
+    auto known = std::find_if(added_.begin(), added_.end(), [&](const Added& added) { return added.other == &from; });
+    if (known == added_.end()) known = added_.insert(added_.end(), {&from, {}});
+    const auto first = static_cast<uint32_t>(known->numbers.size());
+    if (first == 0) values_.add_all(from.values_.keys(), value_numbers_);
+    pairs_of_rows_.clear();
+    for (uint32_t n = first; n < from.pairs_.size(); ++n) {
+      const uint64_t pair = from.pairs_.pair(n);
+      const auto value = static_cast<uint32_t>(pair);
+      const uint32_t number = first == 0 ? value_numbers_[value] : values_.add(from.values_.key(value));
+      pairs_of_rows_.push_back(pair_of(to[pair >> 32], number));
+    }
+    add_pairs();
+    known->numbers.insert(known->numbers.end(), numbers_.begin(), numbers_.end());
+    return known->numbers;
+  }
+
   // The numbers of pairs_of_rows_, the new ones with multiplicity 0.
   void add_pairs() {
     pairs_.add_all(pairs_of_rows_, numbers_);
@@ -217,6 +255,7 @@ class Distinct final : public Accumulator {
   std::vector<int64_t> counts_;
   std::vector<uint32_t> changed_;
   std::vector<uint8_t> is_changed_;
+  std::vector<Added> added_;
   size_t values_written_ = 0;  // what is below is in the state records
   size_t pairs_written_ = 0;
 
@@ -228,6 +267,7 @@ class Distinct final : public Accumulator {
   std::vector<uint64_t> pairs_of_rows_;
   std::vector<uint32_t> numbers_;
   std::vector<int8_t> crossed_weights_;
+  std::vector<uint32_t> crossed_values_;
 };
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace millrace::engine {
 // Pairs of integers, numbered 0, 1, 2, ... in order of arrival.
 class PairTable {
  public:
+  void reserve(size_t pairs);
   // For each pair its number; new pairs get the next one.
   void add_all(const std::vector<uint64_t>& pairs, std::vector<uint32_t>& numbers);
   uint64_t pair(uint32_t number) const { return pairs_[number]; }

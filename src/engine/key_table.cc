@@ -1,5 +1,7 @@
 #include "engine/key_table.h"
 
+#include <bit>
+
 #include "base/bytes.h"
 
 namespace millrace::engine {
@@ -128,21 +130,47 @@ uint32_t KeyTable::add(std::string_view key) {
   return add(key, base::hash64(key));
 }
 
+void KeyTable::add_all(const std::vector<std::string_view>& keys, std::vector<uint32_t>& numbers) {
+  const auto key_of = [&](size_t i) { return keys[i]; };
+  add_each(keys.size(), key_of, numbers);
+}
+
 void KeyTable::add_all(const std::vector<std::string_view>& keys, const std::vector<uint32_t>& rows,
                        std::vector<uint32_t>& numbers) {
-  const size_t count = rows.size();
+  const auto key_of = [&](size_t i) { return keys[rows[i]]; };
+  add_each(rows.size(), key_of, numbers);
+}
+
+template <class KeyOf>
+void KeyTable::add_each(size_t count, KeyOf key_of, std::vector<uint32_t>& numbers) {
   numbers.resize(count);
   hashes_.resize(count);
-  for (size_t i = 0; i < count; ++i) hashes_[i] = base::hash64(keys[rows[i]]);
-  constexpr size_t ahead = 8;
+  for (size_t i = 0; i < count; ++i) hashes_[i] = base::hash64(key_of(i));
+  // What a key needs is fetched in three steps, each of which needs the one before: its slot, the view of the key that
+  // is there, that key's bytes.
+  constexpr size_t slots_ahead = 24;
+  constexpr size_t views_ahead = 16;
+  constexpr size_t bytes_ahead = 8;
+  grow(1);
   for (size_t i = 0; i < count; ++i) {
-    if (i + ahead < count && !slots_.empty()) __builtin_prefetch(&slots_[hashes_[i + ahead] & (slots_.size() - 1)]);
-    numbers[i] = add(keys[rows[i]], hashes_[i]);
+    const size_t mask = slots_.size() - 1;
+    if (i + slots_ahead < count) __builtin_prefetch(&slots_[hashes_[i + slots_ahead] & mask], 1);
+    if (i + views_ahead < count) {
+      if (const auto slot = static_cast<uint32_t>(slots_[hashes_[i + views_ahead] & mask])) {
+        __builtin_prefetch(&keys_[slot - 1]);
+      }
+    }
+    if (i + bytes_ahead < count) {
+      if (const auto slot = static_cast<uint32_t>(slots_[hashes_[i + bytes_ahead] & mask])) {
+        __builtin_prefetch(keys_[slot - 1].data());
+      }
+    }
+    numbers[i] = add(key_of(i), hashes_[i]);
   }
 }
 
 uint32_t KeyTable::add(std::string_view key, uint64_t hash) {
-  if (keys_.size() * 2 >= slots_.size()) grow();
+  grow(keys_.size() + 1);
   const uint64_t mark = hash >> 32 << 32;
   const size_t mask = slots_.size() - 1;
   for (size_t at = hash & mask;; at = (at + 1) & mask) {
@@ -176,8 +204,14 @@ uint32_t KeyTable::find(std::string_view key, uint64_t hash) const {
   return none;
 }
 
-void KeyTable::grow() {
-  const size_t size = std::max<size_t>(16, slots_.size() * 2);
+void KeyTable::reserve(size_t keys) {
+  keys_.reserve(keys);
+  grow(keys);
+}
+
+void KeyTable::grow(size_t keys) {
+  if (keys * 2 <= slots_.size()) return;
+  const size_t size = std::bit_ceil(std::max<size_t>(16, keys * 2));
   slots_.assign(size, 0);
   for (size_t number = 0; number < keys_.size(); ++number) {
     const uint64_t hash = base::hash64(keys_[number]);

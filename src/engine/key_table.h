@@ -39,24 +39,29 @@ class KeyTable {
  public:
   static constexpr uint32_t none = ~uint32_t{0};
 
+  void reserve(size_t keys);
   // The number of the key; the next free one if it is new.
   uint32_t add(std::string_view key);
   uint32_t find(std::string_view key) const;  // none: unknown
   // The same with base::hash64(key) at hand.
   uint32_t add(std::string_view key, uint64_t hash);
   uint32_t find(std::string_view key, uint64_t hash) const;
-  // add() for many, overlapping the waits for memory.
+  // add() for many, overlapping the waits for memory: of all keys, or of those in `rows`.
+  void add_all(const std::vector<std::string_view>& keys, std::vector<uint32_t>& numbers);
   void add_all(const std::vector<std::string_view>& keys, const std::vector<uint32_t>& rows,
                std::vector<uint32_t>& numbers);
 
   std::string_view key(uint32_t number) const { return keys_[number]; }
+  const std::vector<std::string_view>& keys() const { return keys_; }  // by number
   size_t size() const { return keys_.size(); }
   size_t bytes() const {
     return arena_.bytes() + keys_.capacity() * sizeof(keys_[0]) + slots_.size() * sizeof(uint64_t);
   }
 
  private:
-  void grow();
+  template <class KeyOf>
+  void add_each(size_t count, KeyOf key_of, std::vector<uint32_t>& numbers);
+  void grow(size_t keys);
 
   // A slot is the upper half of the key's hash and its number + 1; 0 is free. Linear probing, at most half full.
   std::vector<uint64_t> slots_;

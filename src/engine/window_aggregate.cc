@@ -30,8 +30,8 @@ WindowAggregate::WindowAggregate(const sql::WindowAggregateNode& node, const dat
       inputs_(std::move(inputs)),
       fired_(no_watermark.value) {}
 
-std::unique_ptr<Groups> WindowAggregate::make_groups() const {
-  return std::make_unique<Groups>(node_.aggregates, retracts_);
+std::unique_ptr<Groups> WindowAggregate::make_groups(const Groups* like) const {
+  return std::make_unique<Groups>(node_.aggregates, retracts_, like);
 }
 
 int64_t WindowAggregate::slice_start(int64_t time) const {
@@ -81,8 +81,9 @@ Result<void> WindowAggregate::process(int, const data::Batch& batch) {
       late_ += part.rows.size();
       continue;
     }
-    auto& slice = slices_[part.start];
-    if (!slice) slice = make_groups();
+    const auto [at, added] = slices_.try_emplace(part.start);
+    auto& slice = at->second;
+    if (added) slice = make_groups(at == slices_.begin() ? nullptr : std::prev(at)->second.get());
     slice->add(encoder_.keys(), part.rows, inputs_.inputs(), weights);
     if (total_ && part.start < total_end_ && part.start >= total_end_ - node_.size_ms) {
       total_->add(encoder_.keys(), part.rows, inputs_.inputs(), weights);

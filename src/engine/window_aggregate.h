@@ -48,7 +48,7 @@ class WindowAggregate final : public Operator {
   Groups& window_of(int64_t window_end);  // the groups of the window, among them possibly some without rows
   void drop_slices(int64_t window_end);
   Result<void> emit_window(const Groups& groups, int64_t window_end);
-  std::unique_ptr<Groups> make_groups() const;
+  std::unique_ptr<Groups> make_groups(const Groups* like = nullptr) const;
 
   sql::WindowAggregateNode node_;
   data::Schema output_;
