@@ -23,7 +23,7 @@ export class Server {
     const address = `127.0.0.1:${await free_port()}`;
     this.endpoint = `http://${address}`;
     this.messages = "";
-    this.process = spawn(process.env.MILLRACE ?? "build/millrace",
+    this.process = spawn(process.env.MILLRACE_BINARY ?? "build/millrace",
       ["serve", "--data", join(this.folder, "data"), "--listen", address, "--dashboard", "off"],
       { stdio: ["ignore", "ignore", "pipe"] });
     this.process.stderr.on("data", (data) => (this.messages += data));

@@ -23,7 +23,7 @@ class Demo {
   constructor() {
     this.log = "";
     this.out = "";
-    this.process = spawn(process.env.MILLRACE ?? "build/millrace",
+    this.process = spawn(process.env.MILLRACE_BINARY ?? "build/millrace",
       ["demo", "--for", `${run_s}s`, "--json", "--seed", options.seed, "--rate", options.rate, "--listen", "127.0.0.1:0",
         "--dashboard", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "pipe"] });
     this.process.stderr.on("data", (data) => (this.log += data));

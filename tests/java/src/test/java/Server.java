@@ -20,7 +20,7 @@ final class Server implements AutoCloseable {
   Server() throws IOException, InterruptedException {
     final String address = "127.0.0.1:" + freePort();
     endpoint = URI.create("http://" + address);
-    final String program = System.getenv().getOrDefault("MILLRACE", "build/millrace");
+    final String program = System.getenv().getOrDefault("MILLRACE_BINARY", "build/millrace");
     process = new ProcessBuilder(program, "serve", "--data", folder.resolve("data").toString(), "--listen", address,
         "--dashboard", "off").redirectErrorStream(true).redirectOutput(folder.resolve("messages").toFile()).start();
     final long since = System.currentTimeMillis();
