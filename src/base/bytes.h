@@ -25,7 +25,7 @@ void put_fixed(std::string& out, Integer v) {
 
 constexpr size_t varint_bytes_max = 10;
 
-// Writes v from `at` on; the end of what was written.
+// Writes v from `at` on, where varint_bytes_max bytes have room; the end of what was written.
 inline char* write_varint(char* at, uint64_t v) {
   while (v >= 0x80) {
     *at++ = static_cast<char>(v | 0x80);

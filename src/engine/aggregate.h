@@ -64,8 +64,8 @@ class Accumulator {
   virtual void update(const AggregateInput& input, const RowGroups& rows) = 0;
   // False: update() does without the argument's values.
   virtual bool reads_argument() const { return true; }
-  // Adds the other's group g to group to[g]; sign -1 takes away, once and for all, what was added before (only if
-  // invertible()) with what the other got since, which must have been added here by update(), too.
+  // Adds the other's group g to group to[g]; sign -1 takes it away again, once and for all (only if invertible()). What
+  // the other gets in between must come here by update(), too; until it is taken away it stays at its address.
   virtual void merge(const Accumulator& other, std::span<const uint32_t> to, int sign) = 0;
   virtual bool invertible() const = 0;
   virtual void result(uint32_t group, data::Column& out, size_t row) const = 0;

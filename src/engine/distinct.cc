@@ -122,7 +122,7 @@ class Distinct final : public Accumulator {
       input.argument = {std::move(column), ~size_t{0}};
     }
     inner_->update(input, {rows_, groups_, crossed_weights_.data()});
-    if (sign < 0) std::erase_if(added_, [&](const Added& added) { return added.other == &other; });
+    if (sign < 0 || !invertible()) std::erase_if(added_, [&](const Added& added) { return added.other == &other; });
   }
 
   bool invertible() const override { return inner_->invertible(); }
@@ -211,6 +211,7 @@ class Distinct final : public Accumulator {
     std::vector<uint32_t> numbers;
   };
 
+  // The numbers here of the other's pairs; new ones get one.
   const std::vector<uint32_t>& number_pairs(const Distinct& from, std::span<const uint32_t> to) {
     auto known = std::find_if(added_.begin(), added_.end(), [&](const Added& added) { return added.other == &from; });
     if (known == added_.end()) known = added_.insert(added_.end(), {&from, {}});

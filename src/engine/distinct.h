@@ -2,7 +2,8 @@
 // Aggregates of distinct values, exact and retractable: every value of a group with its multiplicity. One thread.
 //
 // A value is numbered once per table; a (group, value) pair is then two small integers, in an open-addressing table
-// without pointers. This is the largest state that windows have, and the one touched most often.
+// without pointers. This is the largest state that windows have, and the one touched most often. A total remembers the
+// numbers that a merged table's pairs have in it until the table is taken away again: 4 bytes a pair.
 
 #include <memory>
 
