@@ -1,6 +1,7 @@
 // The verification against a real server: it finds nothing wrong with what the job made, and each thing that is made
 // wrong on purpose.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 

@@ -1,5 +1,7 @@
 #include "aws/dynamodb_request.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 

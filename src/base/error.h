@@ -2,7 +2,7 @@
 // Errors as values. Expected failures (bad input, a missing key, a full disk) are returned as Result<T>; a
 // bug stops the process through CHECK, which is always on and never reachable from the network. Any thread.
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <expected>
 #include <string>

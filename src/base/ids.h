@@ -2,7 +2,7 @@
 // Numbers that must not be mixed: each meaning is a type of its own, compared and printed like an integer and
 // converted only by name (.value).
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <compare>
 #include <cstdint>
@@ -39,9 +39,11 @@ struct std::hash<millrace::Id<Tag, Integer>> {
   size_t operator()(millrace::Id<Tag, Integer> id) const noexcept { return std::hash<Integer>()(id.value); }
 };
 
+// Without options ({:x} and the like): name the .value for those.
 template <class Tag, class Integer>
-struct fmt::formatter<millrace::Id<Tag, Integer>> : fmt::formatter<Integer> {
+struct fmt::formatter<millrace::Id<Tag, Integer>> {
+  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
   auto format(millrace::Id<Tag, Integer> id, fmt::format_context& context) const {
-    return fmt::formatter<Integer>::format(id.value, context);
+    return fmt::format_to(context.out(), "{}", id.value);
   }
 };

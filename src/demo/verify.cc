@@ -1,5 +1,6 @@
 #include "demo/verify.h"
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include "send/csv.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
 #include "send/rows.h"
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 #include <unistd.h>

@@ -47,10 +47,10 @@ std::string definition_record(std::string_view table_name) {
   return std::string(definition_records).append(table_name);
 }
 std::string counts_record(store::Keyspace keyspace) {
-  return fmt::format("{}{:010}", counts_records, keyspace);
+  return fmt::format("{}{:010}", counts_records, keyspace.value);
 }
 std::string dropping_record(store::Keyspace keyspace) {
-  return fmt::format("{}{:010}", dropping_records, keyspace);
+  return fmt::format("{}{:010}", dropping_records, keyspace.value);
 }
 
 std::string encode_counts(int64_t items, int64_t bytes) {
