@@ -6,6 +6,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "log/log.h"
+
 namespace millrace::app {
 
 namespace {

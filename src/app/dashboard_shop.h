@@ -21,7 +21,7 @@
 
 #include "app/metrics.h"
 #include "base/clock.h"
-#include "log/log.h"
+#include "log/block.h"
 #include "pricing/pricing.h"
 #include "table/table.h"
 

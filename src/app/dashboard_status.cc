@@ -10,6 +10,7 @@
 #include "aws/streams.h"
 #include "base/clock.h"
 #include "engine/jobs.h"
+#include "log/log.h"
 
 namespace millrace::app {
 

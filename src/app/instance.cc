@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "engine/jobs.h"
 #include "http/server.h"
+#include "log/log.h"
 #include "store/store.h"
 #include "table/table.h"
 

@@ -7,6 +7,7 @@
 #include "aws/dynamodb_request.h"
 #include "aws/shard_iterator.h"
 #include "base/bytes.h"
+#include "log/log.h"
 
 namespace millrace::aws {
 namespace {

@@ -1,4 +1,5 @@
 #include "aws/dynamodb.h"
+#include "log/log.h"
 
 #include <gtest/gtest.h>
 #include <simdjson.h>

@@ -5,6 +5,7 @@
 
 #include "aws/kinesis_request.h"
 #include "base/base64.h"
+#include "log/log.h"
 
 namespace millrace::aws {
 namespace {

@@ -8,6 +8,7 @@
 #include "aws/md5_lanes.h"
 #include "base/base64.h"
 #include "base/bytes.h"
+#include "log/log.h"
 
 namespace millrace::aws {
 namespace {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "log/log.h"
+
 namespace millrace::aws {
 namespace {
 

@@ -16,6 +16,7 @@
 #include "aws/protocol.h"
 #include "aws/shard_iterator.h"
 #include "aws/streams.h"
+#include "log/log.h"
 
 namespace millrace::aws {
 

@@ -6,6 +6,7 @@
 #include "aws/kinesis_request.h"
 #include "base/base64.h"
 #include "base/bytes.h"
+#include "log/log.h"
 
 namespace millrace::aws {
 namespace {

@@ -1,4 +1,5 @@
 #include "aws/service.h"
+#include "log/log.h"
 
 #include <gtest/gtest.h>
 

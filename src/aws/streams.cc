@@ -10,6 +10,7 @@
 
 #include "aws/protocol.h"
 #include "base/file.h"
+#include "log/log.h"
 
 namespace millrace::aws {
 namespace {

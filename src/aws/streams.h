@@ -26,7 +26,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
-#include "log/log.h"
+#include "log/block.h"
 
 namespace millrace::aws {
 

@@ -1,4 +1,5 @@
 #include "aws/streams.h"
+#include "log/log.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "log/log.h"
+#include "log/block.h"
 #include "table/table.h"
 
 namespace millrace::engine {

@@ -6,6 +6,7 @@
 
 #include "engine/jobs.h"
 #include "engine/test_environment.h"
+#include "log/log.h"
 
 namespace millrace::engine {
 namespace {

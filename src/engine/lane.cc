@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "log/log.h"
 #include "table/item_json.h"
 #include "table/keys.h"
 

@@ -14,6 +14,7 @@
 
 #include "engine/jobs.h"
 #include "engine/test_environment.h"
+#include "log/log.h"
 
 namespace millrace::engine {
 namespace {

@@ -1,6 +1,7 @@
 #include "engine/scan.h"
 
 #include "engine/attribute.h"
+#include "log/log.h"
 #include "table/item_json.h"
 
 namespace millrace::engine {

@@ -15,7 +15,7 @@
 #include "engine/environment.h"
 #include "engine/operator.h"
 #include "engine/watermark.h"
-#include "log/log.h"
+#include "log/block.h"
 #include "sql/plan.h"
 #include "table/table.h"
 

@@ -13,6 +13,7 @@
 #include "data/text.h"
 #include "engine/environment.h"
 #include "engine/lane.h"
+#include "log/log.h"
 #include "table/item_json.h"
 
 namespace millrace::engine {

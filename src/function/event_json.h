@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
-#include "log/log.h"
+#include "log/block.h"
 #include "table/table.h"
 
 namespace millrace::function {

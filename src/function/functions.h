@@ -24,7 +24,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "http/reactor.h"
-#include "log/log.h"
+#include "log/block.h"
 #include "table/table.h"
 
 namespace millrace::function {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "log/log.h"
+
 namespace millrace::function {
 
 Mapping::Mapping(const Functions::Environment& environment, MappingDefinition definition, Worker& worker)

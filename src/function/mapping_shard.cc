@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "function/error_text.h"
+#include "log/log.h"
 
 namespace millrace::function {
 

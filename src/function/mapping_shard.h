@@ -24,7 +24,7 @@
 #include "function/functions.h"
 #include "function/position.h"
 #include "function/worker.h"
-#include "log/log.h"
+#include "log/block.h"
 #include "table/table.h"
 
 namespace millrace::function {

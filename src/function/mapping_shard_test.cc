@@ -2,6 +2,7 @@
 // Method: a reactor and a log that do only what the test says.
 
 #include "function/mapping_shard.h"
+#include "log/log.h"
 
 #include <gtest/gtest.h>
 

@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "log/log.h"
+#include "log/block.h"
 #include "log/segment.h"
 
 namespace millrace::log {

@@ -31,6 +31,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
+#include "log/block.h"
 
 namespace millrace::log {
 
@@ -43,38 +44,6 @@ struct AppendRecord {
   ShardId shard;
   std::string_view key;
   std::string_view data;
-};
-
-// The records of one shard in one group, as they lie in the journal. Shared and immutable; `payload` stays
-// valid as long as a pointer to the block is held, and is followed by at least 64 readable bytes (what
-// simdjson asks for).
-struct Block {
-  ShardId shard;
-  GroupNumber group;
-  SequenceNumber first;  // of its first record
-  uint32_t count = 0;
-  ProcessingTime time;  // when the group was sealed: the arrival time of all its records; never decreases
-  std::string_view payload;
-  std::shared_ptr<const char[]> owner;
-
-  SequenceNumber end() const { return SequenceNumber(first.value + count); }
-};
-using BlockPtr = std::shared_ptr<const Block>;
-
-struct Record {
-  SequenceNumber sequence;
-  ProcessingTime time;
-  std::string_view key;  // both views into the block
-  std::string_view data;
-};
-
-// Calls f(const Record&) for each record of the block from `from` on. Inline: this is the engine's hot path.
-template <class F>
-void for_each_record(const Block& block, SequenceNumber from, F&& f);
-
-struct ShardRange {
-  SequenceNumber oldest;  // the first one retained
-  SequenceNumber end;     // one past the newest durable record
 };
 
 // A listener's life: it is called no more once this is destroyed (the destructor waits for a call under way).
@@ -169,5 +138,3 @@ enum class IoMode { automatic, io_uring, blocking };
 Result<std::unique_ptr<IoDriver>> make_io_driver(IoMode mode = IoMode::automatic);
 
 }  // namespace millrace::log
-
-#include "log/block_records.h"

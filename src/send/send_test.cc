@@ -16,6 +16,7 @@
 #include "aws/kinesis.h"
 #include "aws/service.h"
 #include "http/server.h"
+#include "log/log.h"
 
 namespace millrace::send {
 namespace {

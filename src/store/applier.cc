@@ -4,6 +4,8 @@
 
 #include <chrono>
 
+#include "log/log.h"
+
 namespace millrace::store {
 namespace {
 

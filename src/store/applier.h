@@ -16,7 +16,7 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "log/log.h"
+#include "log/block.h"
 #include "store/overlay.h"
 #include "store/rows.h"
 

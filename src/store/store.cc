@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "log/log.h"
 #include "store/change.h"
 #include "store/directory.h"
 #include "store/row_key.h"

@@ -24,9 +24,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
-#include "log/log.h"
+#include "log/block.h"
 
 namespace millrace::store {
 

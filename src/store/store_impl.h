@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "log/log.h"
 #include "store/applier.h"
 #include "store/overlay.h"
 #include "store/row_cache.h"

@@ -15,6 +15,7 @@
 #include <random>
 #include <thread>
 
+#include "log/log.h"
 #include "store/test_directory.h"
 
 namespace millrace::store {

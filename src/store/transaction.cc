@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "log/log.h"
 #include "store/change.h"
 #include "store/row_key.h"
 

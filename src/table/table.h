@@ -21,7 +21,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
-#include "log/log.h"
+#include "log/block.h"
 #include "store/store.h"
 #include "table/item.h"
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "log/log.h"
 #include "table/catalog.h"
 #include "table/definition.h"
 #include "table/expression.h"

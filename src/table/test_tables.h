@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "log/log.h"
 #include "store/test_directory.h"
 #include "table/item_json.h"
 #include "table/table.h"
