@@ -113,6 +113,12 @@ std::string_view name(StreamMode mode) {
   return mode == StreamMode::on_demand ? "ON_DEMAND" : "PROVISIONED";
 }
 
+Stream::Stream(std::string name, uint64_t id, uint32_t shard_count, StreamMode mode, ProcessingTime created,
+               int64_t retention_ms)
+    : name(std::move(name)), id(id), shards(shard_count), mode(mode), created(created), retention_ms(retention_ms) {}
+
+Stream::~Stream() = default;
+
 Streams::Streams(StreamsOptions options)
     : options_(std::move(options)), clock_(options_.clock == nullptr ? base::system_clock() : *options_.clock) {}
 

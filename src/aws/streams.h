@@ -37,6 +37,8 @@ std::string_view name(StreamMode mode);
 
 class Stream {
  public:
+  ~Stream();
+
   const std::string name;
   const uint64_t id;  // differs from that of an earlier stream of the same name
   const ShardRanges shards;
@@ -52,8 +54,7 @@ class Stream {
  private:
   friend class Streams;
   Stream(std::string name, uint64_t id, uint32_t shard_count, StreamMode mode, ProcessingTime created,
-         int64_t retention_ms)
-      : name(std::move(name)), id(id), shards(shard_count), mode(mode), created(created), retention_ms(retention_ms) {}
+         int64_t retention_ms);
 
   std::atomic<StreamStatus> status_ = StreamStatus::creating;
   std::unique_ptr<log::Log> log_;  // set before the status becomes active
