@@ -44,7 +44,7 @@ class File {
   }
 
   // The tables of [[name]], each read by `read_one`.
-  Reader each_table(std::function<Result<void>(const toml::table&)> read_one) const {
+  Reader each_table(const std::function<Result<void>(const toml::table&)>& read_one) const {
     return [read_one](const toml::node& node) -> Result<void> {
       const toml::array* array = node.as_array();
       if (!array || !array->is_homogeneous(toml::node_type::table)) {

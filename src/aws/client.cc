@@ -81,12 +81,12 @@ std::expected<std::string, AwsError> Client::call_raw(const Protocol& protocol, 
   std::string authorization = signer->second.authorization(
       {.method = "POST", .path = "/", .query = "", .headers = signed_headers, .body = body}, date);
   // Host is added by the HTTP client, in the same form.
-  const auto response = http_.request("POST", "/",
-                                      {{"Content-Type", std::string(protocol.content_type)},
-                                       {"X-Amz-Date", date},
-                                       {"X-Amz-Target", std::move(target)},
-                                       {"Authorization", std::move(authorization)}},
-                                      body);
+  auto response = http_.request("POST", "/",
+                                {{"Content-Type", std::string(protocol.content_type)},
+                                 {"X-Amz-Date", date},
+                                 {"X-Amz-Target", std::move(target)},
+                                 {"Authorization", std::move(authorization)}},
+                                body);
   if (!response) return std::unexpected(AwsError{0, "", response.error().message});
   if (response->status != 200) return std::unexpected(read_error(*response));
   return std::move(response->body);

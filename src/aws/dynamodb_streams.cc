@@ -310,7 +310,7 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::get_records(const Call& ca
       });
       if (full) break;
     }
-    TRY(std::move(written));
+    if (!written) return std::unexpected(written.error());
     full |= count == count_max;
   }
   records_out += count;

@@ -164,7 +164,7 @@ Result<void> Jobs::start(const std::string& name, Entry& entry) {
     run = ++entry.run;
   }
   auto job = Job::start(plan, name, base::hash64(entry.script), environment_, options_.lane,
-                        [this, name, run](Job::End end, std::string reason) { ended(name, run, end, reason); });
+                        [this, name, run](Job::End end, const std::string& reason) { ended(name, run, end, reason); });
   if (!job) return std::unexpected(job.error());
   std::lock_guard lock(mutex_);
   entry.job = std::move(*job);

@@ -145,7 +145,7 @@ Result<void> Worker::try_start_process() {
           [this](const http::Request& request, http::Reply reply) { handle(request, std::move(reply)); }, limits));
   Process::Events events;
   events.printed = [this](std::string_view output) { output_.write(output); };
-  events.ended = [weak = weak_from_this()](std::string how) {
+  events.ended = [weak = weak_from_this()](const std::string& how) {
     if (const auto self = weak.lock()) self->process_ended(how);
   };
   TRY_ASSIGN(process_, Process::start(*environment_.reactor, command(), std::move(events)));
