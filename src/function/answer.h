@@ -17,9 +17,10 @@ struct Answer {
   std::optional<SequenceNumber> lowest_failed;  // of batchItemFailures
 };
 
-// Anything that is no object is an answer without effects. invalid_argument: effects that are none, in DynamoDB's
-// words, or a failed item without a sequence number: the batch counts as failed then, as in Lambda. The body must be
-// followed by 64 readable bytes.
+// What says nothing of effects or failures ("done", {"statusCode": 200}, a line of text) is an answer without them.
+// invalid_argument: effects that are none, in DynamoDB's words; a failed item without a sequence number (as in Lambda);
+// and what was nearly meant as one of the two: JSON in quotes, `Effects`, a bare list of writes, broken JSON. The batch
+// counts as failed then. The body must be followed by 64 readable bytes.
 Result<Answer> parse_answer(std::string_view body);
 
 }  // namespace millrace::function

@@ -12,7 +12,10 @@ Result<Answer> parse(std::string body) {
 }
 
 TEST(Answer, what_is_no_object_has_no_effects) {
-  for (const char* const body : {"", "null", "  \n", "\"done\"", "[1]", "{}", R"({"statusCode":200})"}) {
+  for (const char* const body :
+       {"", "null", "  \n", "\"done\"", "[1]", "[]", "[[{}],{\"a\":1}]", "{}", "done, with side effects", "42", "true",
+        R"("{\"statusCode\":200}")", R"({"statusCode":200,"body":"{\"effect\":1}"})", R"({"effect":"a sale"})",
+        R"({"results":[1,{"a":[2]}],"defects":3,"Update":{"at":4}})"}) {
     const auto answer = parse(body);
     ASSERT_TRUE(answer) << body;
     EXPECT_TRUE(answer->effects.empty());
@@ -40,6 +43,39 @@ TEST(Answer, the_lowest_failed_item_counts) {
   EXPECT_EQ(answer->lowest_failed, SequenceNumber(4));
   EXPECT_FALSE(parse(R"({"batchItemFailures":[]})")->lowest_failed);
   EXPECT_FALSE(parse(R"({"batchItemFailures":null})")->lowest_failed);
+}
+
+// Else the records would count as handled, and what was to be written would be gone without a word.
+TEST(Answer, what_was_nearly_meant_as_effects_says_why_it_is_none) {
+  const std::vector<std::pair<std::string, std::string>> bodies = {
+      {R"("{\"effects\":[{\"Put\":{\"TableName\":\"Out\",\"Item\":{}}}]}")", "JSON in quotes"},
+      {R"("{\"batchItemFailures\":[]}")", "JSON in quotes"},
+      {R"("[{\"Effects\":1}]")", "JSON in quotes"},
+      {R"({"Effects":[{"Put":{"TableName":"Out","Item":{"id":{"S":"1"}}}}]})",
+       "`Effects`, which means nothing here; did"},
+      {R"({"efects":[]})", "did you mean `effects`?"},
+      {R"({"statusCode":200,"effect":{"Put":{}}})", "did you mean `effects`?"},
+      {R"({"TransactItems":[]})", "did you mean `effects`?"},
+      {R"({"BatchItemFailures":[]})", "did you mean `batchItemFailures`?"},
+      {R"({"batch_item_failures":[]})", "did you mean `batchItemFailures`?"},
+      {R"([{"Put":{"TableName":"Out","Item":{"id":{"S":"1"}}}}])", "a bare list"},
+      {R"([7,{"itemIdentifier":"100000000000000000009"}])", "a bare list"},
+      {R"({"Put":{"TableName":"Out","Item":{}}})", "a bare `Put`"},
+      {R"({"effects":"[]"})", "`effects` must be a list"},
+      {R"({"effects":[)", "no JSON"},
+      {R"({"effects":[]}{)", "no JSON"},
+      {R"({"effects":[]} done)", "no JSON"},
+      {R"({'effects':[]})", "no JSON"},
+      {R"("effects":[])", "no JSON"},
+      {R"([{"Put":)", "no JSON"},
+      {R"("cut off)", "no JSON"},
+      {R"(answer: {"effects":[]})", "no JSON"},
+  };
+  for (const auto& [body, why] : bodies) {
+    const auto answer = parse(body);
+    ASSERT_FALSE(answer) << body;
+    EXPECT_NE(answer.error().message.find(why), std::string::npos) << body << ": " << answer.error().message;
+  }
 }
 
 TEST(Answer, what_cannot_be_understood_is_an_error) {
