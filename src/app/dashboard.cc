@@ -141,7 +141,7 @@ void Dashboard::handle(const http::Request& request, http::Reply reply) {
     response.headers.emplace_back("Allow", "GET, HEAD");
     return reply.send(std::move(response));
   }
-  if (request.path == "/health") return reply.send(document(json_type, "{\"status\":\"ok\"}\n"));
+  if (request.path == "/health") return reply.send(document(json_type, health_json(instance_)));
   if (request.path == "/metrics") return ask(Wanted::metrics, std::move(reply));
   if (request.path == "/api/state") return ask(Wanted::state, std::move(reply));
   if (request.path == "/api/live") return watch(std::move(reply));
@@ -286,16 +286,17 @@ void Dashboard::append_status(std::string& out, const StatusSample& status) cons
     append_text(out += ',', "state", mapping.state);
     if (!mapping.last_error.empty()) append_text(out += ',', "last_error", mapping.last_error);
     out += fmt::format(
-        ",\"lag_records\":{},\"records\":{},\"batches\":{},\"effects\":{},\"retries\":{},\"failed_batches\":{},"
-        "\"invocation_ms\":{:.3f}}}",
-        mapping.lag_records, mapping.records, mapping.batches, mapping.effects, mapping.retries, mapping.failed_batches,
-        mapping.invocation_ms);
+        ",\"lag_records\":{},\"oldest_waiting_ms\":{},\"records\":{},\"batches\":{},\"effects\":{},\"retries\":{},"
+        "\"failed_batches\":{},\"invocation_ms\":{:.3f}}}",
+        mapping.lag_records, mapping.oldest_waiting_ms, mapping.records, mapping.batches, mapping.effects,
+        mapping.retries, mapping.failed_batches, mapping.invocation_ms);
   }
   out += "],\"functions\":[";
   Members functions(out);
   for (const auto& function : status.functions) {
     append_text(functions.next() += '{', "name", function.name);
     append_text(out += ',', "state", function.state);
+    if (!function.last_error.empty()) append_text(out += ',', "last_error", function.last_error);
     out += fmt::format(",\"invocations\":{},\"errors\":{},\"restarts\":{}}}", function.invocations, function.errors,
                        function.restarts);
   }
@@ -403,12 +404,17 @@ std::string Dashboard::metrics_text(const StatusSample& status) const {
           [](const auto& mapping) { return mapping.failed_batches; });
   of_each("millrace_mapping_lag_records", Type::gauge, "Records not delivered yet.", "mapping", status.mappings,
           [](const auto& mapping) { return mapping.lag_records; });
+  of_each("millrace_mapping_oldest_waiting_seconds", Type::gauge,
+          "Since the oldest record came that was not handled yet; 0: none waits.", "mapping", status.mappings,
+          [](const auto& mapping) { return static_cast<double>(mapping.oldest_waiting_ms) / 1000; });
   of_each("millrace_function_invocations_total", Type::counter, "Calls of the function.", "function", status.functions,
           [](const auto& function) { return function.invocations; });
   of_each("millrace_function_errors_total", Type::counter, "Calls that failed.", "function", status.functions,
           [](const auto& function) { return function.errors; });
   of_each("millrace_function_restarts_total", Type::counter, "Processes started again.", "function", status.functions,
           [](const auto& function) { return function.restarts; });
+  of_each("millrace_function_failing", Type::gauge, "1: the function cannot start.", "function", status.functions,
+          [](const auto& function) { return function.state == "failing" ? 1 : 0; });
 
   value("millrace_store_commits_total", Type::counter, "Commits to the tables.",
         static_cast<double>(status.store.commits));

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "engine/jobs.h"
 #include "log/log.h"
+#include "table/item_json.h"
 
 namespace millrace::app {
 
@@ -84,6 +85,17 @@ StatusSample sample_status(Instance& instance) {
   status.resident_bytes = resident_bytes();
   status.cpu_s = cpu_s();
   return status;
+}
+
+std::string health_json(Instance& instance) {
+  const auto problems = function::problems(instance.functions().functions(), instance.functions().mappings());
+  if (problems.empty()) return "{\"status\":\"ok\"}\n";
+  std::string out = R"({"status":"degraded","problems":[)";
+  for (const std::string& problem : problems) {
+    if (&problem != &problems.front()) out += ',';
+    table::put_json_string(out, problem);
+  }
+  return out += "]}\n";
 }
 
 }  // namespace millrace::app

@@ -49,4 +49,7 @@ struct StatusSample {
 
 StatusSample sample_status(Instance& instance);
 
+// {"status":"ok"}, or {"status":"degraded","problems":[...]} with a line for each thing that does not get on.
+std::string health_json(Instance& instance);
+
 }  // namespace millrace::app

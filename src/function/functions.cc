@@ -1,5 +1,7 @@
 #include "function/functions.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <future>
@@ -165,10 +167,32 @@ class RunningFunctions final : public Functions {
 
 }  // namespace
 
+std::vector<std::string> problems(const std::vector<FunctionStatus>& functions,
+                                  const std::vector<MappingStatus>& mappings) {
+  std::vector<std::string> all;
+  for (const FunctionStatus& function : functions) {
+    if (function.state == failing) all.push_back(fmt::format("function {}: {}", function.name, function.last_error));
+  }
+  for (const MappingStatus& mapping : mappings) {
+    if (mapping.state != "retrying") continue;
+    all.push_back(fmt::format("mapping {}: {} records wait, the oldest for {:.1f} s: {}", mapping.name,
+                              mapping.lag_records, static_cast<double>(mapping.oldest_waiting_ms) / 1000,
+                              mapping.last_error));
+  }
+  return all;
+}
+
 Result<std::unique_ptr<Functions>> Functions::start(const Environment& environment,
                                                     std::vector<FunctionDefinition> functions,
                                                     std::vector<MappingDefinition> mappings) {
   TRY(check(functions, mappings));
+  for (const MappingDefinition& mapping : mappings) {
+    if (mapping.retries_max >= 0 || mapping.on_failure_table.empty()) continue;
+    spdlog::warn(
+        "mapping {}: a batch that fails is tried again for ever, so nothing comes into {}; give `retries_max`, such as "
+        "10, to have failed batches there",
+        mapping.name, mapping.on_failure_table);
+  }
   if (!environment.log_directory.empty()) {
     std::error_code error;
     std::filesystem::create_directories(environment.log_directory, error);

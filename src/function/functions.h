@@ -8,8 +8,9 @@
 // DynamoDB's TransactWriteItems. They and the mapping's new position are one commit. Any other answer moves the
 // position only. {"batchItemFailures": [{"itemIdentifier": SEQUENCE}]} as Lambda has it.
 //
-// A batch that fails is tried again (the shard waits, so order is kept) until `retries_max`; then it goes, with the
-// error, to the table `on_failure_table` in one commit with the position, and the mapping goes on.
+// A batch that fails is tried again (the shard waits, so order is kept), for ever or until `retries_max`; then it goes,
+// with the error, to the table `on_failure_table` in one commit with the position, and the mapping goes on.
+// https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html (MaximumRetryAttempts)
 //
 // Threads: all public functions from any thread; the work is done on the reactor's thread and never blocks it.
 
@@ -45,7 +46,7 @@ struct MappingDefinition {
   size_t batch_records_max = 100;
   size_t batch_bytes_max = size_t{6} << 20;
   int64_t batch_window_ms = 0;  // waits so long for a fuller batch
-  int retries_max = 3;          // -1: for ever
+  int retries_max = -1;         // -1: for ever, as in Lambda
   std::string
       on_failure_table;  // key: mapping (S, hash), batch (S, range); empty: failed batches are only counted and logged
   bool enabled = true;
@@ -67,7 +68,7 @@ class StreamSource {
 
 struct MappingStatus {
   std::string name;
-  std::string state;  // "running", "waiting for its source", "retrying", "disabled"
+  std::string state;  // "running", "waiting for its source", "retrying", "function cannot start", "disabled"
   std::string last_error;
   uint64_t records = 0;  // delivered
   uint64_t batches = 0;
@@ -75,11 +76,12 @@ struct MappingStatus {
   uint64_t retries = 0;
   uint64_t failed_batches = 0;
   uint64_t lag_records = 0;
-  double invocation_ms = 0;  // moving average
+  int64_t oldest_waiting_ms = 0;  // how long ago the oldest record came that was not handled yet; 0: none waits
+  double invocation_ms = 0;       // moving average
 };
 struct FunctionStatus {
   std::string name;
-  std::string state;  // "starting", "ready", "busy", "restarting"
+  std::string state;  // "starting", "ready", "busy", "restarting"; "failing": the last start led to nothing
   int process_id = 0;
   uint64_t invocations = 0;
   uint64_t errors = 0;
@@ -115,5 +117,9 @@ class Functions {
   virtual std::vector<FunctionStatus> functions() const = 0;
   virtual std::vector<MappingStatus> mappings() const = 0;
 };
+
+// What keeps functions and mappings from their work at this moment, a line each; empty: nothing does.
+std::vector<std::string> problems(const std::vector<FunctionStatus>& functions,
+                                  const std::vector<MappingStatus>& mappings);
 
 }  // namespace millrace::function

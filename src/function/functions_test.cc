@@ -322,6 +322,48 @@ TEST_F(FunctionsTest, an_error_is_tried_again) {
   expect_seen_once(1);
 }
 
+// As in Lambda: nothing is given up unless it is asked for, and what holds up the shard is seen.
+TEST_F(FunctionsTest, a_batch_that_fails_holds_its_shard_for_ever_unless_told_otherwise) {
+  EXPECT_EQ(MappingDefinition().retries_max, -1);
+  start(a_function("fail"), from_stream());
+  clicks(0, {{"a", "first"}, {"b", "second"}});
+  // The fifth retry comes after 3.1 s: by default batches were given up after 0.7 s.
+  const MappingStatus status = wait_until([](const MappingStatus& now) { return now.retries >= 5; });
+  EXPECT_EQ(status.state, "retrying");
+  EXPECT_EQ(status.last_error, "Test.Error: no \"way\"");
+  EXPECT_EQ(status.failed_batches, 0U);
+  EXPECT_EQ(status.lag_records, 2U);
+  EXPECT_GE(status.oldest_waiting_ms, 1'500);
+  EXPECT_TRUE(scan("FailedBatches").empty());
+  const auto found = problems(functions_->functions(), {status});
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_TRUE(found[0].starts_with("mapping clicks-to-tested: 2 records wait, the oldest for ")) << found[0];
+  EXPECT_TRUE(found[0].ends_with(" s: Test.Error: no \"way\"")) << found[0];
+}
+
+TEST_F(FunctionsTest, a_function_that_cannot_start_is_seen_in_its_mapping) {
+  FunctionDefinition function = a_function("count");
+  function.command = {"/no/such/program"};
+  start(function, from_stream());
+  click(0, "key");
+  const MappingStatus status =
+      wait_until([](const MappingStatus& now) { return now.state == "function cannot start"; });
+  EXPECT_TRUE(status.last_error.starts_with("cannot execute `/no/such/program`")) << status.last_error;
+  EXPECT_EQ(status.lag_records, 1U);
+  const auto found = problems(functions_->functions(), functions_->mappings());
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_TRUE(found[0].starts_with("function tested: cannot execute")) << found[0];
+}
+
+TEST_F(FunctionsTest, an_answer_that_was_nearly_meant_as_effects_fails_the_batch) {
+  start(a_function("misspelt-once", {marker()}), from_stream());
+  click(0, "key");
+  const MappingStatus status = wait_until_caught_up();
+  EXPECT_EQ(status.retries, 1U);
+  EXPECT_EQ(status.last_error, "the answer has `Effects`, which means nothing here; did you mean `effects`?");
+  expect_seen_once(1);
+}
+
 TEST_F(FunctionsTest, a_batch_that_fails_for_good_is_put_where_it_can_be_found) {
   MappingDefinition mapping = from_stream();
   mapping.retries_max = 1;
@@ -433,8 +475,22 @@ TEST_F(FunctionsTest, one_record_whose_effects_are_too_large_for_a_commit_fails)
   start(a_function("touch-many", {std::to_string(items)}), mapping);
   clicks(0, {{"a", "data"}, {"b", "data"}});
   wait_until([](const MappingStatus& now) { return now.failed_batches == 2; });
-  EXPECT_TRUE(text(scan("FailedBatches").at(0), "error").starts_with("the effects of one record are more than one"));
+  EXPECT_TRUE(text(scan("FailedBatches").at(0), "error").starts_with("the effects of one record, 1000"));
   for (const table::Item& item : scan("Large")) EXPECT_EQ(number(item, "times"), -1) << text(item, "id");
+}
+
+TEST_F(FunctionsTest, one_record_whose_effects_are_too_large_is_named_while_it_is_tried_again) {
+  constexpr int items = 60;
+  ASSERT_TRUE(tables_->create({.name = "Large", .hash_key = {"id"}}));
+  for (int i = 0; i < items; ++i) put_large("p" + std::to_string(i));
+  start(a_function("touch-many", {std::to_string(items)}), from_stream());
+  clicks(0, {{"a", "data"}, {"b", "data"}});
+  const MappingStatus status = wait_until([](const MappingStatus& now) { return now.retries >= 2; });
+  EXPECT_EQ(status.state, "retrying");
+  EXPECT_TRUE(status.last_error.starts_with(
+      "the effects of one record, 100000000000000000000, are more than one commit takes (over 16777216 bytes)"))
+      << status.last_error;
+  EXPECT_EQ(status.lag_records, 2U);
 }
 
 TEST_F(FunctionsTest, effects_are_refused_as_a_whole) {

@@ -175,10 +175,19 @@ MappingStatus Mapping::status() const {
     status = progress_.counts;
     retrying = progress_.retrying > 0;
   }
+  const FunctionStatus function = context_.worker.status();
+  const bool cannot_start = function.state == failing;
+  // What it waits for is what must be mended; an older error of a batch is not.
+  if (definition_.enabled && cannot_start) status.last_error = function.last_error;
+  const int64_t now_ms = environment_.clock->now().value;
   const std::lock_guard lock(shards_mutex_);
-  for (const auto& shard : shards_) status.lag_records += shard->lag_records();
+  for (const auto& shard : shards_) {
+    status.lag_records += shard->lag_records();
+    status.oldest_waiting_ms = std::max(status.oldest_waiting_ms, shard->oldest_waiting_ms(now_ms));
+  }
   status.state = !definition_.enabled ? "disabled"
                  : shards_.empty()    ? "waiting for its source"
+                 : cannot_start       ? "function cannot start"
                  : retrying           ? "retrying"
                                       : "running";
   return status;

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "function/error_text.h"
 #include "log/log.h"
@@ -68,6 +69,11 @@ uint64_t MappingShard::lag_records() const {
   return range && range->end.value > position ? range->end.value - position : 0;
 }
 
+int64_t MappingShard::oldest_waiting_ms(int64_t now_ms) const {
+  const int64_t arrival_ms = arrival_ms_.load(std::memory_order_relaxed);
+  return arrival_ms == 0 ? 0 : std::max<int64_t>(now_ms - arrival_ms, 0);
+}
+
 void MappingShard::wake() {
   if (woken_.exchange(true)) return;
   context_.environment.reactor->post([weak = weak_from_this()] {
@@ -111,6 +117,7 @@ void MappingShard::pump() {
   context_.environment.reactor->cancel(timer_);
   timer_ = 0;
   batch_ = std::move(*batch);
+  arrival_ms_ = batch_.arrival.value;
   state_ = State::invoking;
   context_.worker.invoke(std::move(batch_.event), weak_from_this(), [weak = weak_from_this()](const Outcome& outcome) {
     const auto self = weak.lock();
@@ -185,6 +192,7 @@ Result<MappingShard::Batch> MappingShard::make_batch(size_t records_max, size_t 
       full = true;
       return;
     }
+    if (batch.records == 0) batch.arrival = record.time;
     batch.end = record.sequence.next();
     full = ++batch.records == records_max;
   };
@@ -274,6 +282,7 @@ Result<void> MappingShard::try_commit_answer(SequenceNumber target) {
 void MappingShard::advance(SequenceNumber target) {
   position_ = target.value;
   while (!ahead_.empty() && ahead_.front()->end() <= target) ahead_.pop_front();
+  arrival_ms_ = 0;
   attempts_ = 0;
   retry_end_.reset();
   failure_.clear();
@@ -287,9 +296,9 @@ void MappingShard::advance(SequenceNumber target) {
 void MappingShard::effects_too_large(const Error& error) {
   const uint64_t records = batch_.end.value - batch_.first.value;
   if (records == 1) {
-    return refuse_effects(
-        fmt::format("the effects of one record are more than one commit takes ({}): let the function write less for it",
-                    error.message));
+    return refuse_effects(fmt::format(
+        "the effects of one record, {}, are more than one commit takes ({}): let the function write less for it",
+        table::wire_sequence_number(batch_.first), error.message));
   }
   const std::string text = fmt::format(
       "the effects of {} records are more than one commit takes ({}): half of them come again", records, error.message);
@@ -323,6 +332,12 @@ void MappingShard::batch_failed(std::string error) {
   set_retrying(true);
   if (again) {
     const int64_t pause_ms = std::min(retry_pause_ms_max, retry_pause_ms << std::min(attempts_ - 1, 10));
+    // Less and less often: the status says it all the time.
+    if (std::has_single_bit(static_cast<unsigned>(attempts_))) {
+      spdlog::warn("mapping {}: batch {} to {} of shard {} failed, attempt {}; it comes again after {:.1f} s: {}",
+                   definition.name, batch_.first, batch_.end.value - 1, source_.shard, attempts_,
+                   static_cast<double>(pause_ms) / 1000, error);
+    }
     return pause(pause_ms, State::pausing, &MappingShard::pump);
   }
   spdlog::error("mapping {}: batch {} to {} of shard {} failed for good after {} attempts: {}", definition.name,

@@ -67,7 +67,8 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
   void start();
   void stop();  // nothing is called back afterwards
 
-  uint64_t lag_records() const;  // any thread
+  uint64_t lag_records() const;                     // any thread
+  int64_t oldest_waiting_ms(int64_t now_ms) const;  // since the arrival of the batch under way; any thread
 
  private:
   enum class State { idle, gathering, invoking, committing, pausing, stopped };
@@ -76,6 +77,7 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
     SequenceNumber first;
     SequenceNumber end;
     size_t records = 0;
+    ProcessingTime arrival;  // of the first record
   };
 
   void wake();  // any thread
@@ -107,7 +109,8 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
 
   State state_ = State::idle;
   std::atomic<uint64_t> position_;
-  std::deque<log::BlockPtr> ahead_;  // blocks from the position on
+  std::atomic<int64_t> arrival_ms_ = 0;  // of the record at the position; 0: not known
+  std::deque<log::BlockPtr> ahead_;      // blocks from the position on
   Batch batch_;
   Answer answer_;
   std::optional<SequenceNumber> retry_end_;  // a batch that is tried again keeps its end

@@ -149,6 +149,12 @@ const std::map<std::string, Kind>& kinds() {
            runtime.respond(event, count_records(event));
          }
        }},
+      {"misspelt-once",
+       [](Runtime& runtime, const Event& event, const std::string& marker) {
+         std::string answer = count_records(event);
+         if (first_time(marker)) answer.replace(answer.find("effects"), 1, "E");
+         runtime.respond(event, answer);
+       }},
       {"die-once",
        [](Runtime& runtime, const Event& event, const std::string& marker) {
          if (first_time(marker)) ::raise(SIGKILL);

@@ -120,8 +120,10 @@ void Worker::start_process() {
 }
 
 Result<void> Worker::try_start_process() {
-  set_state("starting");
+  if (status().state != failing) set_state("starting");
   condemned_ = false;
+  initialised_ = false;
+  first_output_.clear();
   http::ServerLimits limits;
   limits.body_bytes_max = payload_bytes_max;
   // Between an event and its answer the connection is idle.
@@ -144,7 +146,7 @@ Result<void> Worker::try_start_process() {
           *environment_.reactor, "127.0.0.1", 0,
           [this](const http::Request& request, http::Reply reply) { handle(request, std::move(reply)); }, limits));
   Process::Events events;
-  events.printed = [this](std::string_view output) { output_.write(output); };
+  events.printed = [this](std::string_view output) { printed(output); };
   events.ended = [weak = weak_from_this()](const std::string& how) {
     if (const auto self = weak.lock()) self->process_ended(how);
   };
@@ -183,8 +185,22 @@ Process::Command Worker::command() const {
   return command;
 }
 
+void Worker::printed(std::string_view output) {
+  output_.write(output);
+  if (initialised_) return;
+  first_output_ += output.substr(output.size() - std::min(output.size(), output_kept_bytes_max));
+  if (first_output_.size() > output_kept_bytes_max) {
+    first_output_.erase(0, first_output_.size() - output_kept_bytes_max);
+  }
+}
+
 void Worker::process_ended(std::string_view how) {
-  const std::string error = fmt::format("Runtime.ExitError: the process ended: {}", how);
+  std::string error = fmt::format("Runtime.ExitError: the process ended: {}", how);
+  if (!initialised_) {
+    error += ", before it asked for an event";
+    while (first_output_.ends_with('\n')) first_output_.pop_back();
+    if (!first_output_.empty()) error += "; it printed: " + readable(first_output_);
+  }
   spdlog::warn("function {}: {}", definition_.name, error);
   stop_expecting_request();
   server_.reset();
@@ -201,7 +217,7 @@ void Worker::process_ended(std::string_view how) {
 }
 
 void Worker::schedule_start() {
-  set_state("restarting");
+  set_state(initialised_ ? "restarting" : failing);
   // At once after a useful life, else 50 ms, 100 ms, 200 ms and so on.
   const int64_t pause_ms =
       fruitless_starts_ == 0 ? 0 : std::min(restart_pause_ms_max, int64_t{25} << std::min(fruitless_starts_, 10));
@@ -240,6 +256,7 @@ void Worker::on_next(http::Reply reply) {
     older.send(refused(403, "InvalidStateTransition", "another request waits for the next event"));
   }
   idle_ = std::move(reply);
+  initialised_ = true;
   set_state("ready");
   if (running_) fail_running("Runtime.NoAnswer: the function asked for the next event without answering the last");
   deliver();

@@ -4,9 +4,10 @@
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 //
 // A process that ends, is killed, or reports an initialisation error is started again, at once the first time and then
-// after a growing pause; the invocation that was under way fails, those that wait go on waiting. An invocation that
-// takes longer than timeout_ms fails and costs the process its life, as in Lambda; the same if it does not ask for the
-// next event so long after an answer.
+// after a growing pause. While its starts lead to no request for an event the function counts as failing. The
+// invocation that was under way fails, those that wait go on waiting. An invocation that takes longer than timeout_ms
+// fails and costs the process its life, as in Lambda; the same if it does not ask for the next event so long after an
+// answer.
 //
 // Private to this folder. The reactor's thread, except status().
 
@@ -30,6 +31,8 @@
 
 namespace millrace::function {
 
+inline constexpr std::string_view failing = "failing";  // FunctionStatus::state
+
 struct Outcome {
   bool succeeded = false;
   std::string_view body;  // of the answer; valid during the call, followed by 64 readable bytes
@@ -42,6 +45,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   static constexpr size_t payload_bytes_max = 6 * 1024 * 1024 + 100;  // of an answer, as Lambda has it
   static constexpr int64_t initialisation_ms_max = 30'000;  // from the start to the first request for an event
   static constexpr int64_t restart_pause_ms_max = 5'000;
+  static constexpr size_t output_kept_bytes_max = 500;
 
   Worker(const Functions::Environment& environment, FunctionDefinition definition);
 
@@ -73,6 +77,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void start_process();
   Result<void> try_start_process();
   Process::Command command() const;
+  void printed(std::string_view output);
   void process_ended(std::string_view how);
   void schedule_start();
 
@@ -105,6 +110,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
   uint64_t start_timer_ = 0;
   uint64_t request_timer_ = 0;  // while the process has something else to do than to wait for an event
   int fruitless_starts_ = 0;    // since an invocation succeeded
+  bool initialised_ = false;    // the process has asked for an event
+  std::string first_output_;    // of a process that has not: why, in most cases; its last output_kept_bytes_max
 
   mutable std::mutex status_mutex_;
   FunctionStatus status_;

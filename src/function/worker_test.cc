@@ -231,7 +231,34 @@ TEST_F(WorkerTest, a_program_that_does_not_exist_is_said_so) {
   wait_until([](const FunctionStatus& status) {
     return status.last_error.find("cannot execute `/no/such/program`") != std::string::npos;
   });
-  EXPECT_EQ(worker_->status().state, "restarting");
+  EXPECT_EQ(worker_->status().state, failing);
+}
+
+TEST_F(WorkerTest, a_process_that_ends_at_once_is_failing_and_what_it_printed_is_said) {
+  given_function({"/bin/sh", "-c", "echo starting; echo no such module >&2; exit 7"});
+  wait_until([](const FunctionStatus& status) { return status.state == failing && status.restarts >= 3; });
+  EXPECT_EQ(worker_->status().last_error,
+            "Runtime.ExitError: the process ended: exit status 7, before it asked for an event; it printed: starting\n"
+            "no such module");
+}
+
+TEST_F(WorkerTest, a_bad_interpreter_is_said_so) {
+  std::ofstream(marker()) << "#!/no/such/interpreter\n";
+  std::filesystem::permissions(marker(), std::filesystem::perms::owner_all);
+  given_function({marker()});
+  wait_until([](const FunctionStatus& status) {
+    return status.state == failing && status.last_error.find("cannot execute") != std::string::npos;
+  });
+}
+
+TEST_F(WorkerTest, a_function_that_fails_no_more_is_ready) {
+  given_function(
+      {"/bin/sh", "-c",
+       "[ -e " + marker() + " ] || exit 1; exec /proc/" + std::to_string(::getpid()) + "/exe --function count"});
+  wait_until([](const FunctionStatus& status) { return status.state == failing; });
+  std::ofstream(marker()) << "";
+  wait_until([](const FunctionStatus& status) { return status.state == "ready"; });
+  EXPECT_TRUE(invoke().succeeded);
 }
 
 TEST_F(WorkerTest, what_a_function_prints_is_bounded) {

@@ -34,8 +34,9 @@ def free_port():
 class Server:
     """start(), stop(), kill(), restart(); `endpoint` is its address. `data` survives kill() and restart()."""
 
-    def __init__(self, arguments=()):
+    def __init__(self, arguments=(), dashboard="off"):
         self.arguments = list(arguments)
+        self.dashboard = dashboard
         self.process = None
         self.data = None
         self.external = os.environ.get("MILLRACE_ENDPOINT")
@@ -51,7 +52,7 @@ class Server:
         self.log = open(os.path.join(self.data, "stderr.txt"), "ab")
         self.process = subprocess.Popen(
             [BINARY, "serve", "--data", os.path.join(self.data, "data"), "--listen", f"127.0.0.1:{port}",
-             "--dashboard", "off"] + self.arguments,
+             "--dashboard", self.dashboard] + self.arguments,
             stdout=self.log,
             stderr=self.log,
         )

@@ -2,15 +2,17 @@
 with a runtime of a few lines always. What they write is exact, whatever is killed on the way."""
 
 import importlib.util
+import json
 import os
 import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "aws"))
-from server import Server  # noqa: E402
+from server import Server, free_port  # noqa: E402
 
 WAIT_SECONDS = 60
 # Of the functions: theirs, and whatever this process has been given.
@@ -22,7 +24,7 @@ class FunctionTest:
 
     runtime = []
 
-    def configure(self, handler, source, retries_max):
+    def configure(self, handler, source, retries_max=None):
         self.configuration.seek(0)
         self.configuration.truncate()
         command = ", ".join(f'"{word}"' for word in [*self.runtime, f"handlers.{handler}"])
@@ -40,16 +42,17 @@ name = "to-tested"
 function = "tested"
 {source}
 batch_records_max = 10
-retries_max = {retries_max}
-on_failure_table = "FailedBatches"
 """)
+        if retries_max is not None:
+            self.configuration.write(f'retries_max = {retries_max}\non_failure_table = "FailedBatches"\n')
         self.configuration.flush()
 
     def setUp(self):
         if os.environ.get("MILLRACE_ENDPOINT"):
             self.skipTest("functions are configured in a server that the test starts itself")
         self.configuration = tempfile.NamedTemporaryFile("w", suffix=".toml")
-        self.server = Server(["--config", self.configuration.name])
+        self.page = f"127.0.0.1:{free_port()}"
+        self.server = Server(["--config", self.configuration.name], dashboard=self.page)
 
     def tearDown(self):
         self.server.stop()
@@ -105,7 +108,7 @@ on_failure_table = "FailedBatches"
         self.assertEqual(self.orders_of(30), {"v-0": 10, "v-1": 10, "v-2": 10})
 
     def test_each_order_counts_once_when_function_and_server_die(self):
-        self.configure("count_and_die", 'table = "Orders"', -1)
+        self.configure("count_and_die", 'table = "Orders"')
         self.start()
         self.create_table("Buyers", "visitor_id")
         self.create_table("Orders", "order_id")
@@ -144,6 +147,53 @@ on_failure_table = "FailedBatches"
         self.assertEqual(set(clicks), {"v-0", "v-1"})
         self.assertEqual(clicks["v-0"]["function"]["S"], "tested")
         self.assertEqual(len(clicks["v-0"]["request_id"]["S"]), 36)
+
+    def read(self, path):
+        return json.load(urllib.request.urlopen(f"http://{self.page}{path}", timeout=10))
+
+    def test_a_batch_that_fails_is_kept_and_seen_and_goes_on_when_the_function_is_mended(self):
+        self.configure("refuse_poison", 'stream = "clicks"')
+        self.start()
+        self.create_stream()
+        self.assertEqual(self.read("/health"), {"status": "ok"})
+        self.click(b"good", b"poison", b"good")
+        # By default it was given up after 0.7 s.
+        mapping = self.wait_for("five retries", lambda: next(
+            (mapping for mapping in self.read("/api/state")["mappings"] if mapping["retries"] >= 5), None))
+        self.assertEqual((mapping["state"], mapping["lag_records"], mapping["failed_batches"]), ("retrying", 3, 0))
+        self.assertIn("ValueError: cannot swallow this", mapping["last_error"])
+        self.assertGreater(mapping["oldest_waiting_ms"], 1_000)
+        health = self.read("/health")
+        self.assertEqual(health["status"], "degraded")
+        self.assertRegex(health["problems"][0], "^mapping to-tested: 3 records wait, .* cannot swallow this$")
+        self.assertIn("failed, attempt 4; it comes again after 0.8 s", self.server.messages())
+        self.configure("name_nothing", 'stream = "clicks"')
+        self.server.restart()
+        self.wait_for("the batch", lambda: self.read("/api/state")["mappings"][0]["records"] == 3)
+        self.assertEqual(self.read("/health"), {"status": "ok"})
+
+    def test_a_function_that_cannot_start_is_seen(self):
+        self.configure("there_is_no_such_handler", 'stream = "clicks"')
+        self.start()
+        health = self.wait_for("a start that failed", lambda: (
+            now := self.read("/health"))["status"] == "degraded" and now)
+        self.assertRegex(health["problems"][0], "(?s)^function tested: .*there_is_no_such_handler")
+        self.create_stream()
+        mapping = self.wait_for("the mapping", lambda: next(
+            (mapping for mapping in self.read("/api/state")["mappings"] if mapping["state"] == "function cannot start"),
+            None))
+        self.assertIn("there_is_no_such_handler", mapping["last_error"])
+
+    def test_an_answer_in_quotes_is_a_failed_batch(self):
+        self.configure("count_in_quotes", 'table = "Orders"')
+        self.start()
+        self.create_table("Buyers", "visitor_id")
+        self.create_table("Orders", "order_id")
+        self.order(1)
+        mapping = self.wait_for("a retry", lambda: next(
+            (mapping for mapping in self.read("/api/state")["mappings"] if mapping["retries"]), None))
+        self.assertIn("the answer is JSON in quotes", mapping["last_error"])
+        self.assertEqual(mapping["lag_records"], 1)
 
     def failed_batches(self):
         try:
