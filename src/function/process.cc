@@ -37,6 +37,8 @@ __attribute__((no_sanitize("address", "undefined"))) int run_child(void* argumen
   sigset_t none;
   ::sigemptyset(&none);
   ::setpgid(0, 0);
+  // Whoever loses a parent below it stays below it, and is found there.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != launch->parent ||
       ::dup2(launch->null_input, STDIN_FILENO) < 0 || ::dup2(launch->output, STDOUT_FILENO) < 0 ||
       ::dup2(launch->output, STDERR_FILENO) < 0) {

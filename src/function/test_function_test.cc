@@ -155,6 +155,13 @@ const std::map<std::string, Kind>& kinds() {
          if (first_time(marker)) answer.replace(answer.find("effects"), 1, "E");
          runtime.respond(event, answer);
        }},
+      // Says where the runtime API is and what the invocation is called; answers when the file is there.
+      {"answer-when-told",
+       [](Runtime& runtime, const Event& event, const std::string& marker) {
+         Runtime::say("id " + event.id);
+         while (!std::filesystem::exists(marker)) ::usleep(1'000);
+         runtime.respond(event, "\"its own\"");
+       }},
       {"die-once",
        [](Runtime& runtime, const Event& event, const std::string& marker) {
          if (first_time(marker)) ::raise(SIGKILL);
@@ -262,6 +269,7 @@ bool run_as_test_function(int argc, char** argv) {
   const std::string name = argv[2];
   const std::string argument = argc > 3 ? argv[3] : "";
   Runtime runtime;
+  if (name == "answer-when-told") Runtime::say(std::getenv("AWS_LAMBDA_RUNTIME_API"));
   if (name == "cannot-start") {
     runtime.post("init/error", R"({"errorType":"Test.NoModule","errorMessage":"cannot import"})");
     std::exit(1);

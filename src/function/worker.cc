@@ -4,9 +4,11 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 
 #include "function/error_text.h"
+#include "function/process_tree.h"
 #include "table/item_json.h"
 
 namespace millrace::function {
@@ -140,6 +142,7 @@ Result<void> Worker::try_start_process() {
     });
     return refused(413, "RequestEntityTooLarge", message);
   };
+  limits.admit = [this](std::string_view peer) { return admit(peer); };
   TRY_ASSIGN(
       server_,
       http::Server::listen(
@@ -155,6 +158,17 @@ Result<void> Worker::try_start_process() {
   const std::lock_guard lock(status_mutex_);
   status_.process_id = process_->id();
   return {};
+}
+
+// Runtime clients keep nothing of the address but host and port, so it can hold no secret: who asks is looked at
+// instead.
+bool Worker::admit(std::string_view peer) {
+  if (process_ && holds_connection(process_->id(), peer, server_->port())) return true;
+  if (std::has_single_bit(++refused_connections_)) {  // less and less often
+    spdlog::warn("function {}: refused a connection from {}: it is none of the function's processes ({} so far)",
+                 definition_.name, peer, refused_connections_);
+  }
+  return false;
 }
 
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime

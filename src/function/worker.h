@@ -1,6 +1,7 @@
 #pragma once
 // One function: its process, kept running, and the runtime API that the process polls (a listener of its own, new with
-// each process, so that a dead one's requests reach nobody). Invocations wait in a queue and run one at a time.
+// each process, so that a dead one's requests reach nobody; it serves that process and those below it, and closes the
+// connections of all others). Invocations wait in a queue and run one at a time.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 //
 // A process that ends, is killed, or reports an initialisation error is started again, at once the first time and then
@@ -81,6 +82,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void process_ended(std::string_view how);
   void schedule_start();
 
+  bool admit(std::string_view peer);
   void handle(const http::Request& request, http::Reply reply);
   void on_next(http::Reply reply);
   void on_answer(std::string_view id, bool is_error, const http::Request& request, http::Reply reply);
@@ -101,6 +103,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
 
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<Process> process_;
+  uint64_t refused_connections_ = 0;
   bool condemned_ = false;  // the process is being killed: nothing it says counts
   bool stopped_ = false;
   std::optional<http::Reply> idle_;  // the process waits here for an event

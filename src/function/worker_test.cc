@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "function/test_function.h"
+#include "http/client.h"
 
 namespace millrace::function {
 namespace {
@@ -269,6 +270,36 @@ TEST_F(WorkerTest, what_a_function_prints_is_bounded) {
   for (const auto& entry : std::filesystem::directory_iterator(directory_)) bytes += entry.file_size();
   EXPECT_GT(bytes, uintmax_t{4} << 20);
   EXPECT_LE(bytes, 2 * OutputFile::output_bytes_max);
+}
+
+// Official clients keep only host and port of the runtime API's address, which everybody can find.
+TEST_F(WorkerTest, a_foreign_process_gets_no_event_and_answers_none) {
+  given_function(test_function("answer-when-told", {marker()}));
+  printed("127.0.0.1:");  // the function's address, in its log
+  std::ifstream log(directory_ + "/tested.log");
+  std::string address;
+  std::getline(log, address);
+  const auto port = static_cast<uint16_t>(std::stoi(address.substr(address.find(':') + 1)));
+  http::Client foreign("127.0.0.1", port, 1'000);
+  EXPECT_FALSE(foreign.request("GET", "/2018-06-01/runtime/invocation/next", {}, ""));
+  std::thread asks([&] { EXPECT_EQ(invoke().body, "\"its own\""); });
+  // The id of the invocation is known to the foreigner, too.
+  const std::string lines = printed("id ");
+  const std::string id = lines.substr(lines.find("id ") + 3, 36);
+  EXPECT_FALSE(foreign.request("POST", "/2018-06-01/runtime/invocation/" + id + "/response", {}, "\"stolen\""));
+  std::ofstream(marker()) << "";
+  asks.join();
+}
+
+// As a wrapper in shell and a runtime that calls curl have it.
+TEST_F(WorkerTest, the_children_of_a_function_are_served) {
+  const std::string self = "/proc/" + std::to_string(::getpid()) + "/exe";
+  given_function({"/bin/sh", "-c", self + " --function count; true"});
+  EXPECT_TRUE(invoke().succeeded);
+  // One that has left the group and the session, and whose parent is gone.
+  on_reactor([this] { worker_->stop(); });
+  given_function({"/bin/sh", "-c", "(setsid " + self + " --function count &); sleep 1000"});
+  EXPECT_TRUE(invoke().succeeded);
 }
 
 TEST_F(WorkerTest, stop_ends_the_process) {

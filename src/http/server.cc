@@ -141,6 +141,10 @@ class SocketServer final : public Server, private EventSink {
       ::close(fd);
       return;
     }
+    if (host_.limits.admit && !host_.limits.admit(describe(address))) {
+      ::close(fd);
+      return;
+    }
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));

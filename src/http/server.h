@@ -91,6 +91,9 @@ struct ServerLimits {
   int64_t idle_ms_max = 120'000;    // between requests
   size_t stream_pending_bytes_max = size_t{1} << 20;
   size_t buffered_bytes_max = size_t{1} << 30;  // of requests being received, over all connections: then 503
+  // Asked once for each new connection, with its other end, "127.0.0.1:51234": false closes it without an answer.
+  // Unset: everybody is served.
+  std::function<bool(std::string_view peer)> admit;
   // What a request that is refused here is answered with (400, 408, 413, 417, 431, 501, 503); unset: text.
   std::function<Response(int status, std::string_view reason)> refusal;
 };

@@ -2,8 +2,10 @@
 with a runtime of a few lines always. What they write is exact, whatever is killed on the way."""
 
 import importlib.util
+import http.client
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -36,6 +38,7 @@ timeout_ms = 20_000
 
 [function.environment]
 PYTHONPATH = "{PYTHONPATH}"
+MARKER = "{self.marker}"
 
 [[mapping]]
 name = "to-tested"
@@ -51,12 +54,15 @@ batch_records_max = 10
         if os.environ.get("MILLRACE_ENDPOINT"):
             self.skipTest("functions are configured in a server that the test starts itself")
         self.configuration = tempfile.NamedTemporaryFile("w", suffix=".toml")
+        self.folder = tempfile.mkdtemp(prefix="millrace-function-")
+        self.marker = os.path.join(self.folder, "marker")
         self.page = f"127.0.0.1:{free_port()}"
         self.server = Server(["--config", self.configuration.name], dashboard=self.page)
 
     def tearDown(self):
         self.server.stop()
         self.configuration.close()
+        shutil.rmtree(self.folder)
 
     def start(self):
         self.server.start()
@@ -194,6 +200,47 @@ batch_records_max = 10
             (mapping for mapping in self.read("/api/state")["mappings"] if mapping["retries"]), None))
         self.assertIn("the answer is JSON in quotes", mapping["last_error"])
         self.assertEqual(mapping["lag_records"], 1)
+
+    def process_of_function(self):
+        """Its id and its environment."""
+        server = self.server.process.pid
+        for task in os.listdir(f"/proc/{server}/task"):
+            with open(f"/proc/{server}/task/{task}/children") as file:
+                for child in file.read().split():
+                    with open(f"/proc/{child}/environ") as environment:
+                        return child, dict(pair.split("=", 1) for pair in environment.read().split("\0") if pair)
+        return None
+
+    def test_a_foreign_process_takes_no_batch_and_answers_none(self):
+        self.configure("count_when_told", 'table = "Orders"')
+        self.start()
+        self.create_table("Buyers", "visitor_id")
+        self.create_table("Orders", "order_id")
+        _, environment = self.wait_for("the function", self.process_of_function)
+        root = "/2018-06-01/runtime/invocation/"
+
+        def try_call(method, path, body=None):
+            foreign = http.client.HTTPConnection(environment["AWS_LAMBDA_RUNTIME_API"], timeout=5)
+            try:
+                with self.assertRaises((ConnectionError, http.client.HTTPException)):
+                    foreign.request(method, root + path, body)
+                    foreign.getresponse()
+            finally:
+                foreign.close()
+
+        try_call("GET", "next")
+        self.order(1)
+        self.wait_for("the invocation", lambda: os.path.exists(self.marker) and os.path.getsize(self.marker))
+        with open(self.marker) as file:
+            request_id = file.read()
+        stolen = {"effects": [{"Put": {"TableName": "Buyers", "Item": {
+            "visitor_id": {"S": "stolen"}, "orders": {"N": "1000"}}}}]}
+        try_call("GET", "next")
+        try_call("POST", f"{request_id}/response", json.dumps(stolen))
+        try_call("POST", f"{request_id}/error", "{}")
+        os.remove(self.marker)
+        self.assertEqual(self.orders_of(1), {"v-1": 1})
+        self.assertIn("function tested: refused a connection from 127.0.0.1:", self.server.messages())
 
     def failed_batches(self):
         try:
