@@ -1,6 +1,8 @@
 #include "app/instance.h"
 
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
+#include <sys/random.h>
 
 #include <algorithm>
 #include <array>
@@ -87,6 +89,31 @@ class Sources final : public function::StreamSource, public engine::Environment 
   table::Tables& tables_;
   base::Clock& clock_;
   std::string region_;
+};
+
+// What functions sign with: no key of the configuration, so that whoever sees one of theirs has it no longer than they.
+class FunctionKeys final : public function::AccessKeys {
+ public:
+  explicit FunctionKeys(aws::Credentials& credentials) : credentials_(credentials) {}
+
+  Result<Key> issue() override {
+    constexpr size_t id_bytes = 8;  // 20 characters in all, as on AWS
+    constexpr size_t secret_bytes = 20;
+    Key key{"MRFN" + random_text<id_bytes>(), random_text<secret_bytes>()};
+    TRY(credentials_.add({key.id, key.secret}));
+    return key;
+  }
+  void revoke(std::string_view id) override { credentials_.remove(id); }
+
+ private:
+  template <size_t bytes>
+  static std::string random_text() {
+    std::array<uint8_t, bytes> random;
+    CHECK(::getrandom(random.data(), random.size(), 0) == static_cast<ssize_t>(random.size()), "getrandom");
+    return fmt::format("{:02X}", fmt::join(random, ""));
+  }
+
+  aws::Credentials& credentials_;
 };
 
 class RunningInstance final : public Instance {
@@ -271,10 +298,7 @@ class RunningInstance final : public Instance {
     environment.clock = &base::system_clock();
     environment.region = configuration_.region;
     environment.endpoint_url = fmt::format("http://{}:{}", reachable(configuration_.host), server_->port());
-    if (!configuration_.credentials.empty()) {
-      environment.access_key = configuration_.credentials.front().access_key;
-      environment.secret_key = configuration_.credentials.front().secret_key;
-    }
+    environment.access_keys = &function_keys_;
     environment.log_directory = configuration_.data_directory + "/functions";
     TRY_ASSIGN(functions_, function::Functions::start(environment, configuration_.functions, configuration_.mappings));
     if (configuration_.dashboard) dashboard_ = std::make_unique<Dashboard>(*this, *reactor_);
@@ -302,6 +326,7 @@ class RunningInstance final : public Instance {
   std::unique_ptr<log::IoDriver> io_;
   std::optional<base::DirectoryLock> data_lock_;
   aws::Credentials credentials_;
+  FunctionKeys function_keys_{credentials_};
   std::unique_ptr<aws::Streams> streams_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<table::Tables> tables_;

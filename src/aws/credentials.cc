@@ -20,6 +20,11 @@ Result<void> Credentials::add(Credential credential) {
   return {};
 }
 
+void Credentials::remove(std::string_view access_key_id) {
+  const auto found = by_id_.find(access_key_id);
+  if (found != by_id_.end()) by_id_.erase(found);
+}
+
 const Credential* Credentials::find(std::string_view access_key_id) const {
   const auto found = by_id_.find(access_key_id);
   return found == by_id_.end() ? nullptr : &found->second;

@@ -1,6 +1,6 @@
 #pragma once
-// The access keys that may sign requests. Filled at start-up, then only read; any thread. At most
-// access_keys_max keys.
+// The access keys that may sign requests, at most access_keys_max. Keys may come and go while requests are verified, on
+// the thread that verifies them.
 
 #include <string>
 #include <string_view>
@@ -22,7 +22,8 @@ class Credentials {
 
   // invalid_argument: an empty key or secret; already_exists; limit_exceeded.
   Result<void> add(Credential credential);
-  // Null if there is none.
+  void remove(std::string_view access_key_id);
+  // Until the next change; null if there is none.
   const Credential* find(std::string_view access_key_id) const;
   size_t size() const { return by_id_.size(); }
 

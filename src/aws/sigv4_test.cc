@@ -187,6 +187,12 @@ TEST_F(Verification, ARequestSignedByAKnownKeyIsAccepted) {
   EXPECT_EQ(verify(sign(test_credential, "eu-west-1")), "ok AKIDEXAMPLE eu-west-1");
 }
 
+TEST_F(Verification, AKeyThatWasRemovedIsRefusedAlsoWhenItWasInUse) {
+  EXPECT_EQ(verify(sign()), "ok AKIDEXAMPLE us-east-1");
+  credentials_.remove("AKIDEXAMPLE");
+  EXPECT_EQ(verify(sign()), "UnrecognizedClientException");
+}
+
 TEST_F(Verification, AnyChangeOfWhatIsSignedIsNoticed) {
   EXPECT_EQ(verify(sign(), "GET"), "InvalidSignatureException");
   EXPECT_EQ(verify(sign(), "POST", "/x"), "InvalidSignatureException");

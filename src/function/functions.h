@@ -66,6 +66,19 @@ class StreamSource {
   virtual Result<Stream> find_stream(std::string_view name) = 0;  // not_found
 };
 
+// Access keys for functions: one for each process, good as long as it runs. The app implements it. The reactor's
+// thread.
+class AccessKeys {
+ public:
+  struct Key {
+    std::string id;
+    std::string secret;
+  };
+  virtual ~AccessKeys() = default;
+  virtual Result<Key> issue() = 0;  // limit_exceeded
+  virtual void revoke(std::string_view id) = 0;
+};
+
 struct MappingStatus {
   std::string name;
   std::string state;  // "running", "waiting for its source", "retrying", "function cannot start", "disabled"
@@ -97,10 +110,9 @@ class Functions {
     StreamSource* streams = nullptr;
     base::Clock* clock = nullptr;
     std::string region;
-    std::string endpoint_url;  // given to functions as AWS_ENDPOINT_URL
-    std::string access_key;    // and as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
-    std::string secret_key;
-    std::string log_directory;  // what a function prints goes to <name>.log there, bounded
+    std::string endpoint_url;           // given to functions as AWS_ENDPOINT_URL
+    AccessKeys* access_keys = nullptr;  // null: functions get no key
+    std::string log_directory;          // what a function prints goes to <name>.log there, bounded
   };
   // Starts the processes and the mappings. A mapping whose stream or table does not exist yet waits for it.
   // invalid_argument: a mapping names no known function, or not exactly one source.

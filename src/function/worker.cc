@@ -79,6 +79,7 @@ void Worker::stop() {
   server_.reset();
   idle_.reset();
   process_.reset();
+  revoke_access_key();
   const std::lock_guard lock(status_mutex_);
   status_.process_id = 0;
 }
@@ -117,6 +118,7 @@ void Worker::start_process() {
       status_.last_error = started.error().message;
     }
     server_.reset();
+    revoke_access_key();
     schedule_start();
   }
 }
@@ -153,6 +155,9 @@ Result<void> Worker::try_start_process() {
   events.ended = [weak = weak_from_this()](const std::string& how) {
     if (const auto self = weak.lock()) self->process_ended(how);
   };
+  if (environment_.access_keys != nullptr) {
+    TRY_ASSIGN(access_key_, environment_.access_keys->issue());
+  }
   TRY_ASSIGN(process_, Process::start(*environment_.reactor, command(), std::move(events)));
   expect_request(initialisation_ms_max);
   const std::lock_guard lock(status_mutex_);
@@ -187,16 +192,23 @@ Process::Command Worker::command() const {
       {"AWS_REGION", environment_.region},
       {"AWS_DEFAULT_REGION", environment_.region},
       {"AWS_ENDPOINT_URL", environment_.endpoint_url},
-      {"AWS_ACCESS_KEY_ID", environment_.access_key},
-      {"AWS_SECRET_ACCESS_KEY", environment_.secret_key},
       {"_HANDLER", definition_.command.back()},
       {"TZ", ":UTC"},
   };
+  if (access_key_) {
+    variables.emplace("AWS_ACCESS_KEY_ID", access_key_->id);
+    variables.emplace("AWS_SECRET_ACCESS_KEY", access_key_->secret);
+  }
   for (const char* const name : {"PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR"}) {
     if (const char* const value = std::getenv(name)) variables.emplace(name, value);
   }
   for (const auto& [name, value] : definition_.environment) variables[name] = value;
   return command;
+}
+
+void Worker::revoke_access_key() {
+  if (access_key_) environment_.access_keys->revoke(access_key_->id);
+  access_key_.reset();
 }
 
 void Worker::printed(std::string_view output) {
@@ -220,6 +232,7 @@ void Worker::process_ended(std::string_view how) {
   server_.reset();
   idle_.reset();
   process_.reset();
+  revoke_access_key();
   {
     const std::lock_guard lock(status_mutex_);
     status_.process_id = 0;

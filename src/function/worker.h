@@ -79,6 +79,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   Result<void> try_start_process();
   Process::Command command() const;
   void printed(std::string_view output);
+  void revoke_access_key();
   void process_ended(std::string_view how);
   void schedule_start();
 
@@ -104,7 +105,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<Process> process_;
   uint64_t refused_connections_ = 0;
-  bool condemned_ = false;  // the process is being killed: nothing it says counts
+  std::optional<AccessKeys::Key> access_key_;  // of the process
+  bool condemned_ = false;                     // the process is being killed: nothing it says counts
   bool stopped_ = false;
   std::optional<http::Reply> idle_;  // the process waits here for an event
   std::deque<Waiting> waiting_;

@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -19,6 +20,19 @@
 
 namespace millrace::function {
 namespace {
+
+class NumberedKeys final : public AccessKeys {
+ public:
+  Result<Key> issue() override {
+    const std::string number = std::to_string(++issued);
+    good.insert("key-" + number);
+    return Key{"key-" + number, "secret-" + number};
+  }
+  void revoke(std::string_view id) override { good.erase(std::string(id)); }
+
+  int issued = 0;
+  std::set<std::string> good;
+};
 
 class WorkerTest : public testing::Test {
  protected:
@@ -44,8 +58,7 @@ class WorkerTest : public testing::Test {
     environment_.clock = &base::system_clock();
     environment_.region = "eu-west-1";
     environment_.endpoint_url = "http://127.0.0.1:4566";
-    environment_.access_key = "key";
-    environment_.secret_key = "secret";
+    environment_.access_keys = &keys_;
     environment_.log_directory = directory_;
     FunctionDefinition definition;
     definition.name = "tested";
@@ -116,6 +129,7 @@ class WorkerTest : public testing::Test {
   }
 
   std::string directory_;
+  NumberedKeys keys_;  // the reactor's
   Functions::Environment environment_;
   std::unique_ptr<http::Reactor> reactor_;
   std::thread thread_;
@@ -141,10 +155,28 @@ TEST_F(WorkerTest, gives_the_process_the_environment_of_lambda_and_nothing_of_it
   const std::string lines = printed("SECRET=none");
   for (const char* const line :
        {"AWS_LAMBDA_FUNCTION_NAME=tested\n", "AWS_REGION=eu-west-1\n", "AWS_ENDPOINT_URL=http://127.0.0.1:4566\n",
-        "AWS_ACCESS_KEY_ID=key\n", "AWS_SECRET_ACCESS_KEY=secret\n", "_HANDLER=show-environment\n", "OWN=mine\n"}) {
+        "AWS_ACCESS_KEY_ID=key-1\n", "AWS_SECRET_ACCESS_KEY=secret-1\n", "_HANDLER=show-environment\n", "OWN=mine\n"}) {
     EXPECT_NE(lines.find(line), std::string::npos) << line << lines;
   }
   EXPECT_EQ(lines.find("no header"), std::string::npos);
+}
+
+TEST_F(WorkerTest, each_process_has_an_access_key_of_its_own_that_ends_with_it) {
+  const auto good = [this] {
+    std::set<std::string> now;
+    on_reactor([&] { now = keys_.good; });
+    return now;
+  };
+  given_function(test_function("die-once", {marker()}));
+  EXPECT_EQ(good(), std::set<std::string>{"key-1"});
+  EXPECT_FALSE(invoke().succeeded);
+  EXPECT_TRUE(invoke().succeeded);
+  EXPECT_EQ(good(), std::set<std::string>{"key-2"});
+  on_reactor([this] { worker_->stop(); });
+  EXPECT_TRUE(good().empty());
+  given_function({"/no/such/program"});
+  wait_until([](const FunctionStatus& status) { return status.state == failing; });
+  EXPECT_LE(good().size(), 1U);
 }
 
 TEST_F(WorkerTest, an_event_whose_caller_is_gone_is_dropped) {

@@ -6,15 +6,19 @@ import http.client
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import time
 import unittest
 import urllib.request
 
+import botocore.exceptions
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "aws"))
-from server import Server, free_port  # noqa: E402
+from server import ACCESS_KEY, SECRET_KEY, Server, free_port  # noqa: E402
 
 WAIT_SECONDS = 60
 # Of the functions: theirs, and whatever this process has been given.
@@ -210,6 +214,25 @@ batch_records_max = 10
                     with open(f"/proc/{child}/environ") as environment:
                         return child, dict(pair.split("=", 1) for pair in environment.read().split("\0") if pair)
         return None
+
+    def test_a_process_has_an_access_key_of_its_own_that_ends_with_it(self):
+        self.configure("count", 'table = "Orders"')
+        self.start()
+        process, environment = self.wait_for("the function", self.process_of_function)
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        key, secret = (environment[name] for name in names)
+        self.assertNotEqual(key, ACCESS_KEY)
+        self.assertNotEqual(secret, SECRET_KEY)
+        self.assertEqual(self.server.client("dynamodb", key, secret).list_tables()["TableNames"], [])
+        shown = subprocess.run(["ps", "-ww", "-A", "-o", "args"], capture_output=True, text=True, check=True).stdout
+        self.assertNotIn(secret, shown)
+        os.kill(int(process), signal.SIGKILL)
+        _, next_environment = self.wait_for("the next process", lambda: (
+            found := self.process_of_function()) and found[0] != process and found)
+        self.assertTrue(all(environment[name] != next_environment[name] for name in names))
+        with self.assertRaises(botocore.exceptions.ClientError) as refused:
+            self.server.client("dynamodb", key, secret).list_tables()
+        self.assertEqual(refused.exception.response["Error"]["Code"], "UnrecognizedClientException")
 
     def test_a_foreign_process_takes_no_batch_and_answers_none(self):
         self.configure("count_when_told", 'table = "Orders"')
