@@ -85,7 +85,7 @@ class BoundUpdate {
   ~BoundUpdate();
   // Nothing but REMOVE and DELETE: where there is no item, it makes none.
   bool only_takes_away() const;
-  // The new item. `old` null: it is made from the key.
+  // The new item. `old` null: it is made from the key, whose attributes the operands see as of any other item.
   Result<Item> apply(const Item& key, const Item* old) const;
   // What the paths point to in an item, before or after it: UPDATED_OLD and UPDATED_NEW.
   Item project(const Item& item) const;

@@ -24,10 +24,17 @@ std::optional<std::strong_ordering> order_of(const AttributeValue& a, const Attr
   return std::nullopt;
 }
 
+// What size() of a text counts: UTF-16 code units, as the service does; its documentation says characters.
+int64_t utf16_units(std::string_view text) {
+  return std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }) +
+         std::ranges::count_if(text, [](char c) { return static_cast<unsigned char>(c) >= 0xf0; });
+}
+
 struct CountOf {
   template <class Container>
   requires requires(const Container& c) { c.size(); }
   std::optional<int64_t> operator()(const Container& container) const { return static_cast<int64_t>(container.size()); }
+  std::optional<int64_t> operator()(const std::string& text) const { return utf16_units(text); }
   std::optional<int64_t> operator()(const Binary& binary) const { return static_cast<int64_t>(binary.bytes.size()); }
   std::optional<int64_t> operator()(const Null&) const { return std::nullopt; }
   std::optional<int64_t> operator()(bool) const { return std::nullopt; }

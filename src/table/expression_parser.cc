@@ -529,17 +529,26 @@ class Parser {
     if (is_sum(right)) return syntax_error();
     sum.operands.push_back(std::move(left));
     sum.operands.push_back(std::move(right));
+    in_parentheses_ = false;
     return sum;
   }
 
   Result<Operand> parse_term(int depth) {
     if (depth > parentheses_depth_max) return refuse("The expression is nested too deeply");
     if (accept("(")) {
-      if (is_symbol("(")) redundant_parentheses_ = true;
       TRY_ASSIGN(Operand operand, parse_sum(depth + 1));
       TRY(expect(")"));
+      if (in_parentheses_) redundant_parentheses_ = true;
+      in_parentheses_ = true;
       return operand;
     }
+    TRY_ASSIGN(Operand operand, parse_simple_term(depth));
+    in_parentheses_ = false;
+    return operand;
+  }
+
+  // A term without parentheses around it.
+  Result<Operand> parse_simple_term(int depth) {
     if (token().kind == Kind::value) return parse_value();
     if (!at_function()) {
       Operand operand;
@@ -575,7 +584,7 @@ class Parser {
   ParsedExpression& out_;
   size_t at_ = 0;
   size_t operators_ = 0;
-  bool in_parentheses_ = false;  // what was parsed last is a whole condition in parentheses
+  bool in_parentheses_ = false;  // what was parsed last is a whole condition or sum in parentheses
   bool redundant_parentheses_ = false;
 };
 

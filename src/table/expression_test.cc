@@ -166,6 +166,16 @@ TEST(ConditionTest, Holds) {
   }
 }
 
+TEST(ConditionTest, CountsTextsByUtf16CodeUnits) {
+  Request request;
+  for (const auto& [text, units] : std::vector<std::pair<std::string, int>>{
+           {"", 0}, {"abc", 3}, {"\u00e9", 1}, {"\u65e5\u672c\u8a9e", 3}, {"\U0001f600", 2}, {"a\U0001f600b", 4}}) {
+    request.item["title"] = text;
+    request.substitutions.values[":units"] = units;
+    EXPECT_TRUE(*request.meets("size(title) = :units")) << text;
+  }
+}
+
 TEST(ConditionTest, MeetsNoItem) {
   Request request;
   EXPECT_TRUE(*request.meets("attribute_not_exists(id)", false));
@@ -370,6 +380,9 @@ TEST(UpdateTest, ChangesTheItem) {
       {"SET price = price + :one", [](Item& i) { i["price"] = number("13.5"); }},
       {"SET price = :one - price", [](Item& i) { i["price"] = number("-11.5"); }},
       {"SET price = (price - :one)", [](Item& i) { i["price"] = number("11.5"); }},
+      {"SET price = ((price) + :one)", [](Item& i) { i["price"] = number("13.5"); }},
+      {"SET price = ((price) + (:one))", [](Item& i) { i["price"] = number("13.5"); }},
+      {"SET price = (if_not_exists((price), (:one)) + :one)", [](Item& i) { i["price"] = number("13.5"); }},
       {"SET price = if_not_exists(price, :one)", [](Item&) {}},
       {"SET stock = if_not_exists(stock, :ten) - :one", [](Item& i) { i["stock"] = 9; }},
       {"SET place = maker.city", [](Item& i) { i["place"] = "Uji"; }},
@@ -438,6 +451,15 @@ TEST(UpdateTest, MakesAnItemFromTheKey) {
   Request request;
   EXPECT_EQ(*request.updated("SET price = :one", false), (Item{{"id", "p1"}, {"version", 7}, {"price", 1}}));
   EXPECT_EQ(*request.updated("REMOVE price", false), (Item{{"id", "p1"}, {"version", 7}}));
+  // The item is made with its key, so operands see that.
+  for (const auto& [text, expected] : std::vector<std::pair<std::string, AttributeValue>>{
+           {"SET price = version", 7},
+           {"SET price = version + :one", 8},
+           {"SET price = if_not_exists(version, :one)", 7},
+           {"SET price = if_not_exists(price, version)", 7},
+       }) {
+    EXPECT_EQ(*request.updated(text, false), (Item{{"id", "p1"}, {"version", 7}, {"price", expected}})) << text;
+  }
   EXPECT_EQ(message(request.updated("SET price = price + :one", false)),
             "The provided expression refers to an attribute that does not exist in the item");
 }
@@ -459,6 +481,9 @@ TEST(UpdateTest, RefusesInDynamoDbsWords) {
       {"SET price = :one,", R"(Invalid UpdateExpression: Syntax error; token: "<EOF>", near: ",")"},
       {"SET price = :one + :one + :one", R"(Invalid UpdateExpression: Syntax error; token: "+", near: ":one + :one")"},
       {"ADD price price", R"(Invalid UpdateExpression: Syntax error; token: "price", near: "price price")"},
+      {"SET price = ((price))", "Invalid UpdateExpression: The expression has redundant parentheses;"},
+      {"SET price = ((price + :one))", "Invalid UpdateExpression: The expression has redundant parentheses;"},
+      {"SET price = ((price)) + :one", "Invalid UpdateExpression: The expression has redundant parentheses;"},
       {"SET price = :one SET title = :tea",
        R"(Invalid UpdateExpression: The "SET" section can only be used once in an update expression;)"},
       {"SET status = :one", "Invalid UpdateExpression: Attribute name is a reserved keyword; reserved keyword: status"},

@@ -323,8 +323,9 @@ Result<BoundUpdate> BoundUpdate::bind(std::shared_ptr<const UpdateExpression> up
 }
 
 Result<Item> BoundUpdate::apply(const Item& key, const Item* old) const {
-  Item item = old == nullptr ? key : *old;
-  TRY(Updater(*state_->update, state_->bindings, old).run(item));
+  const Item& before = old == nullptr ? key : *old;
+  Item item = before;
+  TRY(Updater(*state_->update, state_->bindings, &before).run(item));
   return item;
 }
 

@@ -270,6 +270,19 @@ class ItemsTest(DynamoDbTest):
         item = self.get(table, id="a")
         self.assertEqual((item["tags"], item["status"]), ({"hot"}, 0))
 
+    def test_an_update_that_makes_its_item_sees_the_key(self):
+        table = self.create()
+        self.update(table, {"id": "a"}, "SET copy = id, kept = if_not_exists(id, :d)", {":d": "default"})
+        self.assertEqual(self.get(table, id="a"), {"id": "a", "copy": "a", "kept": "a"})
+
+    def test_size_of_a_text_is_in_utf_16(self):
+        table = self.create()
+        for text, units in (("abc", 3), ("\u00e9", 1), ("\u65e5\u672c\u8a9e", 3), ("\U0001f600", 2)):
+            self.db.put_item(TableName=table, Item=wire({"id": text}))
+            found = self.db.scan(TableName=table, FilterExpression="size(id) = :n and id = :id",
+                                 ExpressionAttributeValues=wire({":n": units, ":id": text}))
+            self.assertEqual(found["Count"], 1, text)
+
     def test_update_without_an_expression_makes_the_item(self):
         table = self.create()
         self.db.update_item(TableName=table, Key=wire({"id": "a"}))
