@@ -272,8 +272,8 @@ class ItemsTest(DynamoDbTest):
 
     def test_an_update_that_makes_its_item_sees_the_key(self):
         table = self.create()
-        self.update(table, {"id": "a"}, "SET copy = id, kept = if_not_exists(id, :d)", {":d": "default"})
-        self.assertEqual(self.get(table, id="a"), {"id": "a", "copy": "a", "kept": "a"})
+        self.update(table, {"id": "a"}, "SET twin = id, kept = if_not_exists(id, :d)", {":d": "default"})
+        self.assertEqual(self.get(table, id="a"), {"id": "a", "twin": "a", "kept": "a"})
 
     def test_size_of_a_text_is_in_utf_16(self):
         table = self.create()
