@@ -11,6 +11,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+#include <set>
+
+#include "function/process_tree.h"
 
 namespace millrace::function {
 
@@ -68,6 +74,60 @@ std::string find_program(const std::string& word, const std::map<std::string, st
   return {};
 }
 
+// The processes that were started here, of all reactors. Held while one is made, so that none is unknown.
+std::mutex started_mutex;
+std::set<pid_t> started;
+
+bool has_mark(pid_t process, const std::string& mark) {
+  std::ifstream file(fmt::format("/proc/{}/environ", process), std::ios::binary);
+  const std::string environment(std::istreambuf_iterator<char>(file), {});
+  return !mark.empty() && ('\0' + environment).contains('\0' + mark + '\0');
+}
+
+// Everything below it, again and again, as some may start others meanwhile. Adds them to `killed`.
+void kill_descendants(pid_t process, std::set<pid_t>& killed) {
+  constexpr int rounds_max = 100;
+  for (int round = 0; round < rounds_max; ++round) {
+    const size_t before = killed.size();
+    for (const pid_t child : descendants(process)) {
+      if (killed.insert(child).second) ::kill(child, SIGKILL);
+    }
+    if (killed.size() == before) return;
+  }
+}
+
+// What processes that have ended left behind has come to this process: those with the mark are killed, those that have
+// ended are reaped. Others are somebody else's: of the program that has become this one by exec, or of a container
+// whose first process this is. False: some of `killed` are still dying.
+bool end_orphans(const std::string& mark, std::set<pid_t>& killed) {
+  constexpr int rounds_max = 100;
+  const std::lock_guard lock(started_mutex);
+  for (int round = 0; round < rounds_max; ++round) {
+    bool some = false;
+    for (const pid_t child : children(::getpid())) {
+      if (started.contains(child) || ::waitpid(child, nullptr, WNOHANG) == child) continue;
+      if (!killed.contains(child)) {
+        if (!has_mark(child, mark)) continue;
+        ::kill(child, SIGSTOP);
+        kill_descendants(child, killed);
+        ::kill(child, SIGKILL);
+        killed.insert(child);
+      }
+      some = true;
+    }
+    if (!some) return true;
+  }
+  return false;
+}
+
+void end_orphans_soon(http::Reactor& reactor, std::string mark, std::set<pid_t> killed, int attempts_left) {
+  constexpr int64_t pause_ms = 20;
+  if (end_orphans(mark, killed) || attempts_left == 0) return;
+  reactor.after_ms(pause_ms, [&reactor, mark = std::move(mark), killed = std::move(killed), attempts_left] {
+    end_orphans_soon(reactor, mark, killed, attempts_left - 1);
+  });
+}
+
 std::string describe(int status) {
   if (WIFSIGNALED(status)) {
     const int signal = WTERMSIG(status);
@@ -99,15 +159,19 @@ Result<std::unique_ptr<Process>> Process::start(http::Reactor& reactor, const Co
 
   constexpr size_t stack_bytes = 64 * 1024;
   const auto stack = std::make_unique_for_overwrite<std::max_align_t[]>(stack_bytes / sizeof(std::max_align_t));
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   // No signal may run a handler of ours in the child, which shares our memory.
   sigset_t every;
   sigset_t before;
   ::sigfillset(&every);
   ::pthread_sigmask(SIG_SETMASK, &every, &before);
   int pidfd = -1;
+  std::unique_lock lock(started_mutex);
   const int id = ::clone(run_child, reinterpret_cast<char*>(stack.get()) + stack_bytes,
                          CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &launch, &pidfd);
   const int clone_error = errno;
+  if (id > 0 && launch.error == 0) started.insert(id);
+  lock.unlock();
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   ::close(output[1]);
   if (null_input >= 0) ::close(null_input);
@@ -123,11 +187,11 @@ Result<std::unique_ptr<Process>> Process::start(http::Reactor& reactor, const Co
     return fail_errno(fmt::format("cannot execute `{}`", program), launch.error);
   }
   ::fcntl(output[0], F_SETFL, O_NONBLOCK);
-  return std::unique_ptr<Process>(new Process(reactor, id, pidfd, output[0], std::move(events)));
+  return std::unique_ptr<Process>(new Process(reactor, id, pidfd, output[0], command.mark, std::move(events)));
 }
 
-Process::Process(http::Reactor& reactor, pid_t id, int pidfd, int output, Events events)
-    : reactor_(reactor), id_(id), pidfd_(pidfd), output_(output), events_(std::move(events)) {
+Process::Process(http::Reactor& reactor, pid_t id, int pidfd, int output, std::string mark, Events events)
+    : reactor_(reactor), id_(id), pidfd_(pidfd), output_(output), mark_(std::move(mark)), events_(std::move(events)) {
   reactor_.watch(output_, [this] { read_output(); });
   reactor_.watch(pidfd_, [this] { reap(); });
 }
@@ -137,13 +201,26 @@ Process::~Process() {
   if (pidfd_ < 0) return;
   kill();
   ::waitpid(id_, nullptr, 0);
+  forget();
   reactor_.unwatch(pidfd_);
   ::close(pidfd_);
 }
 
+void Process::forget() {
+  {
+    const std::lock_guard lock(started_mutex);
+    started.erase(id_);
+  }
+  constexpr int attempts_max = 50;
+  end_orphans_soon(reactor_, mark_, killed_, attempts_max);
+}
+
 void Process::kill() {
   if (pidfd_ < 0) return;
-  // It is not reaped yet, so the number is still its own. The second call is for a child that has no group yet.
+  // It is not reaped yet, so the number is still its own. Stopped it starts nothing more and keeps what is below it.
+  ::kill(id_, SIGSTOP);
+  kill_descendants(id_, killed_);
+  // The second call is for a child that has no group yet.
   ::kill(-id_, SIGKILL);
   ::kill(id_, SIGKILL);
 }
@@ -172,6 +249,7 @@ void Process::reap() {
     if (n > 0) events_.printed(std::string_view(bytes, static_cast<size_t>(n)));
   }
   close_output();
+  forget();
   reactor_.unwatch(pidfd_);
   ::close(pidfd_);
   pidfd_ = -1;

@@ -3,6 +3,11 @@
 // the thread that started it ends (so with the server), and reaped through a pidfd that the reactor watches. What it
 // prints comes through one pipe. Private to this folder; the reactor's thread.
 //
+// What it has started ends with it, also what has left its group and session: as long as it lives all of that is below
+// it (process_tree.h) and is killed with it; if it ends by itself, what it leaves comes to this process and is known
+// there by `mark`. Only a process that has dropped its environment, too, and whose function ended by itself, escapes,
+// and one that has left the group when this process is killed itself.
+//
 // Failure: start() answers not_found or denied when the program cannot be executed, io for the rest.
 // https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 
@@ -11,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +31,7 @@ class Process {
   struct Command {
     std::vector<std::string> words;                  // "millrace" as the first word is this very program
     std::map<std::string, std::string> environment;  // all of it: nothing is inherited
+    std::string mark;  // "NAME=VALUE" of the environment, which no other running process has; empty: none
   };
   struct Events {
     std::function<void(std::string_view output)> printed;
@@ -37,13 +44,14 @@ class Process {
   Process(const Process&) = delete;
 
   int id() const { return id_; }
-  void kill();  // the whole group; `ended` follows
+  void kill();  // and all that it has started; `ended` follows
 
  private:
-  Process(http::Reactor& reactor, pid_t id, int pidfd, int output, Events events);
+  Process(http::Reactor& reactor, pid_t id, int pidfd, int output, std::string mark, Events events);
   void read_output();
   void close_output();
   void reap();
+  void forget();  // when it was reaped
 
   static constexpr size_t output_read_bytes_max = 64 * 1024;  // per turn of the reactor
 
@@ -51,6 +59,8 @@ class Process {
   pid_t id_;
   int pidfd_;
   int output_;
+  std::string mark_;
+  std::set<pid_t> killed_;  // below it
   Events events_;
 };
 

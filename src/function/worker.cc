@@ -203,6 +203,7 @@ Process::Command Worker::command() const {
     if (const char* const value = std::getenv(name)) variables.emplace(name, value);
   }
   for (const auto& [name, value] : definition_.environment) variables[name] = value;
+  command.mark = "AWS_LAMBDA_RUNTIME_API=" + variables.at("AWS_LAMBDA_RUNTIME_API");
   return command;
 }
 

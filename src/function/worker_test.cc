@@ -343,6 +343,65 @@ TEST_F(WorkerTest, stop_ends_the_process) {
   EXPECT_NE(::kill(process, 0), 0);
 }
 
+class Daemons : public WorkerTest {
+ protected:
+  // A function that starts one process that has left its group and session, and one whose parent is gone, too.
+  std::vector<std::string> with_daemons(const std::string& kind) const {
+    const std::string self = "/proc/" + std::to_string(::getpid()) + "/exe";
+    return {"/bin/sh", "-c",
+            "setsid sleep 987 & echo $! > " + marker() + ".1; (setsid sh -c 'echo $$ > " + marker() +
+                ".2; exec sleep 986' &); while ! [ -s " + marker() + ".2 ]; do sleep 0.01; done; exec " + self +
+                " --function " + kind + " " + marker()};
+  }
+  std::vector<int> daemons() const {
+    std::vector<int> all(2);
+    std::ifstream(marker() + ".1") >> all[0];
+    std::ifstream(marker() + ".2") >> all[1];
+    return all;
+  }
+  static void expect_gone(const std::vector<int>& processes) {
+    for (const int process : processes) {
+      ASSERT_GT(process, 1);
+      for (int i = 0; i < 400 && ::kill(process, 0) == 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+      EXPECT_NE(::kill(process, 0), 0) << process;
+    }
+  }
+};
+
+TEST_F(Daemons, end_when_the_worker_stops) {
+  given_function(with_daemons("count"));
+  EXPECT_TRUE(invoke().succeeded);
+  const auto all = daemons();
+  for (const int process : all) EXPECT_EQ(::kill(process, 0), 0);
+  on_reactor([this] { worker_->stop(); });
+  expect_gone(all);
+}
+
+TEST_F(Daemons, end_with_a_function_that_takes_too_long) {
+  given_function(with_daemons("sleep-once"), 200);
+  EXPECT_FALSE(invoke().succeeded);
+  expect_gone(daemons());
+}
+
+TEST_F(Daemons, end_with_a_function_that_dies_by_itself) {
+  given_function(with_daemons("die-once"));
+  EXPECT_FALSE(invoke().succeeded);
+  expect_gone(daemons());
+}
+
+// A child of this process that is no function's: the program that became a server by exec may have left some.
+TEST_F(Daemons, are_told_from_the_children_of_others) {
+  const pid_t other = ::fork();
+  if (other == 0) ::execl("/bin/sleep", "sleep", "985", nullptr);
+  given_function(test_function("die-once", {marker()}));
+  EXPECT_FALSE(invoke().succeeded);
+  EXPECT_TRUE(invoke().succeeded);
+  EXPECT_EQ(::kill(other, SIGKILL), 0);
+  EXPECT_EQ(::waitpid(other, nullptr, 0), other);
+}
+
 // The thread that started the process stands for the server: when it is gone, however that came, so is the process.
 TEST_F(WorkerTest, the_process_does_not_outlive_the_server) {
   auto reactor = std::move(http::Reactor::make().value());

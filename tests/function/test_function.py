@@ -234,6 +234,31 @@ batch_records_max = 10
             self.server.client("dynamodb", key, secret).list_tables()
         self.assertEqual(refused.exception.response["Error"]["Code"], "UnrecognizedClientException")
 
+    def test_what_a_function_has_started_ends_with_it(self):
+        self.configure("count_beside_a_daemon", 'table = "Orders"')
+        self.start()
+        self.create_table("Buyers", "visitor_id")
+        self.create_table("Orders", "order_id")
+
+        def is_gone(process):
+            try:
+                with open(f"/proc/{process}/stat") as file:
+                    return file.read().rsplit(")", 1)[1].split()[0] in "ZX"
+            except FileNotFoundError:
+                return True
+
+        def kill_function():
+            os.kill(int(self.process_of_function()[0]), signal.SIGKILL)
+
+        for number, end in enumerate([kill_function, self.server.end]):
+            self.order(number)
+            self.orders_of(number + 1)
+            with open(self.marker) as file:
+                daemon = int(file.read())
+            self.assertFalse(is_gone(daemon))
+            end()
+            self.wait_for("the daemon's end", lambda: is_gone(daemon))
+
     def test_a_foreign_process_takes_no_batch_and_answers_none(self):
         self.configure("count_when_told", 'table = "Orders"')
         self.start()
