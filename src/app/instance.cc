@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "app/dashboard.h"
+#include "app/function_operations.h"
 #include "app/job_operations.h"
 #include "aws/credentials.h"
 #include "aws/dynamodb.h"
@@ -301,6 +302,7 @@ class RunningInstance final : public Instance {
     environment.access_keys = &function_keys_;
     environment.log_directory = configuration_.data_directory + "/functions";
     TRY_ASSIGN(functions_, function::Functions::start(environment, configuration_.functions, configuration_.mappings));
+    add_function_operations(*service_, *functions_);
     if (configuration_.dashboard) dashboard_ = std::make_unique<Dashboard>(*this, *reactor_);
     return {};
   }

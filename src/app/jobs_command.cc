@@ -82,6 +82,31 @@ void print_table(simdjson::dom::array jobs) {
   }
 }
 
+// Why it does not get on, below its line; what went wrong before and is over is left to --json.
+void print_error(simdjson::dom::element status, bool gets_on) {
+  if (const std::string error = text_of(status, "LastError"); !gets_on && !error.empty()) fmt::print("  {}\n", error);
+}
+
+void print_functions(simdjson::dom::array functions, simdjson::dom::array mappings) {
+  fmt::print("{:<20} {:<21} {:>11} {:>8} {:>8}\n", "FUNCTION", "STATE", "INVOCATIONS", "ERRORS", "RESTARTS");
+  for (const auto function : functions) {
+    const std::string state = text_of(function, "State");
+    fmt::print("{:<20} {:<21} {:>11.0f} {:>8.0f} {:>8.0f}\n", text_of(function, "Name"), state,
+               number_of(function, "Invocations"), number_of(function, "Errors"), number_of(function, "Restarts"));
+    print_error(function, state == "ready" || state == "busy");
+  }
+  fmt::print("\n{:<20} {:<21} {:>11} {:>8} {:>8} {:>11} {:>11} {:>8}\n", "MAPPING", "STATE", "LAG", "BEHIND", "RETRIES",
+             "RECORDS", "EFFECTS", "GIVEN UP");
+  for (const auto mapping : mappings) {
+    const std::string state = text_of(mapping, "State");
+    fmt::print("{:<20} {:<21} {:>11.0f} {:>8} {:>8.0f} {:>11.0f} {:>11.0f} {:>8.0f}\n", text_of(mapping, "Name"), state,
+               number_of(mapping, "LagRecords"), duration(number_of(mapping, "OldestWaitingMs")),
+               number_of(mapping, "Retries"), number_of(mapping, "Records"), number_of(mapping, "Effects"),
+               number_of(mapping, "FailedBatches"));
+    print_error(mapping, state == "running");
+  }
+}
+
 Result<void> wait_for_drain(const JobsOptions& options) {
   constexpr auto pause = std::chrono::milliseconds(50);
   for (;;) {
@@ -169,6 +194,30 @@ int run_jobs(const JobsOptions& options) {
     outcome = "took in what was there, closed its windows and is finished";
   }
   fmt::print(stderr, "millrace: job `{}` {}\n", options.name, outcome);
+  return 0;
+}
+
+int run_functions(const FunctionsOptions& options) {
+  auto answer = call(options.endpoint, "ListFunctions", "{}");
+  if (!answer) return refuse(answer.error());
+  if (options.json) {
+    fmt::print("{}\n", *answer);
+    return 0;
+  }
+  simdjson::dom::parser parser;
+  simdjson::dom::element document;
+  simdjson::dom::array functions;
+  simdjson::dom::array mappings;
+  if (parser.parse(*answer).get(document) != simdjson::SUCCESS ||
+      document["Functions"].get(functions) != simdjson::SUCCESS ||
+      document["Mappings"].get(mappings) != simdjson::SUCCESS) {
+    return refuse({ErrorKind::internal, fmt::format("the server's answer is no list of functions: {}", *answer)});
+  }
+  if (functions.size() == 0) {
+    fmt::print(stderr, "millrace: no functions; [[function]] in the file of `millrace serve --config` makes one\n");
+    return 0;
+  }
+  print_functions(functions, mappings);
   return 0;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// `millrace sql` and `millrace jobs`: jobs of a running server, by its API. Each returns the exit code; results go to
-// stdout, messages to stderr.
+// `millrace sql`, `millrace jobs` and `millrace functions`: what a running server does, by its API. Each returns the
+// exit code; results go to stdout, messages to stderr.
 
 #include <string>
 
@@ -25,5 +25,11 @@ struct JobsOptions {
   send::Endpoint endpoint;
 };
 int run_jobs(const JobsOptions& options);
+
+struct FunctionsOptions {
+  bool json = false;
+  send::Endpoint endpoint;
+};
+int run_functions(const FunctionsOptions& options);
 
 }  // namespace millrace::app

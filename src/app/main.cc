@@ -289,6 +289,25 @@ struct JobsCommand {
   }
 };
 
+struct FunctionsCommand {
+  FunctionsOptions options;
+  EndpointOption endpoint;
+
+  void add_to(CLI::App& app) {
+    auto* command = app.add_subcommand("functions", "Show functions and mappings of a running server");
+    command->footer("Example:\n  millrace functions");
+    endpoint.add_to(*command);
+    command->add_flag("--json", options.json, "As JSON");
+  }
+
+  int run() {
+    auto server = endpoint.endpoint();
+    if (!server) return refuse(server.error().within("--endpoint").message);
+    options.endpoint = *server;
+    return run_functions(options);
+  }
+};
+
 // The command that the arguments name so far, with its own: `jobs stop`.
 const CLI::App& named_command(const CLI::App& app) {
   const CLI::App* command = &app;
@@ -332,10 +351,12 @@ int run(int argc, char** argv) {
   SendCommand send;
   SqlCommand sql;
   JobsCommand jobs;
+  FunctionsCommand functions;
   demo.add_to(app);
   serve.add_to(app);
   sql.add_to(app);
   jobs.add_to(app);
+  functions.add_to(app);
   send.add_to(app);
   app.add_subcommand("reprice", "The pricing function of the shop; a server's configuration starts it")
       ->footer("The environment variables PRICING_... change its rules; docs/pricing.md lists them.");
@@ -344,7 +365,7 @@ int run(int argc, char** argv) {
   if (argc > 1 && argv[1][0] != '-' &&
       app.get_subcommands([&](CLI::App* command) { return command->check_name(argv[1]); }).empty()) {
     return refuse(fmt::format("there is no command `{}`; {}", argv[1],
-                              base::suggestion(argv[1], {"demo", "serve", "sql", "jobs", "send"})));
+                              base::suggestion(argv[1], {"demo", "serve", "sql", "jobs", "functions", "send"})));
   }
   try {
     app.parse(argc, argv);
@@ -359,6 +380,7 @@ int run(int argc, char** argv) {
   if (name == "serve") return serve.run();
   if (name == "sql") return sql.run();
   if (name == "jobs") return jobs.run();
+  if (name == "functions") return functions.run();
   if (name == "send") return send.run();
   if (name == "reprice") return shop_functions::run_reprice();
   return shop_functions::run_flag_fast_clicks();

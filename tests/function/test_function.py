@@ -18,7 +18,7 @@ import botocore.exceptions
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "aws"))
-from server import ACCESS_KEY, SECRET_KEY, Server, free_port  # noqa: E402
+from server import ACCESS_KEY, BINARY, SECRET_KEY, Server, free_port  # noqa: E402
 
 WAIT_SECONDS = 60
 # Of the functions: theirs, and whatever this process has been given.
@@ -176,11 +176,20 @@ batch_records_max = 10
         health = self.read("/health")
         self.assertEqual(health["status"], "degraded")
         self.assertRegex(health["problems"][0], "^mapping to-tested: 3 records wait, .* cannot swallow this$")
+        shown = self.show_functions()
+        self.assertRegex(shown, r"(?m)^tested +(ready|busy) ")
+        self.assertRegex(shown, r"(?m)^to-tested +retrying +3 +[0-9.]+ s ")
+        self.assertRegex(shown, r"(?m)^  .*ValueError: cannot swallow this$")
         self.assertIn("failed, attempt 4; it comes again after 0.8 s", self.server.messages())
         self.configure("name_nothing", 'stream = "clicks"')
         self.server.restart()
         self.wait_for("the batch", lambda: self.read("/api/state")["mappings"][0]["records"] == 3)
         self.assertEqual(self.read("/health"), {"status": "ok"})
+
+    def show_functions(self):
+        return subprocess.run([BINARY, "functions", "--endpoint", self.server.endpoint], capture_output=True, text=True,
+                              env={"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY},
+                              check=True).stdout
 
     def test_a_function_that_cannot_start_is_seen(self):
         self.configure("there_is_no_such_handler", 'stream = "clicks"')
@@ -193,6 +202,9 @@ batch_records_max = 10
             (mapping for mapping in self.read("/api/state")["mappings"] if mapping["state"] == "function cannot start"),
             None))
         self.assertIn("there_is_no_such_handler", mapping["last_error"])
+        shown = self.show_functions()
+        self.assertRegex(shown, r"(?m)^tested +failing ")
+        self.assertRegex(shown, r"(?m)^to-tested +function cannot start +0 ")
 
     def test_an_answer_in_quotes_is_a_failed_batch(self):
         self.configure("count_in_quotes", 'table = "Orders"')
@@ -209,10 +221,15 @@ batch_records_max = 10
         """Its id and its environment."""
         server = self.server.process.pid
         for task in os.listdir(f"/proc/{server}/task"):
-            with open(f"/proc/{server}/task/{task}/children") as file:
-                for child in file.read().split():
-                    with open(f"/proc/{child}/environ") as environment:
-                        return child, dict(pair.split("=", 1) for pair in environment.read().split("\0") if pair)
+            with open(f"/proc/{server}/task/{task}/children") as tasks:
+                for child in tasks.read().split():
+                    try:
+                        with open(f"/proc/{child}/environ") as file:
+                            environment = dict(pair.split("=", 1) for pair in file.read().split("\0") if pair)
+                    except OSError:  # it has just ended
+                        continue
+                    if "AWS_LAMBDA_RUNTIME_API" in environment:
+                        return child, environment
         return None
 
     def test_a_process_has_an_access_key_of_its_own_that_ends_with_it(self):
