@@ -245,8 +245,10 @@ const std::map<std::string, Kind>& kinds() {
        }},
       {"show-environment",
        [](Runtime& runtime, const Event& event, const std::string&) {
-         for (const char* const name : {"AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_ENDPOINT_URL",
-                                        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "_HANDLER", "OWN", "SECRET"}) {
+         for (const char* const name :
+              {"AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID",
+               "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EXECUTION_ENV", "LAMBDA_TASK_ROOT",
+               "LAMBDA_RUNTIME_DIR", "_HANDLER", "OWN", "SECRET"}) {
            const char* const value = std::getenv(name);
            Runtime::say(std::string(name) + "=" + (value == nullptr ? "none" : value));
          }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <filesystem>
 
 #include "function/error_text.h"
 #include "function/process_tree.h"
@@ -189,6 +190,9 @@ Process::Command Worker::command() const {
       {"AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/" + definition_.name},
       {"AWS_LAMBDA_LOG_STREAM_NAME", definition_.name + ".log"},
       {"AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"},
+      // As Lambda names a program that brings its own runtime.
+      {"AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023"},
+      {"LAMBDA_RUNTIME_DIR", "/var/runtime"},
       {"AWS_REGION", environment_.region},
       {"AWS_DEFAULT_REGION", environment_.region},
       {"AWS_ENDPOINT_URL", environment_.endpoint_url},
@@ -198,7 +202,11 @@ Process::Command Worker::command() const {
   if (access_key_) {
     variables.emplace("AWS_ACCESS_KEY_ID", access_key_->id);
     variables.emplace("AWS_SECRET_ACCESS_KEY", access_key_->secret);
+    // Code that signs by itself asks for one; it goes with the key and is not checked.
+    variables.emplace("AWS_SESSION_TOKEN", "of-" + access_key_->id);
   }
+  std::error_code error;
+  variables.emplace("LAMBDA_TASK_ROOT", std::filesystem::current_path(error).string());
   for (const char* const name : {"PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR"}) {
     if (const char* const value = std::getenv(name)) variables.emplace(name, value);
   }

@@ -155,9 +155,13 @@ TEST_F(WorkerTest, gives_the_process_the_environment_of_lambda_and_nothing_of_it
   const std::string lines = printed("SECRET=none");
   for (const char* const line :
        {"AWS_LAMBDA_FUNCTION_NAME=tested\n", "AWS_REGION=eu-west-1\n", "AWS_ENDPOINT_URL=http://127.0.0.1:4566\n",
-        "AWS_ACCESS_KEY_ID=key-1\n", "AWS_SECRET_ACCESS_KEY=secret-1\n", "_HANDLER=show-environment\n", "OWN=mine\n"}) {
+        "AWS_ACCESS_KEY_ID=key-1\n", "AWS_SECRET_ACCESS_KEY=secret-1\n", "AWS_SESSION_TOKEN=of-key-1\n",
+        "AWS_EXECUTION_ENV=AWS_Lambda_provided.al2023\n", "LAMBDA_RUNTIME_DIR=/var/runtime\n",
+        "_HANDLER=show-environment\n", "OWN=mine\n"}) {
     EXPECT_NE(lines.find(line), std::string::npos) << line << lines;
   }
+  EXPECT_NE(lines.find("LAMBDA_TASK_ROOT=" + std::filesystem::current_path().string() + "\n"), std::string::npos)
+      << lines;
   EXPECT_EQ(lines.find("no header"), std::string::npos);
 }
 

@@ -14,6 +14,7 @@ import time
 import unittest
 import urllib.request
 
+import boto3
 import botocore.exceptions
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -241,6 +242,10 @@ batch_records_max = 10
         self.assertNotEqual(key, ACCESS_KEY)
         self.assertNotEqual(secret, SECRET_KEY)
         self.assertEqual(self.server.client("dynamodb", key, secret).list_tables()["TableNames"], [])
+        with_token = boto3.client(
+            "dynamodb", endpoint_url=environment["AWS_ENDPOINT_URL"], region_name=environment["AWS_REGION"],
+            aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=environment["AWS_SESSION_TOKEN"])
+        self.assertEqual(with_token.list_tables()["TableNames"], [])
         shown = subprocess.run(["ps", "-ww", "-A", "-o", "args"], capture_output=True, text=True, check=True).stdout
         self.assertNotIn(secret, shown)
         os.kill(int(process), signal.SIGKILL)
