@@ -274,10 +274,11 @@ void Dashboard::append_status(std::string& out, const StatusSample& status) cons
     append_text(out += ',', "state", job.state);
     if (!job.reason.empty()) append_text(out += ',', "reason", job.reason);
     out += fmt::format(
-        ",\"lag_records\":{},\"lag_ms\":{},\"watermark_delay_ms\":{},\"late_rows\":{},\"bad_rows\":{},"
+        ",\"lag_records\":{},\"lag_ms\":{},\"watermark_delay_ms\":{},\"late_rows\":{},\"ahead_rows\":{},\"bad_rows\":{}"
+        ","
         "\"row_errors\":{},\"rows_in\":{},\"rows_out\":{},\"events_per_s\":{:.1f}}}",
         job.lag_records ? fmt::format("{}", *job.lag_records) : "null", job.lag_ms, job.watermark_delay_ms,
-        job.late_rows, job.bad_rows, job.row_errors, job.rows_in, job.rows_out, job.events_per_s);
+        job.late_rows, job.ahead_rows, job.bad_rows, job.row_errors, job.rows_in, job.rows_out, job.events_per_s);
   }
   out += "],\"mappings\":[";
   Members mappings(out);
@@ -379,6 +380,9 @@ std::string Dashboard::metrics_text(const StatusSample& status) const {
           [](const JobSample& job) { return job.rows_out; });
   of_each("millrace_job_late_rows_total", Type::counter, "Rows that came after their window had closed.", "job",
           status.jobs, [](const JobSample& job) { return job.late_rows; });
+  of_each("millrace_job_ahead_rows_total", Type::counter,
+          "Rows that were set aside because their time was far ahead of their arrival.", "job", status.jobs,
+          [](const JobSample& job) { return job.ahead_rows; });
   of_each("millrace_job_bad_rows_total", Type::counter, "Records that could not be read.", "job", status.jobs,
           [](const JobSample& job) { return job.bad_rows; });
   of_each("millrace_job_row_errors_total", Type::counter, "Expressions that failed for a row and became NULL.", "job",

@@ -55,6 +55,7 @@ JobSample sample(const engine::JobStatus& job, int64_t now_ms) {
   sample.rows_in = job.rows_in;
   sample.rows_out = job.rows_out;
   sample.late_rows = job.rows_late;
+  sample.ahead_rows = job.rows_ahead;
   sample.bad_rows = job.rows_bad;
   sample.row_errors = job.row_errors;
   if (job.state == engine::JobState::running || job.state == engine::JobState::draining) {

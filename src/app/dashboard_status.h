@@ -27,6 +27,7 @@ struct JobSample {
   uint64_t rows_in = 0;
   uint64_t rows_out = 0;
   uint64_t late_rows = 0;
+  uint64_t ahead_rows = 0;
   uint64_t bad_rows = 0;
   uint64_t row_errors = 0;
   std::optional<uint64_t> lag_records;  // of one that runs

@@ -55,12 +55,12 @@ void append_job(std::string& out, const engine::JobStatus& job, ProcessingTime n
   const bool lag_known = is_active(job.state);
   fmt::format_to(
       std::back_inserter(out),
-      R"(,"LagRecords":{},"LagMs":{},"RowsIn":{},"RowsOut":{},"LateRows":{},"BadRows":{},"DuplicateRows":{},)"
+      R"(,"LagRecords":{},"LagMs":{},"RowsIn":{},"RowsOut":{},"LateRows":{},"AheadRows":{},"BadRows":{},"DuplicateRows":{},)"
       R"("RowErrors":{},"EventsPerSecond":{:.1f},"Commits":{},"LastCommitMs":{:.3f},"StateBytes":{},)"
       R"("WatermarkMs":{},"WatermarkDelayMs":{}}})",
       lag_known ? fmt::format("{}", job.lag_records) : "null", lag_known ? job.lag_ms : -1, job.rows_in, job.rows_out,
-      job.rows_late, job.rows_bad, job.rows_duplicate, job.row_errors, job.rows_per_second, job.commits, job.commit_ms,
-      job.state_bytes, job.watermark ? fmt::format("{}", job.watermark->value) : "null",
+      job.rows_late, job.rows_ahead, job.rows_bad, job.rows_duplicate, job.row_errors, job.rows_per_second, job.commits,
+      job.commit_ms, job.state_bytes, job.watermark ? fmt::format("{}", job.watermark->value) : "null",
       job.watermark ? std::max<int64_t>(0, now.value - job.watermark->value) : -1);
 }
 

@@ -68,15 +68,23 @@ std::string lag_of(simdjson::dom::element job) {
   return job["LagRecords"].is_null() ? "-" : fmt::format("{:.0f}", number_of(job, "LagRecords"));
 }
 
+// "1200 (3.5 %)": how many rows, and their share of all that came in.
+std::string share_of(simdjson::dom::element job, const char* name) {
+  const double rows = number_of(job, name);
+  const double all = number_of(job, "RowsIn");
+  return rows == 0 || all == 0 ? fmt::format("{:.0f}", rows) : fmt::format("{:.0f} ({:.2g} %)", rows, rows / all * 100);
+}
+
 void print_table(simdjson::dom::array jobs) {
-  fmt::print("{:<20} {:<10} {:>10} {:>9} {:>10} {:>12} {:>12} {:>8} {:>8} {:>8} {:>10}\n", "NAME", "STATE", "LAG",
-             "BEHIND", "EVENTS/S", "ROWS IN", "ROWS OUT", "LATE", "BAD", "ERRORS", "WATERMARK");
+  fmt::print("{:<20} {:<10} {:>10} {:>9} {:>10} {:>12} {:>12} {:>14} {:>14} {:>8} {:>8} {:>10}\n", "NAME", "STATE",
+             "LAG", "BEHIND", "EVENTS/S", "ROWS IN", "ROWS OUT", "LATE", "AHEAD", "BAD", "ERRORS", "WATERMARK");
   for (const auto job : jobs) {
     const auto watermark = static_cast<int64_t>(number_of(job, "WatermarkDelayMs"));
-    fmt::print("{:<20} {:<10} {:>10} {:>9} {:>10.0f} {:>12.0f} {:>12.0f} {:>8.0f} {:>8.0f} {:>8.0f} {:>10}\n",
+    fmt::print("{:<20} {:<10} {:>10} {:>9} {:>10.0f} {:>12.0f} {:>12.0f} {:>14} {:>14} {:>8.0f} {:>8.0f} {:>10}\n",
                text_of(job, "Name"), text_of(job, "State"), lag_of(job), duration(number_of(job, "LagMs")),
                number_of(job, "EventsPerSecond"), number_of(job, "RowsIn"), number_of(job, "RowsOut"),
-               number_of(job, "LateRows"), number_of(job, "BadRows"), number_of(job, "RowErrors"),
+               share_of(job, "LateRows"), share_of(job, "AheadRows"), number_of(job, "BadRows"),
+               number_of(job, "RowErrors"),
                watermark < 0 ? "none" : fmt::format("-{}", duration(static_cast<double>(watermark))));
     if (const std::string reason = text_of(job, "Reason"); !reason.empty()) fmt::print("  {}\n", reason);
   }

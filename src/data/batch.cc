@@ -119,12 +119,29 @@ ColumnPtr gather(const Column& column, const std::vector<uint32_t>& rows) {
   return out;
 }
 
+namespace {
+
+std::shared_ptr<const Arrivals> gather(const Arrivals& arrivals, const std::vector<uint32_t>& rows) {
+  auto out = std::make_shared<Arrivals>();
+  for (const uint32_t row : rows) {
+    const auto run = std::ranges::upper_bound(arrivals, row, {}, &ArrivalRun::end);
+    if (out->empty() || out->back().time != run->time) out->push_back({0, run->time});
+    ++out->back().end;
+  }
+  size_t end = 0;
+  for (ArrivalRun& run : *out) end = run.end += end;
+  return out;
+}
+
+}  // namespace
+
 Batch gather(const Batch& batch, const std::vector<uint32_t>& rows) {
   Batch out;
   out.rows = rows.size();
   out.owners = batch.owners;
   out.shard = batch.shard;
   out.arrived = batch.arrived;
+  if (batch.arrivals) out.arrivals = gather(*batch.arrivals, rows);
   out.columns.reserve(batch.columns.size());
   for (const ColumnPtr& column : batch.columns) out.columns.push_back(gather(*column, rows));
   if (batch.weights) {

@@ -75,6 +75,13 @@ using ColumnPtr = std::shared_ptr<const Column>;
 
 using Weights = std::vector<int8_t>;
 
+// Rows that arrived together: those from the former run's end up to `end`.
+struct ArrivalRun {
+  size_t end;
+  ProcessingTime time;
+};
+using Arrivals = std::vector<ArrivalRun>;
+
 struct Batch {
   size_t rows = 0;
   std::vector<ColumnPtr> columns;
@@ -82,6 +89,8 @@ struct Batch {
   std::vector<std::shared_ptr<const void>> owners;
   uint32_t shard = 0;         // the place, among its source's shards, of the shard that the rows come from
   ProcessingTime arrived{0};  // when the newest of the rows reached the server
+  // When each of them did, in runs; null: all at `arrived`. Kept from the source to the watermark, not above.
+  std::shared_ptr<const Arrivals> arrivals;
 
   int weight(size_t row) const { return weights ? (*weights)[row] : 1; }
 };

@@ -24,6 +24,7 @@ Result<void> Calc::process(int, const data::Batch& batch) {
   out.owners = input->owners;
   out.shard = input->shard;
   out.arrived = input->arrived;
+  out.arrivals = input->arrivals;
   out.columns.reserve(node_.projections.size());
   for (const auto& projection : node_.projections)
     out.columns.push_back(evaluator_.column(*projection, *input, *arena));

@@ -415,6 +415,7 @@ JobStatus Jobs::status_of(const std::string& name, const Entry& entry) const {
   status.rows_in = figures.totals.rows_in;
   status.rows_out = figures.totals.rows_out;
   status.rows_late = figures.totals.rows_late;
+  status.rows_ahead = figures.totals.rows_ahead;
   status.rows_bad = figures.totals.rows_bad;
   status.rows_duplicate = figures.totals.rows_duplicate;
   status.row_errors = figures.totals.row_errors;

@@ -43,6 +43,7 @@ struct JobStatus {
   uint64_t rows_in = 0;                // of this and all later figures: since the job was first started
   uint64_t rows_out = 0;               // written to tables
   uint64_t rows_late = 0;              // dropped by windows
+  uint64_t rows_ahead = 0;             // set aside: their time was far ahead of their arrival
   uint64_t rows_bad = 0;               // records and values that were no JSON or of a wrong type
   uint64_t rows_duplicate = 0;         // dropped by deduplication
   uint64_t row_errors = 0;             // expressions that failed for a row (NULL instead)

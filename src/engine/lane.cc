@@ -297,6 +297,7 @@ void Lane::publish() {
   totals.rows_in = restored_.rows_in + pipeline_->rows_in();
   totals.rows_out = restored_.rows_out + rows_out_;
   totals.rows_late = restored_.rows_late + counters.late;
+  totals.rows_ahead = restored_.rows_ahead + counters.ahead;
   totals.rows_bad = restored_.rows_bad + pipeline_->rows_bad();
   totals.rows_duplicate = restored_.rows_duplicate + counters.duplicates;
   totals.row_errors = restored_.row_errors + counters.row_errors + oversized_rows_;

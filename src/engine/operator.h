@@ -32,6 +32,7 @@ inline constexpr EventTime end_of_input{std::numeric_limits<int64_t>::max()};
 
 struct Counters {
   uint64_t late = 0;        // rows that windows dropped
+  uint64_t ahead = 0;       // rows that were set aside for a time far ahead of their arrival
   uint64_t row_errors = 0;  // expressions that failed for a row
   uint64_t duplicates = 0;  // rows that deduplication dropped
 };

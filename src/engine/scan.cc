@@ -21,6 +21,27 @@ data::Schema read_columns(const sql::ScanNode& node, const sql::TableDefinition&
   return schema;
 }
 
+// Gathers the rows' arrivals while records become rows, in the order of the log.
+class Arrived {
+ public:
+  // A record follows; `rows`: how many have been made of those before it.
+  void next(ProcessingTime time, size_t rows) {
+    if (runs_.empty() || runs_.back().time != time) {
+      if (!runs_.empty()) runs_.back().end = rows;
+      runs_.push_back({0, time});
+    }
+  }
+  // Null: all arrived together.
+  std::shared_ptr<const data::Arrivals> done(size_t rows) {
+    if (runs_.size() < 2) return nullptr;
+    runs_.back().end = rows;
+    return std::make_shared<const data::Arrivals>(std::move(runs_));
+  }
+
+ private:
+  data::Arrivals runs_;
+};
+
 }  // namespace
 
 // Changes of a table to rows: an insertion +1, a removal -1, a modification both.
@@ -34,7 +55,9 @@ class Scan::FeedDecoder {
     std::vector<std::shared_ptr<data::Column>> columns;
     for (const auto& field : schema_) columns.push_back(std::make_shared<data::Column>(field.type, records.size() * 2));
     auto weights = std::make_shared<data::Weights>();
+    Arrived arrived;
     for (const PendingRecord& pending : records) {
+      arrived.next(pending.record.time, weights->size());
       TRY_ASSIGN(const table::Change change, table::decode_change(*table_, pending.record));
       if (change.kind != table::Change::Kind::insert) {
         if (!retracts_) {
@@ -60,6 +83,7 @@ class Scan::FeedDecoder {
       column->resize(batch.rows);
       batch.columns.push_back(std::move(column));
     }
+    batch.arrivals = arrived.done(batch.rows);
     if (retracts_) batch.weights = std::move(weights);
     batch.owners.push_back(std::move(arena));
     return batch;
@@ -195,7 +219,9 @@ Result<void> Scan::load(size_t number, size_t bytes_max) {
 }
 
 Result<data::Batch> Scan::decode_json(Shard& shard, size_t count) {
+  Arrived arrived;
   for (size_t n = shard.at; n < shard.at + count; ++n) {
+    arrived.next(shard.pending[n].record.time, json_->rows());
     auto added = json_->add(shard.pending[n].record.data);
     if (!added) {
       return std::unexpected(added.error().within(
@@ -203,7 +229,9 @@ Result<data::Batch> Scan::decode_json(Shard& shard, size_t count) {
                       shard.pending[n].record.sequence)));
     }
   }
-  return json_->take();
+  data::Batch batch = json_->take();
+  batch.arrivals = arrived.done(batch.rows);
+  return batch;
 }
 
 Result<size_t> Scan::pump(size_t number, size_t bytes_max, ProcessingTime now) {

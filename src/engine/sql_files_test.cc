@@ -252,6 +252,7 @@ class FileRun {
       const uint64_t* actual = name == "rows_in"          ? &totals.rows_in
                                : name == "rows_out"       ? &totals.rows_out
                                : name == "rows_late"      ? &totals.rows_late
+                               : name == "rows_ahead"     ? &totals.rows_ahead
                                : name == "rows_bad"       ? &totals.rows_bad
                                : name == "rows_duplicate" ? &totals.rows_duplicate
                                : name == "row_errors"     ? &totals.row_errors

@@ -27,7 +27,7 @@ std::string encode(const Header& header) {
   base::put_fixed(out, header.plan_hash);
   const JobTotals& totals = header.totals;
   for (uint64_t total : {totals.rows_in, totals.rows_out, totals.rows_late, totals.rows_bad, totals.rows_duplicate,
-                         totals.row_errors, totals.commits}) {
+                         totals.row_errors, totals.commits, totals.rows_ahead}) {
     base::put_varint(out, total);
   }
   return out;
@@ -53,6 +53,7 @@ Result<Header> decode(std::string_view bytes) {
                           &totals.rows_duplicate, &totals.row_errors, &totals.commits}) {
     *total = in.varint();
   }
+  if (!in.done()) totals.rows_ahead = in.varint();  // came later than the others
   if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "a job's header ends early");
   return header;
 }

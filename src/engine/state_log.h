@@ -25,6 +25,7 @@ struct JobTotals {
   uint64_t rows_duplicate = 0;
   uint64_t row_errors = 0;
   uint64_t commits = 0;
+  uint64_t rows_ahead = 0;
 };
 
 class StateLog {

@@ -15,12 +15,55 @@ EventTime less_delay(int64_t newest, int64_t delay_ms) {
 
 WatermarkGenerator::WatermarkGenerator(const sql::WatermarkNode& node, size_t shards) : node_(node), minimum_(shards) {}
 
-Result<void> WatermarkGenerator::process(int, const data::Batch& batch) {
-  TRY(emit(batch));
+int64_t WatermarkGenerator::newest_time(const data::Batch& batch, std::vector<uint32_t>& ahead) const {
   const data::Column& times = *batch.columns[node_.time_column];
+  const data::Integers& values = times.integers();
   int64_t newest = no_watermark.value;
   for (size_t i = 0; i < batch.rows; ++i) {
-    if (times.valid[i]) newest = std::max(newest, times.integers()[i]);
+    if (times.valid[i]) newest = std::max(newest, values[i]);
+  }
+  if (!node_.ahead_max_ms) return newest;
+  const auto latest = [&](ProcessingTime arrival) {
+    int64_t time = 0;
+    return __builtin_add_overflow(arrival.value, *node_.ahead_max_ms, &time) ? end_of_input.value : time;
+  };
+  // Arrivals never decrease within a shard: mostly the first one settles it for all rows.
+  const data::Arrivals together{{batch.rows, batch.arrived}};
+  const data::Arrivals& runs = batch.arrivals ? *batch.arrivals : together;
+  if (newest <= latest(runs.front().time)) return newest;
+  newest = no_watermark.value;
+  size_t i = 0;
+  for (const data::ArrivalRun& run : runs) {
+    for (const int64_t limit = latest(run.time); i < run.end; ++i) {
+      if (!times.valid[i]) continue;
+      if (values[i] > limit) {
+        ahead.push_back(static_cast<uint32_t>(i));
+      } else {
+        newest = std::max(newest, values[i]);
+      }
+    }
+  }
+  return newest;
+}
+
+Result<void> WatermarkGenerator::process(int, const data::Batch& batch) {
+  std::vector<uint32_t> ahead;
+  const int64_t newest = newest_time(batch, ahead);
+  if (ahead.empty() || batch.weights) {
+    TRY(emit(batch));
+  } else {
+    ahead_ += ahead.size();
+    if (ahead.size() == batch.rows) return {};
+    std::vector<uint32_t> kept;
+    kept.reserve(batch.rows - ahead.size());
+    for (uint32_t row = 0, at = 0; row < batch.rows; ++row) {
+      if (at < ahead.size() && ahead[at] == row) {
+        ++at;
+      } else {
+        kept.push_back(row);
+      }
+    }
+    TRY(emit(gather(batch, kept)));
   }
   Watermark& shard = minimum_.input(batch.shard);
   if (shard.idle) {

@@ -3,7 +3,11 @@
 // those that are not idle. A shard is idle when it has been read to its end and gave nothing for the idle timeout, by
 // processing time; the first row wakes it. Without a timeout a silent shard holds the watermark back, as in Flink.
 // https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/datastream/event-time/generating_watermarks/
-// Thread and failure: operator.h.
+//
+// Ours: a row whose time is more than ahead_max_ms after its record's arrival in the log is set aside: it is counted
+// and goes no further, so one wrong clock neither moves the watermark nor a sum. Rows that may be taken back are not
+// (their retraction arrives later and would be let through): they pass, and do not move the watermark. The reader's
+// clock is never asked, so a replay agrees. Thread and failure: operator.h.
 
 #include <optional>
 
@@ -34,13 +38,17 @@ class WatermarkGenerator final : public Operator {
   void put_state(std::string& out, bool only_changed) const override;
   Result<void> get_state(base::ByteReader& in) override;
   void clear_changes() override { changed_ = false; }
+  void count(Counters& counters) const override { counters.ahead += ahead_; }
 
  private:
   Result<void> update();
+  // The newest time of the batch, of the rows that are not too far ahead; `ahead` gets the others' places.
+  int64_t newest_time(const data::Batch& batch, std::vector<uint32_t>& ahead) const;
 
   sql::WatermarkNode node_;
   WatermarkMinimum minimum_;
   bool changed_ = false;
+  uint64_t ahead_ = 0;
 };
 
 }  // namespace millrace::engine

@@ -66,8 +66,8 @@ struct Fingerprint {
     put(out, node.projections);
   }
   void operator()(const WatermarkNode& node) {
-    fmt::format_to(std::back_inserter(out), "watermark {} {} {} {}", node.input, node.time_column, node.delay_ms,
-                   node.idle_timeout_ms);
+    fmt::format_to(std::back_inserter(out), "watermark {} {} {} {} {}", node.input, node.time_column, node.delay_ms,
+                   node.idle_timeout_ms, node.ahead_max_ms.value_or(-1));
   }
   void operator()(const UnionNode& node) {
     out += "union ";

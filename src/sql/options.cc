@@ -15,6 +15,7 @@ enum class Kind : uint8_t {
   ignored,  // any value: taken so that a script for Flink runs unchanged, without effect
   boolean,
   duration,
+  duration_or_off,
   count,
   json,      // 'json'
   position,  // TRIM_HORIZON, LATEST, AT_TIMESTAMP
@@ -47,6 +48,7 @@ const std::vector<Option>& options_of(Connector connector) {
       {"source.efo.consumer.name", Kind::ignored},
       {"source.efo.lifecycle", Kind::ignored},
       {"scan.watermark.idle-timeout", Kind::duration},
+      {"scan.event-time.ahead-max", Kind::duration_or_off},
       {"format", Kind::json},
       {"json.ignore-parse-errors", Kind::boolean},
       {"json.timestamp-format.standard", Kind::timestamp_standard},
@@ -60,6 +62,7 @@ const std::vector<Option>& options_of(Connector connector) {
       {"source.init.position", Kind::position},
       {"source.init.timestamp", Kind::text},
       {"scan.watermark.idle-timeout", Kind::duration},
+      {"scan.event-time.ahead-max", Kind::duration_or_off},
       {"json.ignore-parse-errors", Kind::boolean},
   };
   static const std::vector<Option> dynamodb = {
@@ -132,6 +135,11 @@ Result<> check_value(const ParsedOption& option, Kind kind) {
     case Kind::duration:
       if (!parse_duration(value)) {
         return fail_at(option.value.position, "'{}' is no duration; write '5 s', '500 ms' or '1 min'", value);
+      }
+      return {};
+    case Kind::duration_or_off:
+      if (lower_of(value) != "off" && !parse_duration(value)) {
+        return fail_at(option.value.position, "'{}' is no duration; write '1 min', '5 s' or 'off'", value);
       }
       return {};
     case Kind::count: {
@@ -275,6 +283,9 @@ Result<CheckedOptions> check_options(const ParsedCreateTable& table) {
   }
   if (const ParsedOption* idle = find(table, "scan.watermark.idle-timeout")) {
     checked.idle_timeout_ms = parse_duration(idle->value.text);
+  }
+  if (const ParsedOption* ahead = find(table, "scan.event-time.ahead-max")) {
+    checked.ahead_max_ms = parse_duration(ahead->value.text);
   }
   const auto parse_errors = checked.options.find("json.ignore-parse-errors");
   checked.ignore_parse_errors = parse_errors != checked.options.end() && lower_of(parse_errors->second) == "true";

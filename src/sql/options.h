@@ -14,6 +14,8 @@
 
 namespace millrace::sql {
 
+inline constexpr int64_t ahead_max_default_ms = 60'000;
+
 struct CheckedOptions {
   Connector connector = Connector::kinesis;
   std::string resource;
@@ -22,6 +24,7 @@ struct CheckedOptions {
   bool ignore_parse_errors = false;
   bool retracts = false;
   std::optional<int64_t> idle_timeout_ms;
+  std::optional<int64_t> ahead_max_ms = ahead_max_default_ms;  // nullopt: off
   std::map<std::string, std::string> options;
 };
 

@@ -137,6 +137,9 @@ struct WatermarkNode {
   int time_column = 0;
   int64_t delay_ms = 0;
   int64_t idle_timeout_ms = 0;  // 'scan.watermark.idle-timeout'; 0: a silent shard holds the watermark back
+  // 'scan.event-time.ahead-max', ours: a row whose time is further ahead of its record's arrival is set aside and
+  // counted.
+  std::optional<int64_t> ahead_max_ms;  // nullopt: off
 };
 
 struct UnionNode {

@@ -197,6 +197,7 @@ Result<Planner::Relation> Planner::read_table(int index, Position position) {
     } else if (const auto global = settings_.find("table.exec.source.idle-timeout"); global != settings_.end()) {
       watermark.idle_timeout_ms = parse_duration(global->second).value_or(0);
     }
+    watermark.ahead_max_ms = source.options.ahead_max_ms;
     node.detail = watermark;
     relation.node = graph_.add(std::move(node));
   }
