@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "data/json_repair.h"
 #include "data/text.h"
 
 namespace millrace::data {
@@ -40,7 +41,7 @@ bool fits(int64_t v, TypeKind kind) {
 }
 
 bool is_json_number(std::string_view token) {
-  size_t at = token[0] == '-';
+  size_t at = token.starts_with('-');
   const auto digits = [&] {
     const size_t from = at;
     while (at < token.size() && token[at] >= '0' && token[at] <= '9') ++at;
@@ -59,6 +60,15 @@ bool is_json_number(std::string_view token) {
     if (digits() == 0) return false;
   }
   return at == token.size();
+}
+
+// Whether what a numeric column has refused is a number all the same: too large for it.
+bool does_not_fit(TypeKind kind, std::string_view token, bool quoted) {
+  if (kind == TypeKind::integer || kind == TypeKind::bigint) {
+    // A text must be a whole number, as for Java's parseLong.
+    return is_json_number(token) && !(quoted && token.find_first_of(".eE") != std::string_view::npos);
+  }
+  return kind == TypeKind::decimal && is_json_number(token);
 }
 
 }  // namespace
@@ -95,7 +105,15 @@ Result<void> JsonDecoder::add(std::string_view record) {
     capacity_ = std::min(capacity_ * 4, batch_rows_max);
     for (auto& column : columns_) column->resize(capacity_);
   }
+  const uint64_t bad_values = bad_values_;
   auto added = parser_->add_object(record);
+  if (!added) {
+    if (const auto repaired = repair_json(record)) {
+      for (auto& column : columns_) column->set_null(rows_);
+      bad_values_ = bad_values;
+      added = parser_->add_object(padded_copy(*repaired));
+    }
+  }
   if (added) {
     ++rows_;
     return {};
@@ -104,6 +122,13 @@ Result<void> JsonDecoder::add(std::string_view record) {
   ++bad_records_;
   if (options_.ignore_parse_errors) return {};
   return added;
+}
+
+std::string_view JsonDecoder::padded_copy(std::string_view record) {
+  char* copy = arena_->allocate(record.size() + simdjson::SIMDJSON_PADDING);
+  std::memcpy(copy, record.data(), record.size());
+  std::memset(copy + record.size(), 0, simdjson::SIMDJSON_PADDING);
+  return {copy, record.size()};
 }
 
 Result<void> JsonDecoder::Parser::add_object(std::string_view record) {
@@ -166,6 +191,7 @@ Result<void> JsonDecoder::Parser::set(int index, simdjson::ondemand::value& valu
   std::string_view token = value.raw_json_token();
   while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
   bool good = false;
+  const bool quoted = token.starts_with('"');
   if (token.empty()) {
     good = false;
   } else if (token[0] == '"') {
@@ -185,6 +211,7 @@ Result<void> JsonDecoder::Parser::set(int index, simdjson::ondemand::value& valu
       }
       if (column.type.kind == TypeKind::string) text = decoder.arena_->copy(text);
       good = decoder.set_from_text(column, text);
+      token = text;
     }
   } else if (token[0] == '{' || token[0] == '[') {
     if (column.type.kind == TypeKind::string) {
@@ -210,7 +237,7 @@ Result<void> JsonDecoder::Parser::set(int index, simdjson::ondemand::value& valu
   }
   if (good) return {};
   column.set_null(row);
-  if (decoder.options_.ignore_parse_errors) {
+  if (decoder.options_.ignore_parse_errors || does_not_fit(column.type.kind, trimmed(token), quoted)) {
     ++decoder.bad_values_;
     return {};
   }
@@ -280,9 +307,8 @@ bool JsonDecoder::set_from_text(Column& column, std::string_view text) {
       break;
     }
     case TypeKind::boolean: {
-      const std::string_view word = trimmed(text);
-      if (word != "true" && word != "false") return false;
-      column.booleans()[rows_] = word == "true";
+      // As Java's parseBoolean, and so Flink: whatever is not "true" is false.
+      column.booleans()[rows_] = equals_ignoring_case(trimmed(text), "true");
       break;
     }
     case TypeKind::timestamp: {

@@ -7,8 +7,10 @@
 // https://nightlies.apache.org/flink/flink-docs-stable/docs/connectors/table/formats/json/
 //
 // A record that is no JSON object, or a value that is none of its column's type, is an error of the record; with
-// `ignore_parse_errors` the record is skipped, or the value becomes NULL, and both are counted. One thread. Strings of
-// the batch point into the records, so the records must outlive it (give their owner to the batch).
+// `ignore_parse_errors` the record is skipped, or the value becomes NULL, and both are counted. A number that its
+// column cannot hold is NULL and counted in any case. What Jackson reads and simdjson refuses is repaired
+// (json_repair.h). One thread. Strings of the batch point into the records, so the records must outlive it (give their
+// owner to the batch).
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <memory>
@@ -52,6 +54,7 @@ class JsonDecoder {
   static constexpr size_t guessed_key_bytes_max = 64;
 
   void start_batch();
+  std::string_view padded_copy(std::string_view record);  // in the batch's arena
   bool set_scalar(Column& column, std::string_view token);
   bool set_from_text(Column& column, std::string_view text);
 

@@ -34,11 +34,6 @@ int fixed_digits(const char* at, int count) {
   return v;
 }
 
-bool equals_ignoring_case(std::string_view a, std::string_view lower) {
-  return a.size() == lower.size() &&
-         std::equal(a.begin(), a.end(), lower.begin(), [](char x, char y) { return (x | 0x20) == y; });
-}
-
 void put_padded(std::string& out, int64_t value, int width) {
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof(digits), value).ptr;
@@ -67,6 +62,11 @@ std::optional<int> offset_minutes(std::string_view text) {
 }
 
 }  // namespace
+
+bool equals_ignoring_case(std::string_view text, std::string_view lower) {
+  return text.size() == lower.size() &&
+         std::equal(text.begin(), text.end(), lower.begin(), [](char x, char y) { return (x | 0x20) == y; });
+}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
@@ -173,36 +173,54 @@ std::optional<Int128> parse_decimal(std::string_view text, int precision, int sc
   return negative ? -v : v;
 }
 
+namespace {
+
+// One or two digits at the text's beginning, which are taken off; -1: none.
+int take_number(std::string_view& text) {
+  const size_t count = text.size() > 1 && is_digit(text[1]) ? 2 : 1;
+  const int number = text.empty() ? -1 : fixed_digits(text.data(), static_cast<int>(count));
+  if (number >= 0) text.remove_prefix(count);
+  return number;
+}
+
+bool take(std::string_view& text, char c) {
+  if (!text.starts_with(c)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+}  // namespace
+
 std::optional<int64_t> parse_timestamp(std::string_view text) {
-  if (text.size() < 10) return std::nullopt;
-  const char* p = text.data();
-  if (p[4] != '-' || p[7] != '-') return std::nullopt;
-  const int year = fixed_digits(p, 4);
-  const int month = fixed_digits(p + 5, 2);
-  const int day = fixed_digits(p + 8, 2);
-  if (year < 0 || month < 1 || month > 12 || day < 1 || day > days_of_month(year, month)) return std::nullopt;
+  if (text.size() < 8) return std::nullopt;
+  const int year = fixed_digits(text.data(), 4);
+  text.remove_prefix(4);
+  if (year < 0 || !take(text, '-')) return std::nullopt;
+  const int month = take_number(text);
+  if (month < 1 || month > 12 || !take(text, '-')) return std::nullopt;
+  const int day = take_number(text);
+  if (day < 1 || day > days_of_month(year, month)) return std::nullopt;
   int64_t ms = days_of_date(year, month, day) * 86'400'000;
-  if (text.size() == 10) return ms;
-  if (text.size() < 16 || (p[10] != ' ' && p[10] != 'T') || p[13] != ':') return std::nullopt;
-  const int hour = fixed_digits(p + 11, 2);
-  const int minute = fixed_digits(p + 14, 2);
-  if (hour < 0 || hour > 23 || minute < 0 || minute > 59) return std::nullopt;
+  if (text.empty()) return ms;
+  if (!take(text, ' ') && !take(text, 'T')) return std::nullopt;
+  const int hour = take_number(text);
+  if (hour < 0 || hour > 23 || !take(text, ':')) return std::nullopt;
+  const int minute = take_number(text);
+  if (minute < 0 || minute > 59) return std::nullopt;
   ms += hour * 3'600'000 + minute * 60'000;
-  size_t at = 16;
-  if (at < text.size() && p[at] == ':') {
-    if (text.size() < 19) return std::nullopt;
-    const int second = fixed_digits(p + 17, 2);
+  if (take(text, ':')) {
+    const int second = take_number(text);
     if (second < 0 || second > 59) return std::nullopt;
     ms += second * 1000;
-    at = 19;
-    if (at < text.size() && p[at] == '.') {
+    if (take(text, '.')) {
       int place = 100;
-      size_t n = ++at;
-      for (; at < text.size() && is_digit(p[at]); ++at, place /= 10) ms += (p[at] - '0') * place;
-      if (at == n || at - n > 9) return std::nullopt;
+      size_t digits = 0;
+      for (; digits < text.size() && is_digit(text[digits]); ++digits, place /= 10) ms += (text[digits] - '0') * place;
+      if (digits == 0 || digits > 9) return std::nullopt;
+      text.remove_prefix(digits);
     }
   }
-  const auto offset = offset_minutes(text.substr(at));
+  const auto offset = offset_minutes(text);
   if (!offset) return std::nullopt;
   ms -= *offset * int64_t{60'000};
   return is_timestamp(ms) ? std::optional(ms) : std::nullopt;

@@ -11,6 +11,7 @@
 
 namespace millrace::data {
 
+bool equals_ignoring_case(std::string_view text, std::string_view lower);  // ASCII letters
 std::string_view trimmed(std::string_view text);  // without spaces and control characters at both ends
 // The first character of a text in UTF-8, whole; of an empty text, nothing.
 inline std::string_view first_character(std::string_view text) {
@@ -26,6 +27,7 @@ std::optional<double> parse_double(std::string_view text);  // as Java: also "Na
 // `precision` digits.
 std::optional<Int128> parse_decimal(std::string_view text, int precision, int scale);
 // "2019-10-01 00:00:00", with 'T' for the space, a fraction, and "Z", " UTC" or an offset after it, or a date alone.
+// Leading zeros may be missing ("2024-1-5 8:03:09"), but for the year's.
 // Fractions finer than a millisecond are cut.
 std::optional<int64_t> parse_timestamp(std::string_view text);
 // The times that a TIMESTAMP holds, as in Flink: the years 0000 to 9999.

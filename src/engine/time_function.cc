@@ -12,6 +12,18 @@ using Text = std::string_view;
 
 namespace {
 
+// What Flink's TO_TIMESTAMP(text, pattern) reads whatever the pattern: its DateTimeUtils.parseTimestampData falls back
+// to java.sql.Timestamp.valueOf, or Date.valueOf for a text without a space.
+std::optional<int64_t> time_of_any_pattern(std::string_view text) {
+  text = data::trimmed(text);
+  const bool with_time = text.find(' ') != std::string_view::npos;
+  if (text.find_first_not_of(with_time ? "0123456789-: ." : "0123456789-") != std::string_view::npos) {
+    return std::nullopt;
+  }
+  if (with_time && std::ranges::count(text, ':') != 2) return std::nullopt;
+  return data::parse_timestamp(text);
+}
+
 constexpr int64_t day_ms = 86'400'000;
 
 // The planner has checked the literal.
@@ -64,7 +76,8 @@ Operand time_function(const Expression& e, const std::vector<Operand>& arguments
       }
       const auto pattern = pattern_of(arguments[1], data::TimePattern::Use::parse);
       return try_unary<int64_t, Text>(e.type, context, arguments[0], [&](Text text, int64_t& out) {
-        const auto parsed = pattern.parse(text);
+        auto parsed = pattern.parse(text);
+        if (!parsed) parsed = time_of_any_pattern(text);
         if (!parsed) return Outcome::null;
         out = *parsed;
         return Outcome::value;
