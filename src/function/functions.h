@@ -112,6 +112,7 @@ class Functions {
     std::string region;
     std::string endpoint_url;           // given to functions as AWS_ENDPOINT_URL
     AccessKeys* access_keys = nullptr;  // null: functions get no key
+    bool control_groups = true;         // where the system permits them (control_group.h)
     std::string log_directory;          // what a function prints goes to <name>.log there, bounded
   };
   // Starts the processes and the mappings. A mapping whose stream or table does not exist yet waits for it.

@@ -29,6 +29,7 @@ struct Launch {
   char* const* environment;
   int output;
   int null_input;
+  int group;  // to join it; -1: none
   pid_t parent;
   int error = 0;
 };
@@ -51,6 +52,8 @@ __attribute__((no_sanitize("address", "undefined"))) int run_child(void* argumen
     launch->error = errno != 0 ? errno : ECHILD;
     ::_exit(127);
   }
+  // What does not succeed leaves it where it is.
+  if (launch->group >= 0 && ::write(launch->group, "0", 1) < 0) errno = 0;
   // A library of the parent may have opened files without O_CLOEXEC.
   ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -155,7 +158,9 @@ Result<std::unique_ptr<Process>> Process::start(http::Reactor& reactor, const Co
   int output[2];
   if (::pipe2(output, O_CLOEXEC) != 0) return fail_errno("pipe", errno);
   const int null_input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  Launch launch{program.c_str(), arguments.data(), environment.data(), output[1], null_input, ::getpid()};
+  Launch launch{program.c_str(), arguments.data(), environment.data(),
+                output[1],       null_input,       command.group == nullptr ? -1 : command.group->join_fd(),
+                ::getpid()};
 
   constexpr size_t stack_bytes = 64 * 1024;
   const auto stack = std::make_unique_for_overwrite<std::max_align_t[]>(stack_bytes / sizeof(std::max_align_t));
@@ -187,11 +192,17 @@ Result<std::unique_ptr<Process>> Process::start(http::Reactor& reactor, const Co
     return fail_errno(fmt::format("cannot execute `{}`", program), launch.error);
   }
   ::fcntl(output[0], F_SETFL, O_NONBLOCK);
-  return std::unique_ptr<Process>(new Process(reactor, id, pidfd, output[0], command.mark, std::move(events)));
+  return std::unique_ptr<Process>(new Process(reactor, id, pidfd, output[0], command, std::move(events)));
 }
 
-Process::Process(http::Reactor& reactor, pid_t id, int pidfd, int output, std::string mark, Events events)
-    : reactor_(reactor), id_(id), pidfd_(pidfd), output_(output), mark_(std::move(mark)), events_(std::move(events)) {
+Process::Process(http::Reactor& reactor, pid_t id, int pidfd, int output, const Command& command, Events events)
+    : reactor_(reactor),
+      id_(id),
+      pidfd_(pidfd),
+      output_(output),
+      mark_(command.mark),
+      group_(command.group),
+      events_(std::move(events)) {
   reactor_.watch(output_, [this] { read_output(); });
   reactor_.watch(pidfd_, [this] { reap(); });
 }
@@ -211,6 +222,7 @@ void Process::forget() {
     const std::lock_guard lock(started_mutex);
     started.erase(id_);
   }
+  if (group_ != nullptr) group_->kill(killed_);
   constexpr int attempts_max = 50;
   end_orphans_soon(reactor_, mark_, killed_, attempts_max);
 }

@@ -5,8 +5,9 @@
 //
 // What it has started ends with it, also what has left its group and session: as long as it lives all of that is below
 // it (process_tree.h) and is killed with it; if it ends by itself, what it leaves comes to this process and is known
-// there by `mark`. Only a process that has dropped its environment, too, and whose function ended by itself, escapes,
-// and one that has left the group when this process is killed itself.
+// there by `mark`. Where the system lets us have a control group, nothing leaves that. Elsewhere two escape: a process
+// that has dropped its environment, too, and whose function ended by itself; and one that has left the process group
+// when this process is killed itself.
 //
 // Failure: start() answers not_found or denied when the program cannot be executed, io for the rest.
 // https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "function/control_group.h"
 #include "http/reactor.h"
 
 namespace millrace::function {
@@ -31,7 +33,8 @@ class Process {
   struct Command {
     std::vector<std::string> words;                  // "millrace" as the first word is this very program
     std::map<std::string, std::string> environment;  // all of it: nothing is inherited
-    std::string mark;  // "NAME=VALUE" of the environment, which no other running process has; empty: none
+    std::string mark;               // "NAME=VALUE" of the environment, which no other running process has; empty: none
+    ControlGroup* group = nullptr;  // that it is put into; outlives it; null: none
   };
   struct Events {
     std::function<void(std::string_view output)> printed;
@@ -47,7 +50,7 @@ class Process {
   void kill();  // and all that it has started; `ended` follows
 
  private:
-  Process(http::Reactor& reactor, pid_t id, int pidfd, int output, std::string mark, Events events);
+  Process(http::Reactor& reactor, pid_t id, int pidfd, int output, const Command& command, Events events);
   void read_output();
   void close_output();
   void reap();
@@ -60,6 +63,7 @@ class Process {
   int pidfd_;
   int output_;
   std::string mark_;
+  ControlGroup* group_;
   std::set<pid_t> killed_;  // below it
   Events events_;
 };

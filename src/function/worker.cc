@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 #include "function/error_text.h"
 #include "function/process_tree.h"
@@ -67,6 +68,17 @@ Worker::Worker(const Functions::Environment& environment, FunctionDefinition def
 }
 
 void Worker::start() {
+  if (environment_.control_groups && !environment_.log_directory.empty()) {
+    group_ = ControlGroup::make(environment_.log_directory, definition_.name);
+  }
+  if (group_) {
+    std::set<pid_t> left_by_an_earlier_server;
+    group_->kill(left_by_an_earlier_server);
+    if (!left_by_an_earlier_server.empty()) {
+      spdlog::warn("function {}: ended {} processes that an earlier server has left", definition_.name,
+                   left_by_an_earlier_server.size());
+    }
+  }
   start_process();
 }
 
@@ -80,6 +92,7 @@ void Worker::stop() {
   server_.reset();
   idle_.reset();
   process_.reset();
+  group_.reset();
   revoke_access_key();
   const std::lock_guard lock(status_mutex_);
   status_.process_id = 0;
@@ -212,6 +225,7 @@ Process::Command Worker::command() const {
   }
   for (const auto& [name, value] : definition_.environment) variables[name] = value;
   command.mark = "AWS_LAMBDA_RUNTIME_API=" + variables.at("AWS_LAMBDA_RUNTIME_API");
+  command.group = group_.get();
   return command;
 }
 

@@ -103,6 +103,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   std::mt19937_64 random_;
 
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<ControlGroup> group_;  // of the processes; null: there is none
   std::unique_ptr<Process> process_;
   uint64_t refused_connections_ = 0;
   std::optional<AccessKeys::Key> access_key_;  // of the process

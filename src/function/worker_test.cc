@@ -347,8 +347,11 @@ TEST_F(WorkerTest, stop_ends_the_process) {
   EXPECT_NE(::kill(process, 0), 0);
 }
 
-class Daemons : public WorkerTest {
+// With control groups, where they may be made, and without.
+class Daemons : public WorkerTest, public testing::WithParamInterface<bool> {
  protected:
+  void SetUp() override { environment_.control_groups = GetParam(); }
+
   // A function that starts one process that has left its group and session, and one whose parent is gone, too.
   std::vector<std::string> with_daemons(const std::string& kind) const {
     const std::string self = "/proc/" + std::to_string(::getpid()) + "/exe";
@@ -374,7 +377,7 @@ class Daemons : public WorkerTest {
   }
 };
 
-TEST_F(Daemons, end_when_the_worker_stops) {
+TEST_P(Daemons, end_when_the_worker_stops) {
   given_function(with_daemons("count"));
   EXPECT_TRUE(invoke().succeeded);
   const auto all = daemons();
@@ -383,20 +386,30 @@ TEST_F(Daemons, end_when_the_worker_stops) {
   expect_gone(all);
 }
 
-TEST_F(Daemons, end_with_a_function_that_takes_too_long) {
+TEST_P(Daemons, end_with_a_function_that_takes_too_long) {
   given_function(with_daemons("sleep-once"), 200);
   EXPECT_FALSE(invoke().succeeded);
   expect_gone(daemons());
 }
 
-TEST_F(Daemons, end_with_a_function_that_dies_by_itself) {
+TEST_P(Daemons, end_with_a_function_that_dies_by_itself) {
   given_function(with_daemons("die-once"));
   EXPECT_FALSE(invoke().succeeded);
   expect_gone(daemons());
 }
 
+TEST_P(Daemons, that_drop_their_environment_end_too_where_there_are_control_groups) {
+  if (!GetParam() || !ControlGroup::make(directory_, "tried")) GTEST_SKIP() << "no control group may be made here";
+  given_function({"/bin/sh", "-c",
+                  "env -i setsid sh -c 'echo $$ > " + marker() + ".1; exec sleep 984' & while ! [ -s " + marker() +
+                      ".1 ]; do sleep 0.01; done; exec /proc/" + std::to_string(::getpid()) +
+                      "/exe --function die-once " + marker()});
+  EXPECT_FALSE(invoke().succeeded);
+  expect_gone({daemons()[0]});
+}
+
 // A child of this process that is no function's: the program that became a server by exec may have left some.
-TEST_F(Daemons, are_told_from_the_children_of_others) {
+TEST_P(Daemons, are_told_from_the_children_of_others) {
   const pid_t other = ::fork();
   if (other == 0) ::execl("/bin/sleep", "sleep", "985", nullptr);
   given_function(test_function("die-once", {marker()}));
@@ -405,6 +418,8 @@ TEST_F(Daemons, are_told_from_the_children_of_others) {
   EXPECT_EQ(::kill(other, SIGKILL), 0);
   EXPECT_EQ(::waitpid(other, nullptr, 0), other);
 }
+
+INSTANTIATE_TEST_SUITE_P(control_groups, Daemons, testing::Bool(), testing::PrintToStringParamName());
 
 // The thread that started the process stands for the server: when it is gone, however that came, so is the process.
 TEST_F(WorkerTest, the_process_does_not_outlive_the_server) {

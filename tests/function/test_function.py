@@ -281,6 +281,27 @@ batch_records_max = 10
             end()
             self.wait_for("the daemon's end", lambda: is_gone(daemon))
 
+    def test_what_a_killed_server_leaves_ends_with_the_next_one(self):
+        self.configure("count_beside_a_daemon", 'table = "Orders"')
+        self.start()
+        self.create_table("Buyers", "visitor_id")
+        self.create_table("Orders", "order_id")
+        self.order(0)
+        self.orders_of(1)
+        with open(self.marker) as file:
+            daemon = int(file.read())
+        with open(f"/proc/{daemon}/cgroup") as file:
+            grouped = "/millrace-" in file.read()
+        self.server.kill()
+        try:
+            if not grouped:
+                self.skipTest("no control group may be made here")
+            self.server.start()
+            self.wait_for("the daemon's end", lambda: not os.path.exists(f"/proc/{daemon}"))
+        finally:
+            if os.path.exists(f"/proc/{daemon}"):
+                os.kill(daemon, signal.SIGKILL)
+
     def test_a_foreign_process_takes_no_batch_and_answers_none(self):
         self.configure("count_when_told", 'table = "Orders"')
         self.start()
