@@ -148,7 +148,8 @@ Result<void> read_function(const File& file, const toml::table& table, Configura
                 {{"name", text(definition.name)},
                  {"command", texts(definition.command)},
                  {"environment", text_table(definition.environment)},
-                 {"timeout_ms", whole(definition.timeout_ms, 1, 900'000)}},
+                 {"timeout_ms", whole(definition.timeout_ms, 1, 900'000)},
+                 {"log_invocations", flag(definition.log_invocations)}},
                 " in [[function]]"));
   if (definition.name.empty() || definition.command.empty()) {
     return file.error(table,

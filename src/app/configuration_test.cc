@@ -28,6 +28,8 @@ secret_key = "b"
 name = "reprice"
 command = ["millrace", "reprice"]
 timeout_ms = 500
+log_invocations = true
+
 [function.environment]
 MOOD = "calm"
 
@@ -53,6 +55,7 @@ on_failure_table = "FailedBatches"
   ASSERT_EQ(read->functions.size(), 1u);
   EXPECT_EQ(read->functions[0].command[1], "reprice");
   EXPECT_EQ(read->functions[0].environment.at("MOOD"), "calm");
+  EXPECT_TRUE(read->functions[0].log_invocations);
   ASSERT_EQ(read->mappings.size(), 1u);
   EXPECT_EQ(read->mappings[0].table, "ProductDemand");
   EXPECT_EQ(read->mappings[0].start, function::MappingDefinition::Start::latest);

@@ -35,6 +35,7 @@ struct FunctionDefinition {
   std::vector<std::string> command;                // argv; "millrace" as the first word means this very program
   std::map<std::string, std::string> environment;  // besides what Lambda's runtime gives
   int64_t timeout_ms = 3'000;
+  bool log_invocations = false;  // START, END and REPORT of each, as Lambda has them, among what the function prints
 };
 
 struct MappingDefinition {

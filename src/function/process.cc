@@ -238,6 +238,7 @@ void Process::kill() {
 }
 
 void Process::read_output() {
+  if (output_ < 0) return;
   char bytes[output_read_bytes_max];
   const ssize_t n = ::read(output_, bytes, sizeof(bytes));
   if (n > 0) return events_.printed(std::string_view(bytes, static_cast<size_t>(n)));

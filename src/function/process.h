@@ -47,11 +47,11 @@ class Process {
   Process(const Process&) = delete;
 
   int id() const { return id_; }
-  void kill();  // and all that it has started; `ended` follows
+  void read_output();  // what it has printed up to now
+  void kill();         // and all that it has started; `ended` follows
 
  private:
   Process(http::Reactor& reactor, pid_t id, int pidfd, int output, const Command& command, Events events);
-  void read_output();
   void close_output();
   void reap();
   void forget();  // when it was reaped

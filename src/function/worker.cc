@@ -5,9 +5,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <utility>
 
 #include "function/error_text.h"
 #include "function/process_tree.h"
@@ -54,6 +59,15 @@ std::string describe_error(std::string_view body) {
   }
   if (type.empty() && message.empty()) return fmt::format("the function failed: {}", readable(body));
   return type.empty() ? message : fmt::format("{}: {}", type, message);
+}
+
+// The most that it has had; 0: not known.
+int memory_used_mb(pid_t process) {
+  std::ifstream status(fmt::format("/proc/{}/status", process));
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return (std::atoi(line.c_str() + std::strlen("VmHWM:")) + 1'023) / 1'024;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -141,6 +155,7 @@ Result<void> Worker::try_start_process() {
   if (status().state != failing) set_state("starting");
   condemned_ = false;
   initialised_ = false;
+  process_started_ns_ = environment_.clock->monotonic_ns();
   first_output_.clear();
   http::ServerLimits limits;
   limits.body_bytes_max = payload_bytes_max;
@@ -199,7 +214,7 @@ Process::Command Worker::command() const {
       {"AWS_LAMBDA_RUNTIME_API", fmt::format("127.0.0.1:{}", server_->port())},
       {"AWS_LAMBDA_FUNCTION_NAME", definition_.name},
       {"AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"},
-      {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"},
+      {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", std::to_string(memory_mb)},
       {"AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/" + definition_.name},
       {"AWS_LAMBDA_LOG_STREAM_NAME", definition_.name + ".log"},
       {"AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"},
@@ -306,6 +321,9 @@ void Worker::on_next(http::Reply reply) {
     older.send(refused(403, "InvalidStateTransition", "another request waits for the next event"));
   }
   idle_ = std::move(reply);
+  if (!initialised_) {
+    initialisation_ms_ = static_cast<double>(environment_.clock->monotonic_ns() - process_started_ns_) / 1e6;
+  }
   initialised_ = true;
   set_state("ready");
   if (running_) fail_running("Runtime.NoAnswer: the function asked for the next event without answering the last");
@@ -343,7 +361,9 @@ void Worker::deliver() {
   if (reply.client_gone()) return expect_request(initialisation_ms_max);
   Waiting next = std::move(waiting_.front());
   waiting_.pop_front();
-  running_ = Running{make_request_id(), std::move(next.done), 0, environment_.clock->monotonic_ns()};
+  running_ = Running{make_request_id(), std::move(next.done), 0, environment_.clock->monotonic_ns(),
+                     std::exchange(initialisation_ms_, 0)};
+  if (definition_.log_invocations) output_.write(fmt::format("START RequestId: {} Version: $LATEST\n", running_->id));
   running_->timer = environment_.reactor->after_ms(definition_.timeout_ms, [this] {
     running_->timer = 0;
     const double seconds = static_cast<double>(definition_.timeout_ms) / 1000;
@@ -412,6 +432,7 @@ void Worker::finish(Outcome outcome) {
   running_.reset();
   if (running.timer != 0) environment_.reactor->cancel(running.timer);
   outcome.took_ms = static_cast<double>(environment_.clock->monotonic_ns() - running.started_ns) / 1e6;
+  if (definition_.log_invocations) log_end(running, outcome);
   {
     const std::lock_guard lock(status_mutex_);
     if (!outcome.succeeded) {
@@ -421,6 +442,25 @@ void Worker::finish(Outcome outcome) {
     if (status_.state == "busy") status_.state = "ready";
   }
   running.done(outcome);
+}
+
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
+void Worker::log_end(const Running& running, const Outcome& outcome) {
+  if (process_) process_->read_output();  // so that it stands before
+  std::string lines;
+  const auto out = std::back_inserter(lines);
+  if (!outcome.succeeded) fmt::format_to(out, "RequestId: {} Error: {}\n", running.id, outcome.error);
+  fmt::format_to(out, "END RequestId: {}\n", running.id);
+  fmt::format_to(out,
+                 "REPORT RequestId: {}\tDuration: {:.2f} ms\tBilled Duration: {:.0f} ms\tMemory Size: {} MB\t"
+                 "Max Memory Used: {} MB\t",
+                 running.id, outcome.took_ms, std::ceil(outcome.took_ms), memory_mb,
+                 process_ ? memory_used_mb(process_->id()) : 0);
+  if (running.initialised_ms > 0) fmt::format_to(out, "Init Duration: {:.2f} ms\t", running.initialised_ms);
+  if (outcome.error.starts_with("Sandbox.Timedout")) lines += "Status: timeout";
+  if (outcome.error.starts_with("Runtime.ExitError")) lines += "Status: error\tError Type: Runtime.ExitError";
+  lines += '\n';
+  output_.write(lines);
 }
 
 std::string Worker::make_request_id() {

@@ -47,6 +47,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   static constexpr int64_t initialisation_ms_max = 30'000;  // from the start to the first request for an event
   static constexpr int64_t restart_pause_ms_max = 5'000;
   static constexpr size_t output_kept_bytes_max = 500;
+  static constexpr int memory_mb = 1'024;  // what functions are told; nothing is limited
 
   Worker(const Functions::Environment& environment, FunctionDefinition definition);
 
@@ -73,6 +74,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
     std::function<void(const Outcome&)> done;
     uint64_t timer = 0;
     int64_t started_ns = 0;
+    double initialised_ms = 0;  // of the first one of a process: how long it took to ask for it
   };
 
   void start_process();
@@ -93,6 +95,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void expect_request(int64_t within_ms);
   void stop_expecting_request();
   void finish(Outcome outcome);
+  void log_end(const Running& running, const Outcome& outcome);
   void fail_running(std::string error);
   std::string make_request_id();
   void set_state(std::string_view state);
@@ -116,8 +119,10 @@ class Worker : public std::enable_shared_from_this<Worker> {
   uint64_t start_timer_ = 0;
   uint64_t request_timer_ = 0;  // while the process has something else to do than to wait for an event
   int fruitless_starts_ = 0;    // since an invocation succeeded
-  bool initialised_ = false;    // the process has asked for an event
-  std::string first_output_;    // of a process that has not: why, in most cases; its last output_kept_bytes_max
+  int64_t process_started_ns_ = 0;
+  double initialisation_ms_ = 0;  // until its first invocation
+  bool initialised_ = false;      // the process has asked for an event
+  std::string first_output_;      // of a process that has not: why, in most cases; its last output_kept_bytes_max
 
   mutable std::mutex status_mutex_;
   FunctionStatus status_;

@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -65,6 +66,7 @@ class WorkerTest : public testing::Test {
     definition.command = std::move(command);
     definition.environment = {{"OWN", "mine"}};
     definition.timeout_ms = timeout_ms;
+    definition.log_invocations = log_invocations_;
     worker_ = std::make_shared<Worker>(environment_, definition);
     on_reactor([this] { worker_->start(); });
   }
@@ -129,6 +131,7 @@ class WorkerTest : public testing::Test {
   }
 
   std::string directory_;
+  bool log_invocations_ = false;
   NumberedKeys keys_;  // the reactor's
   Functions::Environment environment_;
   std::unique_ptr<http::Reactor> reactor_;
@@ -295,6 +298,30 @@ TEST_F(WorkerTest, a_function_that_fails_no_more_is_ready) {
   wait_until([](const FunctionStatus& status) { return status.state == failing; });
   std::ofstream(marker()) << "";
   wait_until([](const FunctionStatus& status) { return status.state == "ready"; });
+  EXPECT_TRUE(invoke().succeeded);
+}
+
+TEST_F(WorkerTest, its_log_tells_of_each_invocation_as_lambdas_does) {
+  log_invocations_ = true;
+  given_function(test_function("show-environment"));
+  EXPECT_TRUE(invoke().succeeded);
+  const std::string lines = printed("REPORT ");
+  const std::string id = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}";
+  EXPECT_TRUE(std::regex_search(
+      lines, std::regex("^START RequestId: (" + id +
+                        ") Version: \\$LATEST\n(.*\n)+SECRET=.*\nEND RequestId: \\1\n"
+                        "REPORT RequestId: \\1\tDuration: [0-9]+\\.[0-9]{2} ms\tBilled Duration: [0-9]+ ms\t"
+                        "Memory Size: 1024 MB\tMax Memory Used: [1-9][0-9]* MB\tInit Duration: [0-9.]+ ms\t\n$")))
+      << lines;
+}
+
+TEST_F(WorkerTest, its_log_tells_why_an_invocation_failed) {
+  log_invocations_ = true;
+  given_function(test_function("sleep-once", {marker()}), 200);
+  EXPECT_FALSE(invoke().succeeded);
+  std::string lines = printed("Status: timeout");
+  EXPECT_NE(lines.find(" Error: Sandbox.Timedout: Task timed out after 0.20 seconds\nEND "), std::string::npos)
+      << lines;
   EXPECT_TRUE(invoke().succeeded);
 }
 
