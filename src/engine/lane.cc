@@ -15,6 +15,7 @@ namespace millrace::engine {
 namespace {
 
 constexpr int64_t rate_window_ns = 1'000'000'000;
+constexpr int64_t rate_idle_ns = 5 * rate_window_ns;  // without a commit for so long, nothing comes in
 constexpr size_t read_ahead_rows_min = 1000;
 
 bool may_succeed_later(ErrorKind kind) {
@@ -107,6 +108,10 @@ Result<Lane::Step> Lane::step() {
   const ProcessingTime now = environment_.clock().now();
   Step step;
   size_t taken = 0;
+  if (!piece_waits_ && pipeline_->pending()) {
+    TRY(pipeline_->resume());
+    piece_waits_ = true;
+  }
   const bool room = epoch_rows_ < options_.epoch_rows_max;
   if (room) {
     if (epoch_rows_ == 0) {
@@ -115,6 +120,7 @@ Result<Lane::Step> Lane::step() {
     }
     for (Scan* scan : pipeline_->scans()) {
       for (size_t shard = 0; shard < scan->shards(); ++shard) {
+        if (pipeline_->blocks_input()) break;
         TRY_ASSIGN(const size_t records, scan->pump(shard, options_.read_bytes_max, now));
         taken += records;
         catching_up_ |= records >= data::batch_rows_max / 2;
@@ -126,9 +132,14 @@ Result<Lane::Step> Lane::step() {
     TRY_ASSIGN(const auto due, timed.generator->tick(now, timed.scan->activity()));
     if (due) step.next = step.next ? std::min(*step.next, *due) : *due;
   }
-  const bool at_end = room && taken == 0;
-  if (at_end && draining_ && !drained_) {
+  bool at_end = room && taken == 0 && !pipeline_->pending();
+  if (at_end && draining_ && !sources_ended_) {
+    sources_ended_ = true;
     TRY(pipeline_->end_of_sources());
+    at_end = !pipeline_->pending();
+  }
+  piece_waits_ |= pipeline_->pending();
+  if (at_end && sources_ended_ && !drained_) {
     TRY(finish());
     drained_ = true;
     return step;
@@ -146,7 +157,7 @@ Result<Lane::Step> Lane::step() {
 
 bool Lane::commit_due(bool at_end) const {
   if (in_flight_->commits >= options_.commits_in_flight_max) return false;
-  if (first_commit_due_) return true;
+  if (first_commit_due_ || piece_waits_) return true;
   if (at_end) return pipeline_->has_changes() || unsaved_totals_;
   if (epoch_rows_ == 0) return false;
   if (epoch_rows_ >= options_.epoch_rows_max) return true;
@@ -178,6 +189,7 @@ Result<void> Lane::commit() {
   state_log_.committed();
   pipeline_->clear_changes();
   first_commit_due_ = false;
+  piece_waits_ = false;
   epoch_rows_ = 0;
   ++in_flight_->commits;
   environment_.tables().when_durable(commit, [in_flight = in_flight_] {
@@ -303,6 +315,11 @@ void Lane::publish() {
   totals.row_errors = restored_.row_errors + counters.row_errors + oversized_rows_;
   totals.commits = restored_.commits + commits_;
   figures_.watermark = pipeline_->watermark();
+  if (!pipeline_->pending()) {
+    figures_.emitting_since.reset();
+  } else if (!figures_.emitting_since) {
+    figures_.emitting_since = environment_.clock().now();
+  }
   if (now_ns - rate_since_ns_ >= rate_window_ns || figures_.state_bytes == 0) {
     const int64_t elapsed = std::max<int64_t>(1, now_ns - rate_since_ns_);
     figures_.rows_per_second = static_cast<double>(totals.rows_in - rate_rows_) * 1e9 / static_cast<double>(elapsed);
@@ -321,7 +338,9 @@ Lane::Figures Lane::figures() const {
     std::lock_guard lock(figures_mutex_);
     figures = figures_;
     const int64_t since = now_ns - rate_since_ns_;
-    if (since >= 2 * rate_window_ns) {
+    if (since >= rate_idle_ns) {
+      figures.rows_per_second = 0;
+    } else if (since >= 2 * rate_window_ns) {
       // Commits have become rare: what came since the window began is the rate.
       figures.rows_per_second =
           static_cast<double>(figures.totals.rows_in - rate_rows_) * 1e9 / static_cast<double>(since);
@@ -331,6 +350,10 @@ Lane::Figures Lane::figures() const {
     const Scan::Lag lag = scan->lag(now);
     figures.lag_records += lag.records;
     figures.lag_ms = std::max(figures.lag_ms, lag.ms);
+  }
+  if (figures.emitting_since) {
+    figures.lag_records = std::max<uint64_t>(figures.lag_records, 1);
+    figures.lag_ms = std::max(figures.lag_ms, now.value - figures.emitting_since->value);
   }
   return figures;
 }

@@ -61,12 +61,13 @@ class Lane {
   struct Figures {
     JobTotals totals;
     EventTime watermark = no_watermark;
-    uint64_t lag_records = 0;
+    uint64_t lag_records = 0;  // not committed yet; at least 1 while closed windows are being emitted
     int64_t lag_ms = 0;
     double rows_per_second = 0;
     double commit_ms = 0;  // of the last commit: from the epoch's end to the journal's acceptance
     uint64_t state_bytes = 0;
-    std::string waiting;  // why the last commit had to be tried again; empty: it had not
+    std::optional<ProcessingTime> emitting_since;  // closed windows wait to be emitted
+    std::string waiting;                           // why the last commit had to be tried again; empty: it had not
   };
   Figures figures() const;  // any thread
 
@@ -102,7 +103,9 @@ class Lane {
   bool catching_up_ = false;
   bool first_commit_due_ = false;
   bool unsaved_totals_ = false;  // rows were left out of the last commit, whose totals do not say so
+  bool piece_waits_ = false;     // of an operator that is pending: to be committed before it goes on
   bool draining_ = false;
+  bool sources_ended_ = false;
   bool drained_ = false;
   std::atomic<bool> given_up_ = false;
 

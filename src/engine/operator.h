@@ -45,6 +45,13 @@ class Operator {
   virtual Result<void> advance(int, Watermark watermark) { return emit(watermark); }
   virtual Result<void> finish_epoch() { return {}; }
 
+  // An operator that has more to emit than one commit should hold stops at a bound of its own and is then pending:
+  // resume(), once what came out so far has been committed, goes on. Where it stands is part of its state.
+  virtual bool pending() const { return false; }
+  virtual Result<void> resume() { return {}; }
+  // Pending, and process() must wait until it is not.
+  virtual bool blocks_input() const { return false; }
+
   virtual bool has_changes() const { return false; }
   // What changed since clear_changes(), or everything; get_state() applies such pieces in their order.
   virtual void put_state(std::string&, bool /*only_changed*/) const {}

@@ -251,6 +251,21 @@ Result<void> Pipeline::finish_epoch() {
   return {};
 }
 
+bool Pipeline::pending() const {
+  return std::any_of(operators_.begin(), operators_.end(), [](const auto& op) { return op->pending(); });
+}
+
+Result<void> Pipeline::resume() {
+  for (auto& op : operators_) {
+    if (op->pending()) TRY(op->resume());
+  }
+  return {};
+}
+
+bool Pipeline::blocks_input() const {
+  return std::any_of(operators_.begin(), operators_.end(), [](const auto& op) { return op->blocks_input(); });
+}
+
 Result<void> Pipeline::end_of_sources() {
   for (Scan* scan : scans_) TRY(scan->end());
   return {};

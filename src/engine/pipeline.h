@@ -33,6 +33,10 @@ class Pipeline {
   const Operator& at(size_t n) const { return *operators_[n]; }
 
   Result<void> finish_epoch();
+  // Operator::pending() and its kin, of all.
+  bool pending() const;
+  Result<void> resume();
+  bool blocks_input() const;
   Result<void> end_of_sources();  // what a drain does: all windows close
   bool has_changes() const;
   void clear_changes();

@@ -254,8 +254,7 @@ Result<size_t> Scan::pump(size_t number, size_t bytes_max, ProcessingTime now) {
   batch.shard = static_cast<uint32_t>(number);
   batch.arrived = last.record.time;
   shard.next = last.record.sequence.next();
-  progress_[number].newest = last.record.time.value;
-  progress_[number].next = shard.next.value;
+  shard.newest = last.record.time;
   shard.at += count;
   changed_ = true;
   rows_ += batch.rows;
@@ -265,6 +264,14 @@ Result<size_t> Scan::pump(size_t number, size_t bytes_max, ProcessingTime now) {
 
 Result<void> Scan::process(int, const data::Batch&) {
   return millrace::fail(ErrorKind::internal, "a source has no input");
+}
+
+void Scan::clear_changes() {
+  changed_ = false;
+  for (size_t n = 0; n < shards_.size(); ++n) {
+    progress_[n].next = shards_[n].next.value;
+    progress_[n].newest = shards_[n].newest.value;
+  }
 }
 
 void Scan::put_state(std::string& out, bool) const {

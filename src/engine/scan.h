@@ -58,13 +58,13 @@ class Scan final : public Operator {
   void put_state(std::string& out, bool only_changed) const override;
   Result<void> get_state(base::ByteReader& in) override;
   bool has_changes() const override { return changed_; }
-  void clear_changes() override { changed_ = false; }
+  void clear_changes() override;  // what was read so far is committed
 
   struct Lag {
     uint64_t records = 0;
     int64_t ms = 0;  // how long the oldest record that waits has been there
   };
-  Lag lag(ProcessingTime now) const;  // any thread
+  Lag lag(ProcessingTime now) const;  // behind what is committed; any thread
   // From now on nothing is read that is not there yet: what a drain works off.
   Result<void> stop_at_end();
   uint64_t rows() const { return rows_; }
@@ -77,16 +77,17 @@ class Scan final : public Operator {
   };
   struct Shard {
     SequenceNumber next;                // of the next record to push
+    ProcessingTime newest{0};           // arrival of the newest record that was pushed; 0: none yet
     std::optional<SequenceNumber> end;  // of a drain
     std::vector<log::BlockPtr> blocks;
     std::vector<PendingRecord> pending;
     size_t at = 0;  // in pending
   };
   class FeedDecoder;
-  // What lag() reads while the lane works.
+  // What lag() reads while the lane works: the shard as of the last commit.
   struct Progress {
     std::atomic<uint64_t> next{0};
-    std::atomic<int64_t> newest{0};  // arrival of the newest record that was pushed; 0: none yet
+    std::atomic<int64_t> newest{0};
   };
 
   std::string label() const;

@@ -9,6 +9,8 @@ namespace {
 // The running total keeps keys and values that no row has any more; when it is twice as large as the slices and this,
 // it is made anew.
 constexpr size_t total_waste_bytes_max = size_t{4} << 20;
+// What closing a window without rows counts for beside emit_rows_max.
+constexpr size_t window_work = 64;
 }  // namespace
 
 Result<std::unique_ptr<WindowAggregate>> WindowAggregate::make(const sql::WindowAggregateNode& node,
@@ -77,7 +79,7 @@ Result<void> WindowAggregate::process(int, const data::Batch& batch) {
   for (size_t n = 0; n < slice_rows_used_; ++n) {
     const SliceRows& part = slice_rows_[n];
     const int64_t last_window_end = part.start + node_.size_ms;
-    if (last_window_end - 1 <= fired_) {
+    if (last_window_end - 1 <= late_limit()) {
       late_ += part.rows.size();
       continue;
     }
@@ -93,34 +95,59 @@ Result<void> WindowAggregate::process(int, const data::Batch& batch) {
   return {};
 }
 
-Result<void> WindowAggregate::advance(int, Watermark watermark) {
-  if (watermark.time.value > fired_) {
-    while (!slices_.empty()) {
-      // The first window that is still to be emitted and has rows begins with the oldest slice.
-      int64_t window_end = slices_.begin()->first + node_.slide_ms;
-      if (fired_ != no_watermark.value && window_end - 1 <= fired_) {
-        window_end = slice_start(fired_ + 1) + node_.slide_ms;
-      }
-      if (window_end - 1 > watermark.time.value) break;
-      TRY(fire(window_end));
-      fired_ = window_end - 1;
-      drop_slices(window_end);
-      changed_ = true;
-    }
-    if (watermark.time != end_of_input) {
-      fired_ = watermark.time.value;
-      changed_ = true;
-    }
-  }
-  return emit(watermark);
+int64_t WindowAggregate::late_limit() const {
+  return pending_ ? std::max(fired_, input_.time.value) : fired_;
 }
 
-Result<void> WindowAggregate::fire(int64_t window_end) {
-  if (node_.size_ms == node_.slide_ms) return emit_window(*slices_.begin()->second, window_end);
-  return emit_window(window_of(window_end), window_end);
+bool WindowAggregate::blocks_input() const {
+  return pending_ && (node_.size_ms != node_.slide_ms || input_.time == end_of_input);
+}
+
+Result<void> WindowAggregate::advance(int, Watermark watermark) {
+  input_ = watermark;
+  // What waits for its commit goes on in resume().
+  return pending_ ? Result<void>() : fire_closed();
+}
+
+Result<void> WindowAggregate::fire_closed() {
+  size_t work = 0;
+  pending_ = false;
+  while (!slices_.empty()) {
+    // The first window that is still to be emitted and has rows begins with the oldest slice.
+    int64_t window_end = slices_.begin()->first + node_.slide_ms;
+    if (fired_ != no_watermark.value && window_end - 1 <= fired_) {
+      window_end = slice_start(fired_ + 1) + node_.slide_ms;
+    }
+    if (window_end - 1 > input_.time.value) break;
+    if (work >= emit_rows_max) {
+      pending_ = true;
+      return {};
+    }
+    changed_ = true;
+    TRY_ASSIGN(const size_t rows, fire(window_end));
+    work += rows + window_work;
+    if (parts_ != 0) continue;
+    fired_ = window_end - 1;
+    drop_slices(window_end);
+  }
+  if (input_.time != end_of_input && input_.time.value > fired_) {
+    fired_ = input_.time.value;
+    changed_ = true;
+  }
+  return emit(input_);
+}
+
+// Emits the window, or one part of it: parts_ is 0 when it is done.
+Result<size_t> WindowAggregate::fire(int64_t window_end) {
+  const Groups& groups = node_.size_ms == node_.slide_ms ? *slices_.begin()->second : window_of(window_end);
+  if (parts_ == 0) parts_ = std::max<uint64_t>(1, (groups.size() + emit_rows_max - 1) / emit_rows_max);
+  TRY_ASSIGN(const size_t rows, emit_window(groups, window_end));
+  if (++part_ == parts_) parts_ = part_ = 0;
+  return rows;
 }
 
 Groups& WindowAggregate::window_of(int64_t window_end) {
+  if (part_ > 0 && total_ && total_end_ == window_end) return *total_;
   int64_t from = window_end - node_.size_ms;
   if (total_ && total_->invertible()) {
     size_t live = 0;
@@ -146,8 +173,9 @@ void WindowAggregate::drop_slices(int64_t window_end) {
   if (slices_.empty()) total_.reset();
 }
 
-Result<void> WindowAggregate::emit_window(const Groups& groups, int64_t window_end) {
+Result<size_t> WindowAggregate::emit_window(const Groups& groups, int64_t window_end) {
   std::vector<uint32_t> numbers;
+  size_t rows = 0;
   const auto flush = [&]() -> Result<void> {
     std::vector<std::shared_ptr<data::Column>> columns;
     data::Batch batch = rows_of_groups(groups, numbers, encoder_, output_, node_.keys.size(), 3, columns);
@@ -158,16 +186,18 @@ Result<void> WindowAggregate::emit_window(const Groups& groups, int64_t window_e
       column.integers().assign(numbers.size(), times[n]);
       column.valid.assign(numbers.size(), 1);
     }
+    rows += numbers.size();
     numbers.clear();
     return emit(batch);
   };
   for (uint32_t group = 0; group < groups.size(); ++group) {
     if (groups.rows_of(group) <= 0) continue;
+    if (parts_ > 1 && base::hash64(groups.key(group)) % parts_ != part_) continue;
     numbers.push_back(group);
     if (numbers.size() == data::batch_rows_max) TRY(flush());
   }
-  if (numbers.empty()) return {};
-  return flush();
+  if (!numbers.empty()) TRY(flush());
+  return rows;
 }
 
 void WindowAggregate::put_state(std::string& out, bool only_changed) const {
@@ -179,6 +209,11 @@ void WindowAggregate::put_state(std::string& out, bool only_changed) const {
     base::put_u8(out, written);
     if (written) slice->put(out, only_changed);
   }
+  base::put_u8(out, pending_);
+  if (!pending_) return;
+  base::put_signed_varint(out, input_.time.value);
+  base::put_varint(out, parts_);
+  base::put_varint(out, part_);
 }
 
 Result<void> WindowAggregate::get_state(base::ByteReader& in) {
@@ -194,6 +229,11 @@ Result<void> WindowAggregate::get_state(base::ByteReader& in) {
     if (in.u8()) TRY(slice->get(in));
     kept[start] = std::move(slice);
   }
+  // A piece of an earlier program ends here.
+  pending_ = !in.done() && in.u8() != 0;
+  if (pending_) input_ = {EventTime(in.signed_varint()), false};
+  parts_ = pending_ ? in.varint() : 0;
+  part_ = pending_ ? in.varint() : 0;
   if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "a window's state record ends early");
   slices_ = std::move(kept);
   total_.reset();

@@ -7,7 +7,11 @@
 // Overlapping windows are kept as a running total (the newest slice is added, the one that leaves is taken away), so
 // closing a window costs its own rows and one slice; aggregates that cannot be taken away (MIN, MAX, DOUBLE sums) are
 // merged from the slices anew.
-// Thread and failure: operator.h.
+//
+// A watermark may close very many windows, or one with very many keys. They come out in pieces of emit_rows_max rows, a
+// commit between them; a window's keys are divided by their hashes, so a restart goes on where the last commit stood
+// and no row comes twice. Meanwhile rows for tumbling windows are taken; those of sliding windows wait, since their
+// slices are shared by windows that are closed and such that are not. Thread and failure: operator.h.
 
 #include <map>
 #include <memory>
@@ -18,6 +22,8 @@
 
 namespace millrace::engine {
 
+inline constexpr size_t emit_rows_max = data::batch_rows_max;  // between two commits, about
+
 class WindowAggregate final : public Operator {
  public:
   static Result<std::unique_ptr<WindowAggregate>> make(const sql::WindowAggregateNode& node, const data::Schema& input,
@@ -25,6 +31,10 @@ class WindowAggregate final : public Operator {
 
   Result<void> process(int input, const data::Batch& batch) override;
   Result<void> advance(int input, Watermark watermark) override;
+
+  bool pending() const override { return pending_; }
+  Result<void> resume() override { return fire_closed(); }
+  bool blocks_input() const override;
 
   bool has_changes() const override { return changed_; }
   void put_state(std::string& out, bool only_changed) const override;
@@ -44,10 +54,12 @@ class WindowAggregate final : public Operator {
 
   int64_t slice_start(int64_t time) const;
   void sort_into_slices(const data::Batch& batch);
-  Result<void> fire(int64_t window_end);
+  Result<void> fire_closed();
+  Result<size_t> fire(int64_t window_end);
+  int64_t late_limit() const;             // windows with end - 1 <= this take no more rows
   Groups& window_of(int64_t window_end);  // the groups of the window, among them possibly some without rows
   void drop_slices(int64_t window_end);
-  Result<void> emit_window(const Groups& groups, int64_t window_end);
+  Result<size_t> emit_window(const Groups& groups, int64_t window_end);
   std::unique_ptr<Groups> make_groups(const Groups* like = nullptr) const;
 
   sql::WindowAggregateNode node_;
@@ -61,6 +73,10 @@ class WindowAggregate final : public Operator {
   // The sum of the slices in [total_end_ - size, total_end_), for overlapping windows; null: not made yet.
   std::unique_ptr<Groups> total_;
   int64_t total_end_ = 0;
+  Watermark input_{no_watermark, false};  // the newest that came
+  bool pending_ = false;                  // windows up to input_ are closed and not all emitted
+  uint64_t parts_ = 0;                    // into which the next window's keys are divided; 0: not begun
+  uint64_t part_ = 0;                     // the next of them
   bool changed_ = false;
   uint64_t late_ = 0;
   ProcessingTime arrived_{0};

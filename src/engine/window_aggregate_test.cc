@@ -113,7 +113,15 @@ class Windows {
     if (retracts_) batch.weights = weights;
     ASSERT_TRUE(windows_->process(0, batch));
   }
-  void advance(int64_t ms) { ASSERT_TRUE(windows_->advance(0, Watermark{EventTime(ms), false})); }
+  void advance(int64_t ms) {
+    begin_advance(ms);
+    while (pending()) resume();
+  }
+  // The first piece of what the watermark closes; pending() says whether there is more.
+  void begin_advance(int64_t ms) { ASSERT_TRUE(windows_->advance(0, Watermark{EventTime(ms), false})); }
+  bool pending() const { return windows_->pending(); }
+  bool blocks_input() const { return windows_->blocks_input(); }
+  void resume() { ASSERT_TRUE(windows_->resume()); }
 
   // A commit; every third one is a snapshot that makes the pieces before it superfluous.
   void commit() {
@@ -281,6 +289,86 @@ TEST(WindowAggregate, counts_late_rows_and_drops_them) {
   EXPECT_EQ(windows.late(), 1u);
   windows.advance(end_of_input.value);
   EXPECT_EQ(windows.rows().at({"a", 803}), "3 3 1 1 ");
+}
+
+// `keys` events in each of the windows' slices.
+std::vector<Event> many(int keys, int slices, int64_t slide_ms) {
+  std::vector<Event> events;
+  for (int slice = 0; slice < slices; ++slice) {
+    for (int key = 0; key < keys; ++key) {
+      events.push_back({slice * slide_ms + 3 + key % slide_ms, "k" + std::to_string(key), key % 5, "v"});
+    }
+  }
+  return events;
+}
+
+struct Mass {
+  int keys;
+  int slices;
+  int64_t size_ms;
+  int64_t slide_ms;
+  bool extremes;
+};
+
+class WindowMasses : public testing::TestWithParam<Mass> {};
+
+TEST_P(WindowMasses, come_out_in_bounded_pieces_and_once_whatever_crashes_between_them) {
+  const Mass mass = GetParam();
+  const auto events = many(mass.keys, mass.slices, mass.slide_ms);
+  Windows windows(mass.size_ms, mass.slide_ms, mass.extremes, false);
+  for (size_t at = 0; at < events.size(); at += 4000) windows.add(events, at, std::min(events.size(), at + 4000));
+  windows.commit();
+  std::mt19937_64 random(7);
+  int64_t far = 1'000'000'000;
+  windows.begin_advance(far);
+  int crashes = 0;
+  size_t before = 0;
+  size_t pieces = 0;
+  for (;;) {
+    ++pieces;
+    // A part of a window is as large as the hashes make it; a window with fewer keys is never divided.
+    EXPECT_LE(windows.rows().size() - before, 2 * emit_rows_max + 300);
+    if (!windows.pending()) break;
+    EXPECT_EQ(windows.blocks_input(), mass.size_ms != mass.slide_ms);
+    if (random() % 2 == 0 || crashes > 20) windows.commit();
+    if (crashes <= 20 && random() % 3 == 0) {
+      ++crashes;
+      windows.crash();
+      before = windows.rows().size();
+      if (!windows.pending()) {
+        windows.begin_advance(far);
+        continue;
+      }
+    } else {
+      before = windows.rows().size();
+    }
+    windows.resume();
+  }
+  EXPECT_GT(pieces, 3u);
+  ASSERT_EQ(windows.rows(), naive(events, mass.size_ms, mass.slide_ms, mass.extremes));
+}
+
+INSTANTIATE_TEST_SUITE_P(masses, WindowMasses,
+                         testing::Values(Mass{30'000, 1, 100, 100, false}, Mass{30'000, 1, 100, 100, true},
+                                         Mass{9'000, 2, 300, 100, false}, Mass{9'000, 2, 300, 100, true},
+                                         Mass{200, 3, 10'000, 10, false}, Mass{1, 2, 100'000, 10, false}));
+
+TEST(WindowMassesTest, a_tumbling_window_takes_rows_while_others_are_emitted_and_refuses_late_ones) {
+  Windows windows(100, 100, false, false);
+  const auto closed = many(20'000, 1, 100);
+  for (size_t at = 0; at < closed.size(); at += 4000) windows.add(closed, at, at + 4000);
+  windows.begin_advance(250);
+  ASSERT_TRUE(windows.pending());
+  ASSERT_FALSE(windows.blocks_input());
+  // Of the window that is being emitted, of one that is closed and has no rows yet, and of an open one.
+  const std::vector<Event> more{{5, "k1", 1, "v"}, {150, "k1", 1, "v"}, {310, "new", 1, "v"}};
+  windows.add(more, 0, 3);
+  EXPECT_EQ(windows.late(), 2u);
+  while (windows.pending()) windows.resume();
+  windows.advance(1000);
+  auto all = closed;
+  all.push_back(more[2]);
+  EXPECT_EQ(windows.rows(), naive(all, 100, 100, false));
 }
 
 }  // namespace
