@@ -89,7 +89,11 @@ StatusSample sample_status(Instance& instance) {
 }
 
 std::string health_json(Instance& instance) {
-  const auto problems = function::problems(instance.functions().functions(), instance.functions().mappings());
+  auto problems = function::problems(instance.functions().functions(), instance.functions().mappings());
+  for (const auto& stream : instance.streams().damaged()) {
+    problems.push_back(
+        fmt::format("stream {} is damaged and not served; the server's log says what to do", stream.name));
+  }
   if (problems.empty()) return "{\"status\":\"ok\"}\n";
   std::string out = R"({"status":"degraded","problems":[)";
   for (const std::string& problem : problems) {

@@ -207,6 +207,13 @@ Expected<StreamPtr> Kinesis::State::stream(const KinesisArguments& arguments, Va
 
 Expected<StreamPtr> Kinesis::State::stream(std::string_view name) const {
   StreamPtr found = streams.find(name);
+  if (!found && streams.is_damaged(name)) {
+    return std::unexpected(
+        AwsError{400, "ResourceNotFoundException",
+                 fmt::format("Stream {} under account {} is damaged and not served. Nothing of it was deleted: the "
+                             "server's log says what is damaged and what to do.",
+                             name, options.account_id)});
+  }
   if (!found) {
     return std::unexpected(AwsError{400, "ResourceNotFoundException",
                                     fmt::format("Stream {} under account {} not found.", name, options.account_id)});

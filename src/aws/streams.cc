@@ -2,26 +2,40 @@
 
 #include <fcntl.h>
 #include <simdjson.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <filesystem>
 #include <future>
+#include <optional>
 #include <random>
 
 #include "aws/protocol.h"
+#include "base/bytes.h"
 #include "base/file.h"
+#include "log/inspect.h"
 #include "log/log.h"
 
 namespace millrace::aws {
 namespace {
 
 constexpr std::string_view definition_name = "stream.json";
+constexpr std::string_view checksum_member = ",\"crc32c\":\"";  // of all before it
+constexpr uint64_t shards_max = 1'000'000;
+constexpr int64_t retention_ms_max = int64_t{365} * 24 * 3'600'000;
 constexpr std::string_view deleted_prefix = ".deleted-";
 
 // A leading dot is allowed in the name of a stream, and means something else in the name of a directory.
 std::string directory_name(std::string_view stream) {
   if (stream.starts_with('.')) return "%2E" + std::string(stream.substr(1));
   return std::string(stream);
+}
+
+std::string stream_name(std::string_view directory) {
+  if (directory.starts_with("%2E")) return "." + std::string(directory.substr(3));
+  return std::string(directory);
 }
 
 Result<void> remove_tree(const std::string& path) {
@@ -34,9 +48,9 @@ Result<void> remove_tree(const std::string& path) {
 std::string definition_text(const Stream& stream) {
   std::string out = "{\"name\":";
   append_json_string(out, stream.name);
-  out += fmt::format(",\"id\":\"{:016x}\",\"shards\":{},\"mode\":\"{}\",\"created_ms\":{},\"retention_ms\":{}}}\n",
+  out += fmt::format(",\"id\":\"{:016x}\",\"shards\":{},\"mode\":\"{}\",\"created_ms\":{},\"retention_ms\":{}",
                      stream.id, stream.shard_count(), name(stream.mode), stream.created, stream.retention_ms);
-  return out;
+  return fmt::format("{}{}{:08x}\"}}\n", out, checksum_member, base::crc32c(out));
 }
 
 Result<void> write_definition(const std::string& directory, const Stream& stream) {
@@ -58,41 +72,88 @@ struct Definition {
   int64_t retention_ms = 0;
 };
 
-Result<Definition> read_definition(const std::string& directory) {
-  const std::string path = fmt::format("{}/{}", directory, definition_name);
-  TRY_ASSIGN(const base::File file, base::File::open(path, O_RDONLY));
-  TRY_ASSIGN(const uint64_t size, file.size());
-  std::string text(std::min<uint64_t>(size, 64 * 1024), '\0');
-  TRY_ASSIGN(const size_t read, file.read_at(text.data(), text.size(), 0));
-  text.resize(read);
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
-  std::string_view name, id, mode;
-  uint64_t shards = 0;
-  Definition definition;
-  if (parser.parse(text).get(root) || root["name"].get(name) || root["id"].get(id) || root["shards"].get(shards) ||
-      root["created_ms"].get(definition.created_ms) || root["retention_ms"].get(definition.retention_ms) ||
-      shards == 0 || shards > 1'000'000) {
-    return fail(ErrorKind::corrupt, "{} is not the definition of a stream", path);
-  }
-  definition.name = name;
-  definition.id = std::strtoull(std::string(id).c_str(), nullptr, 16);
-  definition.shards = static_cast<uint32_t>(shards);
-  if (!root["mode"].get(mode) && mode == aws::name(StreamMode::on_demand)) definition.mode = StreamMode::on_demand;
-  return definition;
-}
-
-uint64_t new_stream_id() {
-  std::random_device device;
-  return uint64_t{device()} << 32 | device();
-}
-
 bool is_stream_name(std::string_view name) {
   if (name.empty() || name.size() > 128) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
            c == '-';
   });
+}
+
+// Nothing: a definition without a checksum, as earlier versions wrote them.
+std::optional<bool> checksum_holds(std::string_view text) {
+  const size_t at = text.rfind(checksum_member);
+  if (at == std::string_view::npos) return std::nullopt;
+  return text.substr(at) == fmt::format("{}{:08x}\"}}\n", checksum_member, base::crc32c(text.substr(0, at)));
+}
+
+std::optional<uint64_t> parse_id(std::string_view text) {
+  uint64_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id, 16);
+  if (text.size() != 16 || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return id;
+}
+
+Result<Definition> parse_definition(std::string_view text) {
+  const auto damaged = [](std::string_view what) { return fail(ErrorKind::corrupt, "{}", what); };
+  const std::optional<bool> holds = checksum_holds(text);
+  if (holds == false) return damaged("its checksum does not hold");
+  simdjson::dom::parser parser;
+  simdjson::dom::object root;
+  std::string_view name, id, mode;
+  uint64_t shards = 0;
+  Definition definition;
+  if (parser.parse(simdjson::padded_string(text)).get(root)) return damaged("it is not a JSON object");
+  // A flipped bit in the name of the checksum makes no definition of an earlier version.
+  static constexpr std::array<std::string_view, 6> members = {"name", "id",         "shards",
+                                                              "mode", "created_ms", "retention_ms"};
+  for (const auto& [key, value] : root) {
+    if (!holds && std::ranges::find(members, key) == members.end()) {
+      return damaged("it has no checksum and a member that earlier versions did not write");
+    }
+  }
+  if (root["name"].get(name) || !is_stream_name(name)) return damaged("`name` is not a stream's name");
+  if (root["id"].get(id) || !parse_id(id)) return damaged("`id` is not 16 hexadecimal digits");
+  if (root["shards"].get(shards) || shards == 0 || shards > shards_max) return damaged("`shards` is out of range");
+  if (root["created_ms"].get(definition.created_ms) || definition.created_ms < 0) {
+    return damaged("`created_ms` is not a time");
+  }
+  if (root["retention_ms"].get(definition.retention_ms) || definition.retention_ms < Streams::default_retention_ms ||
+      definition.retention_ms > retention_ms_max) {
+    return damaged("`retention_ms` is not between 24 hours and 365 days");
+  }
+  if (!root["mode"].get(mode)) {
+    if (mode == aws::name(StreamMode::on_demand)) {
+      definition.mode = StreamMode::on_demand;
+    } else if (mode != aws::name(StreamMode::provisioned)) {
+      return damaged("`mode` is neither PROVISIONED nor ON_DEMAND");
+    }
+  }
+  definition.name = name;
+  definition.id = *parse_id(id);
+  definition.shards = static_cast<uint32_t>(shards);
+  return definition;
+}
+
+// What the folder `entry` of the streams' directory says that it is.
+Result<Definition> read_definition(const std::string& directory, std::string_view entry) {
+  const std::string path = fmt::format("{}/{}", directory, definition_name);
+  TRY_ASSIGN(const base::File file, base::File::open(path, O_RDONLY));
+  TRY_ASSIGN(const uint64_t size, file.size());
+  std::string text(std::min<uint64_t>(size, 64 * 1024), '\0');
+  TRY_ASSIGN(const size_t read, file.read_at(text.data(), text.size(), 0));
+  text.resize(read);
+  auto definition = parse_definition(text);
+  if (definition && directory_name(definition->name) != entry) {
+    definition = fail(ErrorKind::corrupt, "it is the definition of the stream {}", definition->name);
+  }
+  if (definition) return definition;
+  return fail(definition.error().kind, "{} is damaged: {}", path, definition.error().message);
+}
+
+uint64_t new_stream_id() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
 }
 
 }  // namespace
@@ -148,20 +209,47 @@ Result<void> Streams::open_all() {
   for (const std::string& entry : entries) {
     const std::string path = fmt::format("{}/{}", options_.directory, entry);
     if (!std::filesystem::is_directory(path)) continue;
-    if (entry.starts_with(deleted_prefix) || !std::filesystem::exists(fmt::format("{}/{}", path, definition_name))) {
+    if (entry.starts_with(deleted_prefix)) {
       TRY(remove_tree(path));
       continue;
     }
-    TRY_ASSIGN(const Definition found, read_definition(path));
-    StreamPtr stream(new Stream(found.name, found.id, found.shards, found.mode, ProcessingTime(found.created_ms),
-                                found.retention_ms));
-    auto log = open_stream_log(*stream);
-    if (!log) return std::unexpected(log.error().within(fmt::format("stream {}", found.name)));
-    stream->log_ = std::move(*log);
-    stream->status_ = StreamStatus::active;
-    streams_.emplace(stream->name, std::move(stream));
+    if (!std::filesystem::exists(fmt::format("{}/{}", path, definition_name))) {
+      // A creation that was cut short, if nothing was ever written there.
+      const auto holds = log::holds_groups(path);
+      if (holds && !*holds) {
+        TRY(remove_tree(path));
+        continue;
+      }
+    }
+    auto stream = open_stream(entry);
+    if (stream) {
+      streams_.emplace((*stream)->name, std::move(*stream));
+      continue;
+    }
+    const Error& error = stream.error();
+    if (error.kind == ErrorKind::in_use || error.kind == ErrorKind::throttled || error.kind == ErrorKind::disk_full) {
+      return std::unexpected(error.within(fmt::format("stream {}", stream_name(entry))));
+    }
+    damaged_.push_back({stream_name(entry), error.message});
+    spdlog::error(
+        "stream {}: {}. It is not served, and nothing of it is deleted; the other streams are served. Restore the "
+        "folder {} from a copy and start again, or move it away to begin anew",
+        damaged_.back().name, error.message, path);
   }
   return {};
+}
+
+Result<StreamPtr> Streams::open_stream(const std::string& entry) const {
+  TRY_ASSIGN(const Definition found, read_definition(fmt::format("{}/{}", options_.directory, entry), entry));
+  StreamPtr stream(
+      new Stream(found.name, found.id, found.shards, found.mode, ProcessingTime(found.created_ms), found.retention_ms));
+  TRY_ASSIGN(stream->log_, open_stream_log(*stream));
+  stream->status_ = StreamStatus::active;
+  return stream;
+}
+
+bool Streams::is_damaged(std::string_view name) const {
+  return std::ranges::find(damaged_, name, &Damaged::name) != damaged_.end();
 }
 
 Result<std::unique_ptr<log::Log>> Streams::open_stream_log(const Stream& stream) const {
@@ -183,6 +271,12 @@ Result<void> Streams::create(std::string_view name, uint32_t shard_count, std::f
                 name);
   }
   if (shard_count == 0) return fail(ErrorKind::invalid_argument, "a stream has at least one shard");
+  if (is_damaged(name)) {
+    return fail(ErrorKind::in_use,
+                "the stream {} is there, and damaged: restore its folder from a copy, or move it out of the data "
+                "directory, and restart the server",
+                name);
+  }
   StreamPtr stream;
   {
     std::lock_guard lock(mutex_);
@@ -242,6 +336,9 @@ Result<void> Streams::remove(std::string_view name, std::function<void(Result<vo
   {
     std::lock_guard lock(mutex_);
     const auto found = streams_.find(name);
+    if (found == streams_.end() && is_damaged(name)) {
+      return fail(ErrorKind::not_found, "the stream {} is damaged: nothing of it is deleted", name);
+    }
     if (found == streams_.end()) return fail(ErrorKind::not_found, "there is no stream {}", name);
     if (found->second->status() != StreamStatus::active) {
       return fail(ErrorKind::in_use, "the stream {} is {}; it can be deleted when it is ACTIVE", name,

@@ -78,13 +78,14 @@ class Streams {
  public:
   static constexpr int64_t default_retention_ms = 24 * 3'600'000;
 
-  // Opens all streams that the directory holds; removes what a crash left of half-created and half-deleted ones.
-  // corrupt, in_use, io, disk_full: a stream could not be opened; the message names it.
+  // Opens all streams that the directory holds; removes what a crash left of half-created and half-deleted ones. A
+  // stream whose files do not hold is left as it is, and the others are served: see damaged().
+  // in_use, throttled, disk_full: a stream could not be opened, though its files may be whole; the message names it.
   static Result<std::unique_ptr<Streams>> open(StreamsOptions options);
   ~Streams();  // waits for creations under way, closes the logs
 
   // Begins to create; `done` is called on another thread when the stream is active, or could not be made (it is gone
-  // again then). already_exists, limit_exceeded, invalid_argument at once.
+  // again then). already_exists, in_use (a damaged stream has the name), limit_exceeded, invalid_argument at once.
   Result<void> create(std::string_view name, uint32_t shard_count, std::function<void(Result<void>)> done,
                       StreamMode mode = StreamMode::provisioned);
   // Creates and waits; for start-up, never on a reactor's thread. Fine if it exists already.
@@ -92,6 +93,15 @@ class Streams {
   // The stream is gone at once, its files in the background; `done` is called on another thread when a restart cannot
   // bring it back. not_found; in_use while it is being created.
   Result<void> remove(std::string_view name, std::function<void(Result<void>)> done = {});
+
+  // The streams that are not served because their files are damaged, with what is wrong and what to do. Nothing of them
+  // is changed or deleted, and their names are taken. As they were found at the start.
+  struct Damaged {
+    std::string name;
+    std::string reason;
+  };
+  const std::vector<Damaged>& damaged() const { return damaged_; }
+  bool is_damaged(std::string_view name) const;
 
   StreamPtr find(std::string_view name) const;                                   // null: no such stream
   std::vector<StreamPtr> list() const;                                           // by name
@@ -113,6 +123,7 @@ class Streams {
  private:
   explicit Streams(StreamsOptions options);
   Result<void> open_all();
+  Result<StreamPtr> open_stream(const std::string& entry) const;
   Result<std::unique_ptr<log::Log>> open_stream_log(const Stream& stream) const;
   Result<void> build(const StreamPtr& stream);
   Result<void> demolish(const StreamPtr& stream);
@@ -122,6 +133,8 @@ class Streams {
 
   const StreamsOptions options_;
   base::Clock& clock_;
+
+  std::vector<Damaged> damaged_;  // does not change after the start
 
   mutable std::mutex mutex_;
   std::map<std::string, StreamPtr, std::less<>> streams_;

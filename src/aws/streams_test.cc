@@ -6,7 +6,9 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <future>
+#include <map>
 
 namespace millrace::aws {
 namespace {
@@ -107,6 +109,124 @@ TEST_F(StreamsTest, what_a_crash_left_of_a_creation_is_removed) {
   EXPECT_EQ(streams_->find("half"), nullptr);
   EXPECT_FALSE(fs::exists(directory_ + "/half"));
   EXPECT_NE(streams_->find("clicks"), nullptr);
+}
+
+class DamagedStreams : public StreamsTest {
+ protected:
+  DamagedStreams() {
+    make("clicks", 3);
+    make("orders", 1);
+    streams_.reset();
+  }
+
+  void make(const std::string& name, int records) {
+    const StreamPtr stream = *streams_->ensure(name, 1);
+    for (int i = 0; i < records; ++i) {
+      const std::vector<log::AppendRecord> record = {{ShardId(0), "k", "text"}};
+      stream->log()->wait_durable(*stream->log()->append(record));
+    }
+  }
+  std::string path(const std::string& name = "clicks") const { return directory_ + "/" + name + "/stream.json"; }
+  static std::string text_of(const std::string& path) {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  static std::string without_checksum(const std::string& text) {
+    return text.substr(0, text.find(",\"crc32c")) + "}\n";
+  }
+  uint64_t records(const std::string& name) const {
+    const StreamPtr stream = streams_->find(name);
+    return stream ? stream->log()->range(ShardId(0)).value().end.value : 0;
+  }
+  std::map<std::string, uintmax_t> files() const {
+    std::map<std::string, uintmax_t> sizes;
+    for (const auto& file : fs::directory_iterator(directory_ + "/clicks")) {
+      if (file.is_regular_file()) sizes[file.path().filename()] = file.file_size();
+    }
+    return sizes;
+  }
+  // `clicks` is set aside, whole; `orders` is served.
+  void expect_set_aside(const std::string& reason) {
+    const auto before = files();
+    reopen();
+    ASSERT_NE(streams_, nullptr);
+    EXPECT_EQ(records("orders"), 1u);
+    EXPECT_EQ(streams_->find("clicks"), nullptr) << reason;
+    ASSERT_EQ(streams_->damaged().size(), 1u) << reason;
+    EXPECT_EQ(streams_->damaged()[0].name, "clicks");
+    EXPECT_NE(streams_->damaged()[0].reason.find(reason), std::string::npos) << streams_->damaged()[0].reason;
+    const auto made = streams_->create("clicks", 1, {});
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().kind, ErrorKind::in_use);
+    EXPECT_NE(made.error().message.find("restore"), std::string::npos) << made.error().message;
+    const auto removed = streams_->remove("clicks");
+    ASSERT_FALSE(removed);
+    EXPECT_NE(removed.error().message.find("damaged"), std::string::npos) << removed.error().message;
+    streams_.reset();
+    EXPECT_EQ(files(), before);
+  }
+};
+
+TEST_F(DamagedStreams, a_stream_whose_definition_is_missing_is_kept_if_it_holds_records) {
+  const std::string text = text_of(path());
+  fs::remove(path());
+  expect_set_aside("stream.json");
+  std::ofstream(path()) << text;
+  reopen();
+  EXPECT_EQ(records("clicks"), 3u);
+  EXPECT_TRUE(streams_->damaged().empty());
+}
+
+TEST_F(DamagedStreams, no_flipped_bit_of_a_definition_is_believed) {
+  const std::string text = text_of(path());
+  for (size_t at = 0; at < text.size(); at += 7) {
+    std::string damaged = text;
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << (at % 7)));
+    std::ofstream(path()) << damaged;
+    expect_set_aside("stream.json is damaged");
+  }
+}
+
+TEST_F(DamagedStreams, what_a_definition_without_a_checksum_says_must_be_possible) {
+  const std::string text = without_checksum(text_of(path()));
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string changed = text;
+    return changed.replace(changed.find(from), from.size(), to);
+  };
+  std::ofstream(path()) << with("\"name\":\"clicks\"", "\"name\":\"../x\"");
+  expect_set_aside("`name` is not a stream's name");
+  std::ofstream(path()) << with("\"name\":\"clicks\"", "\"name\":\"orders\"");
+  expect_set_aside("it is the definition of the stream orders");
+  std::ofstream(path()) << with("\"retention_ms\":86400000", "\"retention_ms\":1");
+  expect_set_aside("`retention_ms`");
+  std::ofstream(path()) << with("\"shards\":1", "\"shards\":0");
+  expect_set_aside("`shards`");
+  std::ofstream(path()) << with("\"id\":\"", "\"id\":\"z");
+  expect_set_aside("`id`");
+  std::ofstream(path()) << with("PROVISIONED", "PROVISIONEE");
+  expect_set_aside("`mode`");
+  std::ofstream(path()) << "";
+  expect_set_aside("it is not a JSON object");
+  std::ofstream(path()) << text;  // as earlier versions wrote it
+  reopen();
+  EXPECT_EQ(records("clicks"), 3u);
+}
+
+TEST_F(DamagedStreams, a_damaged_log_refuses_its_own_stream_only) {
+  for (const auto& file : fs::directory_iterator(directory_ + "/clicks")) {
+    if (!file.path().filename().string().starts_with("segment-")) continue;
+    std::fstream segment(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    segment.put('x');
+  }
+  expect_set_aside("header");
+}
+
+TEST_F(DamagedStreams, files_are_for_their_owner_alone) {
+  for (const auto& file : fs::recursive_directory_iterator(directory_)) {
+    const fs::perms expected =
+        file.is_directory() ? fs::perms::owner_all : fs::perms::owner_read | fs::perms::owner_write;
+    EXPECT_EQ(file.status().permissions(), expected) << file.path();
+  }
 }
 
 }  // namespace
