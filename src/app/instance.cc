@@ -19,6 +19,7 @@
 #include "aws/kinesis.h"
 #include "aws/service.h"
 #include "aws/streams.h"
+#include "base/descriptors.h"
 #include "base/file.h"
 #include "engine/jobs.h"
 #include "http/server.h"
@@ -78,6 +79,11 @@ class Sources final : public function::StreamSource, public engine::Environment 
   Result<aws::StreamPtr> active(std::string_view name) const {
     aws::StreamPtr stream = streams_.find(name);
     if (!stream || stream->status() != aws::StreamStatus::active) {
+      if (streams_.is_damaged(name)) {
+        return fail(ErrorKind::not_found,
+                    "the stream `{}` is damaged and not served; the server's log says what is damaged and what to do",
+                    name);
+      }
       return fail(
           ErrorKind::not_found,
           "there is no stream `{}`; create it with `aws kinesis create-stream --stream-name {} --shard-count N`", name,
@@ -125,7 +131,8 @@ class RunningInstance final : public Instance {
   Result<void> open() {
     TRY(check());
     TRY_ASSIGN(reactor_, http::Reactor::make());
-    TRY_ASSIGN(io_, log::make_io_driver());
+    descriptors_ = base::raise_descriptor_limit();
+    TRY_ASSIGN(io_, log::make_io_driver(log::IoMode::automatic, descriptors_.cold_files));
     reactor_->watch(io_->event_fd(), [this] { io_->reap(); });
     reactor_->at_end_of_turn([this] {
       if (!ready_) return;
@@ -239,6 +246,7 @@ class RunningInstance final : public Instance {
                   .body = R"({"__type":"ServiceUnavailableException","message":"the server is starting; try again"})"});
     };
     http::ServerLimits limits;
+    limits.connections_max = std::min(limits.connections_max, descriptors_.sockets * 3 / 4);
     limits.refusal = [this](int status, std::string_view reason) { return service_->refusal(status, reason); };
     auto server = http::Server::listen(
         *reactor_, configuration_.host, configuration_.port,
@@ -250,11 +258,15 @@ class RunningInstance final : public Instance {
     if (!server) return std::unexpected(server.error().within("--listen"));
     server_ = std::move(*server);
     if (!configuration_.dashboard) return {};
-    auto page = http::Server::listen(*reactor_, configuration_.dashboard_host, configuration_.dashboard_port,
-                                     [this, refuse_for_now](const http::Request& request, http::Reply reply) {
-                                       if (!ready_) return refuse_for_now(std::move(reply));
-                                       dashboard_->handle(request, std::move(reply));
-                                     });
+    http::ServerLimits page_limits;
+    page_limits.connections_max = std::min(page_limits.connections_max, descriptors_.sockets / 4);
+    auto page = http::Server::listen(
+        *reactor_, configuration_.dashboard_host, configuration_.dashboard_port,
+        [this, refuse_for_now](const http::Request& request, http::Reply reply) {
+          if (!ready_) return refuse_for_now(std::move(reply));
+          dashboard_->handle(request, std::move(reply));
+        },
+        page_limits);
     if (!page) return std::unexpected(page.error().within("--dashboard"));
     dashboard_server_ = std::move(*page);
     return {};
@@ -274,6 +286,7 @@ class RunningInstance final : public Instance {
                                              .changed = changed}));
     TRY_ASSIGN(store_, store::Store::open({.directory = data + "/tables",
                                            .segment_bytes = configuration_.segment_bytes,
+                                           .row_files_max = descriptors_.table_files,
                                            .durable = configuration_.durable,
                                            .clock = &clock,
                                            .io = io_.get()}));
@@ -324,6 +337,7 @@ class RunningInstance final : public Instance {
   std::atomic<bool> ready_ = false;
   bool stopped_ = false;
   bool sources_watched_ = false;  // the reactor's
+  base::DescriptorBudget descriptors_;
   std::unique_ptr<http::Reactor> reactor_;
   std::unique_ptr<log::IoDriver> io_;
   std::optional<base::DirectoryLock> data_lock_;

@@ -51,7 +51,8 @@ std::unexpected<Error> fail(ErrorKind kind, fmt::format_string<Args...> text, Ar
   return std::unexpected(Error{kind, fmt::format(text, std::forward<Args>(args)...)});
 }
 
-// Error of a system call, from errno: ENOSPC and EDQUOT become disk_full, ENOENT not_found, the rest io.
+// Error of a system call, from errno: ENOSPC and EDQUOT become disk_full, ENOENT not_found, EMFILE and ENFILE (no file
+// descriptor left) throttled, the rest io.
 std::unexpected<Error> fail_errno(std::string_view what, int error_number);
 
 [[noreturn]] void check_failed(const char* file, int line, const char* condition, std::string_view message);

@@ -79,6 +79,13 @@ Result<void> File::sync_data() const {
   return {};
 }
 
+Result<void> File::sync() const {
+  while (::fsync(descriptor_) != 0) {
+    if (errno != EINTR) return fail_errno(path_, errno);
+  }
+  return {};
+}
+
 Result<uint64_t> File::size() const {
   struct stat status;
   if (::fstat(descriptor_, &status) != 0) return fail_errno(path_, errno);
@@ -109,8 +116,7 @@ Result<void> make_directories(const std::string& path) {
 
 Result<void> sync_directory(const std::string& path) {
   TRY_ASSIGN(const File directory, File::open(path, O_RDONLY | O_DIRECTORY));
-  if (::fsync(directory.descriptor()) != 0) return fail_errno(path, errno);
-  return {};
+  return directory.sync();
 }
 
 Result<std::vector<std::string>> list_directory(const std::string& path) {

@@ -2,7 +2,8 @@
 // Files and directories: an owned descriptor whose reads and writes are whole, space reserved ahead, synced
 // directories, and a lock that keeps a second process out of a directory.
 //
-// Errors name the path. No space is disk_full, a missing path not_found, the rest io. A File may be read and
+// Errors name the path. No space is disk_full, a missing path not_found, no descriptor left throttled, the rest io. A
+// File may be read and
 // written by several threads at once; opening, moving and closing are its owner's.
 
 #include <cstdint>
@@ -39,6 +40,7 @@ class File {
   Result<void> write_at(std::string_view bytes, uint64_t offset) const;
   Result<void> write_zeros(uint64_t offset, uint64_t bytes) const;
   Result<void> sync_data() const;
+  Result<void> sync() const;  // fsync(2): of a directory, what was created, renamed and removed in it
   Result<uint64_t> size() const;
   Result<void> resize(uint64_t bytes) const;
   // Takes the space now, so that later writes to the range cannot find the disk full. Where the file system

@@ -112,6 +112,7 @@ Result<Lane::Step> Lane::step() {
     TRY(pipeline_->resume());
     piece_waits_ = true;
   }
+  bool all_read = true;
   const bool room = epoch_rows_ < options_.epoch_rows_max;
   if (room) {
     if (epoch_rows_ == 0) {
@@ -121,7 +122,14 @@ Result<Lane::Step> Lane::step() {
     for (Scan* scan : pipeline_->scans()) {
       for (size_t shard = 0; shard < scan->shards(); ++shard) {
         if (pipeline_->blocks_input()) break;
-        TRY_ASSIGN(const size_t records, scan->pump(shard, options_.read_bytes_max, now));
+        if (const auto read = scan->read(shard, options_.read_bytes_max); !read) {
+          if (!may_succeed_later(read.error().kind)) return std::unexpected(read.error());
+          all_read = false;
+          std::lock_guard lock(figures_mutex_);
+          figures_.waiting = read.error().message;
+          continue;
+        }
+        TRY_ASSIGN(const size_t records, scan->pump(shard, now));
         taken += records;
         catching_up_ |= records >= data::batch_rows_max / 2;
       }
@@ -132,7 +140,11 @@ Result<Lane::Step> Lane::step() {
     TRY_ASSIGN(const auto due, timed.generator->tick(now, timed.scan->activity()));
     if (due) step.next = step.next ? std::min(*step.next, *due) : *due;
   }
-  bool at_end = room && taken == 0 && !pipeline_->pending();
+  bool at_end = room && taken == 0 && all_read && !pipeline_->pending();
+  if (!all_read) {
+    const ProcessingTime retry(now.value + options_.retry_wait_ms_max);
+    step.next = step.next ? std::min(*step.next, retry) : retry;
+  }
   if (at_end && draining_ && !sources_ended_) {
     sources_ended_ = true;
     TRY(pipeline_->end_of_sources());

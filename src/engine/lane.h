@@ -67,7 +67,7 @@ class Lane {
     double commit_ms = 0;  // of the last commit: from the epoch's end to the journal's acceptance
     uint64_t state_bytes = 0;
     std::optional<ProcessingTime> emitting_since;  // closed windows wait to be emitted
-    std::string waiting;                           // why the last commit had to be tried again; empty: it had not
+    std::string waiting;  // why the last commit or read had to be tried again; empty: it had not
   };
   Figures figures() const;  // any thread
 

@@ -195,8 +195,9 @@ void Scan::begin(ProcessingTime now) {
   for (size_t n = 0; n < shards_.size(); ++n) progress_[n].next = shards_[n].next.value;
 }
 
-Result<void> Scan::load(size_t number, size_t bytes_max) {
+Result<void> Scan::read(size_t number, size_t bytes_max) {
   Shard& shard = shards_[number];
+  if (shard.at < shard.pending.size()) return {};
   shard.blocks.clear();
   shard.pending.clear();
   shard.at = 0;
@@ -234,9 +235,8 @@ Result<data::Batch> Scan::decode_json(Shard& shard, size_t count) {
   return batch;
 }
 
-Result<size_t> Scan::pump(size_t number, size_t bytes_max, ProcessingTime now) {
+Result<size_t> Scan::pump(size_t number, ProcessingTime now) {
   Shard& shard = shards_[number];
-  if (shard.at == shard.pending.size()) TRY(load(number, bytes_max));
   const size_t waiting = shard.pending.size() - shard.at;
   activity_[number].at_end = waiting == 0;
   if (waiting == 0) return 0;

@@ -45,9 +45,11 @@ class Scan final : public Operator {
 
   size_t shards() const { return shards_.size(); }
   const std::vector<ShardSource>& sources() const { return sources_; }
-  // Decodes and pushes at most one batch of the shard; the number of records it took, 0 at the shard's end.
-  // `bytes_max`: how much is read from the log at once.
-  Result<size_t> pump(size_t shard, size_t bytes_max, ProcessingTime now);
+  // Reads on in the log, about `bytes_max`, if all that was read is pushed. throttled: the process has no descriptor
+  // left; nothing has changed, try again.
+  Result<void> read(size_t shard, size_t bytes_max);
+  // Decodes and pushes at most one batch of what was read; the number of records it took, 0 at the shard's end.
+  Result<size_t> pump(size_t shard, ProcessingTime now);
   const std::vector<ShardActivity>& activity() const { return activity_; }
   Result<void> end() { return emit(Watermark{end_of_input, false}); }
   // not_found: what is read here has been deleted, and perhaps created again.
@@ -93,7 +95,6 @@ class Scan final : public Operator {
   std::string label() const;
   Result<uint64_t> current_id(Environment& environment) const;
   std::unexpected<Error> another_source() const;
-  Result<void> load(size_t shard, size_t bytes_max);
   Result<data::Batch> decode_json(Shard& shard, size_t count);
 
   sql::ScanNode node_;

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "log/log.h"
+#include "log/open_files.h"
 
 namespace millrace::log {
 
@@ -53,6 +54,8 @@ class Keeper {
 
 class DiskIo : public IoDriver {
  public:
+  explicit DiskIo(size_t cold_files_max) : files_(std::make_shared<OpenFiles>(cold_files_max)) {}
+
   // Any thread. May call on_written() before it returns (a driver that blocks), yet never inside another
   // on_written(): what is submitted there follows when that has returned.
   virtual void submit(DiskWrite& write) = 0;
@@ -61,12 +64,16 @@ class DiskIo : public IoDriver {
   virtual int event_descriptor() const = 0;
 
   Keeper& keeper() { return keeper_; }
+  const std::shared_ptr<OpenFiles>& files() const { return files_; }
   // Somebody reaps: a thread of the driver's own, or a reactor that has asked for the descriptor.
   bool attended() const { return attended_; }
 
  protected:
   mutable std::atomic<bool> attended_ = false;
   Keeper keeper_;
+
+ private:
+  const std::shared_ptr<OpenFiles> files_;
 };
 
 // `what` names the file, what was done with it and the system's word for the failure.

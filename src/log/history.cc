@@ -1,6 +1,7 @@
 #include "log/history.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -22,6 +23,7 @@ constexpr size_t gap_bytes_max = 2 << 10;
 constexpr size_t run_bytes_max = size_t{1} << 20;
 
 Result<std::vector<BlockPtr>> read_blocks(const Segment& segment, ShardId shard, const std::vector<Pick>& picks) {
+  TRY_ASSIGN(const FilePtr file, segment.open());
   auto blocks = std::make_shared<Block[]>(picks.size());
   std::vector<BlockPtr> result;
   result.reserve(picks.size());
@@ -36,13 +38,13 @@ Result<std::vector<BlockPtr>> read_blocks(const Segment& segment, ShardId shard,
       end = next_end;
     }
     const std::shared_ptr<char[]> buffer(new char[end - begin + padding_bytes]);
-    TRY_ASSIGN(const size_t read, segment.file.read_at(buffer.get(), end - begin, begin));
+    TRY_ASSIGN(const size_t read, file->read_at(buffer.get(), end - begin, begin));
     std::memset(buffer.get() + read, 0, end - begin + padding_bytes - read);
     for (; i < last; ++i) {
       const auto& [entry, group, time] = picks[i];
       const std::string_view payload(buffer.get() + (entry.offset - begin), entry.bytes);
       if (base::crc32c(payload) != entry.checksum) {
-        return fail(ErrorKind::corrupt, "{}: the block of shard {} at offset {} is damaged", segment.file.path(), shard,
+        return fail(ErrorKind::corrupt, "{}: the block of shard {} at offset {} is damaged", segment.path, shard,
                     entry.offset);
       }
       blocks[i] = Block{shard, group, SequenceNumber(entry.first), entry.count, time, payload, buffer};
@@ -67,6 +69,10 @@ void pick_from(const Segment& segment, const SegmentIndex& index, ShardId shard,
 
 std::unexpected<Error> no_such_shard(ShardId shard) {
   return fail(ErrorKind::not_found, "the log has no shard {}", shard);
+}
+
+std::unexpected<Error> trimmed(ShardId shard, uint64_t oldest, SequenceNumber from) {
+  return fail(ErrorKind::trimmed, "shard {} is trimmed up to {}; asked for {}", shard, oldest, from);
 }
 
 }  // namespace
@@ -166,6 +172,27 @@ void History::closed(const SegmentPtr& segment) {
 }
 
 Result<std::vector<BlockPtr>> History::read(ShardId id, SequenceNumber from, size_t bytes_max) {
+  auto blocks = read_durable(id, from, bytes_max);
+  if (!blocks) return std::unexpected(why_unreadable(id, from, std::move(blocks).error()));
+  return blocks;
+}
+
+// Tells of damage, once for each place. And what a file that is gone means to somebody who was about to open it.
+Error History::why_unreadable(ShardId id, SequenceNumber from, Error error) {
+  std::lock_guard lock(mutex_);
+  if (error.kind == ErrorKind::corrupt && damage_told_.size() < damage_told_max &&
+      damage_told_.insert(error.message).second) {
+    std::fprintf(stderr, "millrace: %s; restore the file from a copy\n", error.message.c_str());
+  }
+  if (error.kind != ErrorKind::not_found) return error;
+  const auto found = shards_.find(id);
+  if (found == shards_.end()) return error;
+  const Shard& shard = found->second;
+  if (const uint64_t oldest = shard.oldest(); from.value < oldest) return trimmed(id, oldest, from).error();
+  return {ErrorKind::unavailable, error.message + " (the log was deleted, or its file taken away)"};
+}
+
+Result<std::vector<BlockPtr>> History::read_durable(ShardId id, SequenceNumber from, size_t bytes_max) {
   std::vector<Pick> picks;
   SegmentPtr segment;
   {
@@ -174,10 +201,7 @@ Result<std::vector<BlockPtr>> History::read(ShardId id, SequenceNumber from, siz
     if (found == shards_.end()) return no_such_shard(id);
     Shard& shard = found->second;
     if (from.value >= shard.end) return std::vector<BlockPtr>{};
-    if (shard.spans.empty() || from.value < shard.spans.front().first) {
-      return fail(ErrorKind::trimmed, "shard {} is trimmed up to {}; asked for {}", id,
-                  shard.spans.empty() ? shard.end : shard.spans.front().first, from);
-    }
+    if (from.value < shard.oldest()) return trimmed(id, shard.oldest(), from);
     if (!shard.tail.empty() && shard.tail.front()->first <= from) {
       std::vector<BlockPtr> blocks;
       auto at = std::ranges::upper_bound(shard.tail, from, {}, [](const BlockPtr& b) { return b->first; });
@@ -200,8 +224,7 @@ Result<ShardRange> History::range(ShardId id) const {
   const auto found = shards_.find(id);
   if (found == shards_.end()) return no_such_shard(id);
   const Shard& shard = found->second;
-  const uint64_t oldest = shard.spans.empty() ? shard.end : shard.spans.front().first;
-  return ShardRange{SequenceNumber(oldest), SequenceNumber(shard.end)};
+  return ShardRange{SequenceNumber(shard.oldest()), SequenceNumber(shard.end)};
 }
 
 Result<SequenceNumber> History::find(ShardId id, ProcessingTime time) {
@@ -216,7 +239,13 @@ Result<SequenceNumber> History::find(ShardId id, ProcessingTime time) {
   const SegmentPtr segment = span->segment;
   const auto after = std::next(span);
   const uint64_t next_first = after == shard.spans.end() ? end : after->first;
-  TRY_ASSIGN(const auto index, index_of(segment, lock));
+  const auto loaded = index_of(segment, lock);
+  if (!loaded) {
+    if (loaded.error().kind != ErrorKind::not_found) return std::unexpected(loaded.error());
+    // Trimmed meanwhile: what follows is the oldest there is.
+    return SequenceNumber(next_first);
+  }
+  const auto& index = *loaded;
   const auto group = std::ranges::lower_bound(index->groups(), time.value, {}, &GroupEntry::time);
   const auto group_index = static_cast<uint32_t>(group - index->groups().begin());
   const auto* entries = index->blocks(id);
@@ -251,7 +280,7 @@ Result<void> History::replay(GroupNumber after,
     for (uint64_t number = part.first_group; number <= part.last_group; ++number) {
       TRY_ASSIGN(const auto group, scanner.group());
       if (!group || group->header.group != number || (number > after.value && !group->payloads_hold())) {
-        return fail(ErrorKind::corrupt, "{}: group {} at offset {} is damaged", part.segment->file.path(), number,
+        return fail(ErrorKind::corrupt, "{}: group {} at offset {} is damaged", part.segment->path, number,
                     scanner.offset());
       }
       scanner.skip(group->header.bytes);

@@ -10,6 +10,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -21,6 +23,7 @@ namespace millrace::log {
 class History {
  public:
   static constexpr size_t index_bytes_max = size_t{8} << 20;
+  static constexpr size_t damage_told_max = 1000;
 
   explicit History(size_t tail_bytes_max) : tail_bytes_max_(tail_bytes_max) {}
 
@@ -55,6 +58,8 @@ class History {
     uint64_t end = 0;
     std::deque<SegmentSpan> spans;
     std::deque<BlockPtr> tail;
+
+    uint64_t oldest() const { return spans.empty() ? end : spans.front().first; }
   };
   struct TailGroup {
     std::shared_ptr<const Block[]> blocks;
@@ -62,11 +67,14 @@ class History {
     size_t bytes = 0;
   };
 
+  Result<std::vector<BlockPtr>> read_durable(ShardId shard, SequenceNumber from, size_t bytes_max);
+  Error why_unreadable(ShardId shard, SequenceNumber from, Error error);
   Result<std::shared_ptr<SegmentIndex>> index_of(const SegmentPtr& segment, std::unique_lock<std::mutex>& lock);
   void keep_index(const SegmentPtr& segment);
   void add_span(Shard& shard, const SegmentPtr& segment, uint64_t first);
 
   const size_t tail_bytes_max_;
+  std::set<std::string, std::less<>> damage_told_;  // places; at most damage_told_max
   mutable std::mutex mutex_;
   std::deque<SegmentPtr> segments_;
   std::unordered_map<ShardId, Shard> shards_;

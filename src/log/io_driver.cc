@@ -81,7 +81,7 @@ Result<base::File> make_event() {
 
 class BlockingIo final : public DiskIo {
  public:
-  explicit BlockingIo(base::File event) : event_(std::move(event)) {}
+  BlockingIo(size_t cold_files_max, base::File event) : DiskIo(cold_files_max), event_(std::move(event)) {}
 
   int event_fd() const override { return event_.descriptor(); }
   int event_descriptor() const override { return event_.descriptor(); }
@@ -111,7 +111,8 @@ class BlockingIo final : public DiskIo {
 
 class UringIo final : public DiskIo {
  public:
-  UringIo(base::File event, base::File stop) : event_(std::move(event)), stop_(std::move(stop)) {}
+  UringIo(size_t cold_files_max, base::File event, base::File stop)
+      : DiskIo(cold_files_max), event_(std::move(event)), stop_(std::move(stop)) {}
 
   ~UringIo() override {
     if (thread_.joinable()) {
@@ -236,23 +237,23 @@ class UringIo final : public DiskIo {
   std::thread thread_;
 };
 
-Result<std::unique_ptr<IoDriver>> make_uring() {
+Result<std::unique_ptr<IoDriver>> make_uring(size_t cold_files_max) {
   TRY_ASSIGN(base::File event, make_event());
   TRY_ASSIGN(base::File stop, make_event());
-  auto driver = std::make_unique<UringIo>(std::move(event), std::move(stop));
+  auto driver = std::make_unique<UringIo>(cold_files_max, std::move(event), std::move(stop));
   TRY(driver->start());
   return driver;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<IoDriver>> make_io_driver(IoMode mode) {
+Result<std::unique_ptr<IoDriver>> make_io_driver(IoMode mode, size_t cold_files_max) {
   if (mode != IoMode::blocking) {
-    auto driver = make_uring();
+    auto driver = make_uring(cold_files_max);
     if (driver || mode == IoMode::io_uring) return driver;
   }
   TRY_ASSIGN(base::File event, make_event());
-  return std::make_unique<BlockingIo>(std::move(event));
+  return std::make_unique<BlockingIo>(cold_files_max, std::move(event));
 }
 
 }  // namespace millrace::log

@@ -21,7 +21,6 @@ Journal::Journal(const LogOptions& options, std::unique_ptr<IoDriver> own_io, ba
                  Recovered recovered)
     : options_(options),
       own_io_(std::move(own_io)),
-      // Every IoDriver is made by make_io_driver().
       io_(static_cast<DiskIo&>(own_io_ ? *own_io_ : *options.io)),
       clock_(options.clock != nullptr ? *options.clock : base::system_clock()),
       directory_lock_(std::move(lock)),
@@ -40,7 +39,7 @@ Journal::Journal(const LogOptions& options, std::unique_ptr<IoDriver> own_io, ba
                     if (waits_for_spare_) pump(lock);
                   },
               .on_closed = [this](const SegmentPtr& segment) { history_.closed(segment); }},
-             io_.keeper()) {
+             io_.files(), io_.keeper()) {
   Lock guard(mutex_);
   for (const auto& [segment, spans] : recovered.segments) history_.restore(segment, spans);
   for (const auto& [shard, next] : recovered.next_sequences) add_shard_locked(ShardId(shard), next);
@@ -210,11 +209,11 @@ void Journal::pump(Lock& lock) {
   std::memset(image_.get() + image_bytes_, 0, padding_bytes);
   building_->clear();
 
-  DiskWrite::descriptor = active_->file.descriptor();
+  DiskWrite::descriptor = active_->writing->descriptor();
   DiskWrite::bytes = {image_.get(), image_bytes_};
   DiskWrite::offset = begin;
   DiskWrite::sync = options_.durable;
-  DiskWrite::path = active_->file.path();
+  DiskWrite::path = active_->path;
   io_.submit(*this);
   lock.lock();
 }
@@ -377,12 +376,14 @@ Result<std::unique_ptr<Log>> open_log(const LogOptions& options) {
   }
   TRY(base::make_directories(options.directory));
   TRY_ASSIGN(auto lock, base::DirectoryLock::acquire(options.directory));
-  TRY_ASSIGN(auto recovered, recover(options.directory));
   std::unique_ptr<IoDriver> own_io;
   if (options.io == nullptr) {
     TRY_ASSIGN(own_io, make_io_driver());
     own_io->start_thread();
   }
+  // Every IoDriver is made by make_io_driver().
+  const DiskIo& io = static_cast<DiskIo&>(own_io ? *own_io : *options.io);
+  TRY_ASSIGN(auto recovered, recover(options.directory, io.files()));
   return std::make_unique<Journal>(options, std::move(own_io), std::move(lock), std::move(recovered));
 }
 

@@ -14,8 +14,9 @@
 // (a reactor's, see IoDriver, or the caller of flush()); they must be short, must not block, and may call
 // append().
 //
-// Failure: a full disk refuses append() with disk_full before anything is accepted; what was accepted stays
-// good and reading goes on, and append() works again once there is space. A failed write or sync stops the
+// Failure: a full disk refuses append() with disk_full before anything is accepted (and a process that has no
+// descriptor left with throttled); what was accepted stays good and reading goes on, and append() works again
+// once there is space. A failed write or sync stops the
 // process with exit_code_disk_failed (what the kernel holds is unknown then): the restart recovers every
 // acknowledged record.
 
@@ -76,7 +77,8 @@ class Log {
 
   // Blocks of the shard that hold durable records from `from` on, in order, about `bytes_max` bytes (at least
   // one block if there is one); empty at the end of the shard. The first block may begin before `from`.
-  // trimmed: retention has passed `from`. corrupt, io: the disk failed. not_found: no such shard.
+  // trimmed: retention has passed `from`. corrupt, io: the disk failed. throttled: the process has no descriptor
+  // left. unavailable: the log was deleted. not_found: no such shard.
   virtual Result<std::vector<BlockPtr>> read(ShardId shard, SequenceNumber from, size_t bytes_max) const = 0;
 
   virtual Result<ShardRange> range(ShardId shard) const = 0;
@@ -124,7 +126,8 @@ Result<std::unique_ptr<Log>> open_log(const LogOptions& options);
 // kernel allows it, else pwritev2(RWF_DSYNC) in the calling thread. A reactor adds event_fd() to its epoll
 // set and calls reap() when it is readable; completions then run on the reactor's thread and no wake-up
 // crosses a core. Outlives its logs. Also owns a thread (started by the first log) that prepares and closes
-// segments, off the way of the writes.
+// segments, off the way of the writes; and the descriptors of the segments that are not written, at most
+// `cold_files_max` of all logs together (a log has three more: its lock, the segment being written, the next one).
 class IoDriver {
  public:
   virtual ~IoDriver() = default;
@@ -135,6 +138,6 @@ class IoDriver {
   virtual bool uses_io_uring() const = 0;
 };
 enum class IoMode { automatic, io_uring, blocking };
-Result<std::unique_ptr<IoDriver>> make_io_driver(IoMode mode = IoMode::automatic);
+Result<std::unique_ptr<IoDriver>> make_io_driver(IoMode mode = IoMode::automatic, size_t cold_files_max = 256);
 
 }  // namespace millrace::log

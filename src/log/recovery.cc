@@ -1,5 +1,7 @@
 #include "log/recovery.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 namespace millrace::log {
@@ -18,7 +20,8 @@ struct Found {
 
 class Recovery {
  public:
-  explicit Recovery(std::string directory) : directory_(std::move(directory)) {}
+  Recovery(std::string directory, std::shared_ptr<OpenFiles> files)
+      : directory_(std::move(directory)), files_(std::move(files)) {}
 
   Result<Recovered> run() {
     TRY(look());
@@ -47,7 +50,7 @@ class Recovery {
       }
       if (!segment_id) continue;
       Found found;
-      TRY_ASSIGN(found.segment, open_segment(directory_ + "/" + name, *segment_id));
+      TRY_ASSIGN(found.segment, open_segment(directory_ + "/" + name, *segment_id, files_));
       TRY_ASSIGN(found.spans, load_seal(*found.segment));
       if (!found.spans) {
         GroupScanner scanner(*found.segment, header_page_bytes);
@@ -86,8 +89,7 @@ class Recovery {
     const bool lost = !found_[i - 1].spans && !found.spans && (found.opening->flags & after_sync) == 0;
     if (lost && found.first_group() > result_.next_group) return false;
     return fail(ErrorKind::corrupt, "{}: group {} at offset {} is damaged or missing ({} continues with group {})",
-                before.file.path(), result_.next_group, before.groups_end, found.segment->file.path(),
-                found.first_group());
+                before.path, result_.next_group, before.groups_end, found.segment->path, found.first_group());
   }
 
   Result<void> take_sealed(Found& found) {
@@ -95,7 +97,7 @@ class Recovery {
       const auto known = result_.next_sequences.find(span.shard);
       if (known != result_.next_sequences.end() && known->second != span.first) {
         return fail(ErrorKind::corrupt, "{}: shard {} begins at {}, after {} in the segment before",
-                    found.segment->file.path(), span.shard, span.first, known->second);
+                    found.segment->path, span.shard, span.first, known->second);
       }
       result_.next_sequences[span.shard] = span.next;
     }
@@ -161,7 +163,7 @@ class Recovery {
 
   Result<void> set_free(Found& found) {
     const std::string path = free_path(directory_, found.segment->id);
-    TRY(base::rename_file(found.segment->file.path(), path));
+    TRY(base::rename_file(found.segment->path, path));
     TRY(base::sync_directory(directory_));
     result_.free_files.push_back(path);
     return {};
@@ -171,17 +173,21 @@ class Recovery {
   Result<void> close_scanned() {
     for (const auto& [segment, spans] : result_.segments) {
       if (segment->sealed) continue;
+      TRY_ASSIGN(base::File file, files_->open(segment->path, O_RDWR));
+      segment->begin_writing(std::move(file));
       // This syncs the groups too: a killed process may leave some that only the kernel's memory holds.
       const auto closed = close_segment(*segment, spans);
       if (!closed && closed.error().kind == ErrorKind::disk_full) {
         // Without room for the footer the segment stays as it is, and is read again next time.
-        TRY(segment->file.sync_data());
+        TRY(segment->writing->sync_data());
+        segment->end_writing();
         continue;
       }
       TRY(closed);
       segment->sealed = true;
-      TRY(segment->file.resize(segment->groups_end +
-                               footer_bytes(spans.size(), segment->group_count, segment->index->block_count())));
+      TRY(segment->writing->resize(segment->groups_end +
+                                   footer_bytes(spans.size(), segment->group_count, segment->index->block_count())));
+      segment->end_writing();
     }
     return {};
   }
@@ -190,18 +196,19 @@ class Recovery {
     return fail(ErrorKind::corrupt,
                 "{}: the journal is damaged at offset {}: what follows at offset {} was written after it was "
                 "on disk; restore the file from a copy, or move the log's directory away to begin anew",
-                segment.file.path(), offset, proof);
+                segment.path, offset, proof);
   }
 
   const std::string directory_;
+  const std::shared_ptr<OpenFiles> files_;
   std::vector<Found> found_;
   Recovered result_;
 };
 
 }  // namespace
 
-Result<Recovered> recover(const std::string& directory) {
-  return Recovery(directory).run();
+Result<Recovered> recover(const std::string& directory, const std::shared_ptr<OpenFiles>& files) {
+  return Recovery(directory, files).run();
 }
 
 }  // namespace millrace::log

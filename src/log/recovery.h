@@ -24,6 +24,7 @@ struct Recovered {
   std::vector<std::string> free_files;
 };
 
-Result<Recovered> recover(const std::string& directory);
+// Segments are opened through `files`, and again when they are read.
+Result<Recovered> recover(const std::string& directory, const std::shared_ptr<OpenFiles>& files);
 
 }  // namespace millrace::log

@@ -3,6 +3,7 @@
 
 #include "log/recovery.h"
 
+#include <algorithm>
 #include <random>
 
 #include "log/test_log.h"
@@ -353,6 +354,26 @@ TEST_F(RecoveryTest, TrimmedRoomIsUsedAgain) {
   uint64_t bytes = 0;
   for (const auto& path : files("")) bytes += std::filesystem::file_size(path);
   EXPECT_LT(bytes, 6 * options_.segment_bytes);
+}
+
+TEST_F(RecoveryTest, damage_that_a_read_meets_is_told_once) {
+  options_.tail_bytes_max = 0;
+  open();
+  for (int i = 0; i < 3; ++i) commit(0, {"clean", "text"});
+  reopen();
+  const std::string path = files("segment-").front();
+  std::string bytes = read_file(path);
+  bytes[bytes.find("clean")] ^= 1;
+  write_file(path, bytes);
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 5; ++i) {
+    const auto blocks = log_->read(ShardId(0), SequenceNumber(0), 1);
+    ASSERT_FALSE(blocks);
+    EXPECT_EQ(blocks.error().kind, ErrorKind::corrupt);
+  }
+  const std::string told = testing::internal::GetCapturedStderr();
+  EXPECT_NE(told.find(path), std::string::npos) << told;
+  EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
 }
 
 }  // namespace

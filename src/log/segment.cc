@@ -18,27 +18,56 @@ std::string_view bytes_of(const Structure& structure) {
 }
 
 // The seal, if the file has one of this life.
-Result<std::optional<Seal>> read_seal(const Segment& segment) {
+Result<std::optional<Seal>> read_seal(const Segment& segment, const base::File& file) {
   Seal seal;
-  TRY_ASSIGN(const size_t read, segment.file.read_at(reinterpret_cast<char*>(&seal), sizeof(seal), seal_offset));
+  TRY_ASSIGN(const size_t read, file.read_at(reinterpret_cast<char*>(&seal), sizeof(seal), seal_offset));
   if (read != sizeof(seal) || seal.magic != seal_magic || seal.life != segment.life) return std::nullopt;
   if (checksum_of(seal) != seal.checksum) return std::nullopt;
   return seal;
 }
 
-Result<std::optional<std::vector<Span>>> read_spans(const Segment& segment, const Seal& seal) {
-  TRY_ASSIGN(const uint64_t file_bytes, segment.file.size());
+Result<std::optional<std::vector<Span>>> read_spans(const base::File& file, const Seal& seal) {
+  TRY_ASSIGN(const uint64_t file_bytes, file.size());
   if (seal.footer_offset + uint64_t{seal.span_count} * sizeof(Span) > file_bytes) return std::nullopt;
   std::vector<Span> spans(seal.span_count);
   const size_t bytes = spans.size() * sizeof(Span);
-  TRY_ASSIGN(const size_t read, segment.file.read_at(reinterpret_cast<char*>(spans.data()), bytes, seal.footer_offset));
+  TRY_ASSIGN(const size_t read, file.read_at(reinterpret_cast<char*>(spans.data()), bytes, seal.footer_offset));
   if (read != bytes || base::crc32c({reinterpret_cast<const char*>(spans.data()), bytes}) != seal.spans_checksum) {
     return std::nullopt;
   }
   return spans;
 }
 
+Result<SegmentHeader> read_header(const base::File& file, uint64_t id) {
+  SegmentHeader header;
+  TRY_ASSIGN(const size_t read, file.read_at(reinterpret_cast<char*>(&header), sizeof(header), 0));
+  if (read != sizeof(header) || header.magic != segment_magic || checksum_of(header) != header.checksum ||
+      header.id != id) {
+    return fail(ErrorKind::corrupt, "{}: the segment's header at offset 0 is damaged", file.path());
+  }
+  return header;
+}
+
 }  // namespace
+
+Result<FilePtr> Segment::open() const {
+  if (auto file = files->find(this)) return file;
+  TRY_ASSIGN(base::File file, files->open(path, O_RDONLY));
+  TRY_ASSIGN(const SegmentHeader header, read_header(file, id));
+  // A log that was deleted may have been made again under the same name.
+  if (header.life != life) return fail(ErrorKind::not_found, "{}: the file is another log's now", path);
+  return files->enter(this, std::move(file));
+}
+
+void Segment::begin_writing(base::File file) {
+  writing = std::make_shared<base::File>(std::move(file));
+  files->hold(this, writing);
+}
+
+void Segment::end_writing() {
+  writing = nullptr;
+  files->let_go(this);
+}
 
 void Segment::add_group(const GroupView& group, uint32_t offset) {
   if (group_count == 0) {
@@ -86,29 +115,25 @@ Result<uint64_t> begin_life(const base::File& file, uint64_t id, uint64_t capaci
   return header.life;
 }
 
-Result<SegmentPtr> open_segment(const std::string& path, uint64_t id) {
-  auto segment = std::make_shared<Segment>();
-  TRY_ASSIGN(segment->file, base::File::open(path, O_RDWR));
-  SegmentHeader header;
-  TRY_ASSIGN(const size_t read, segment->file.read_at(reinterpret_cast<char*>(&header), sizeof(header), 0));
-  if (read != sizeof(header) || header.magic != segment_magic || checksum_of(header) != header.checksum ||
-      header.id != id) {
-    return fail(ErrorKind::corrupt, "{}: the segment's header at offset 0 is damaged", path);
-  }
+Result<SegmentPtr> open_segment(const std::string& path, uint64_t id, const std::shared_ptr<OpenFiles>& files) {
+  TRY_ASSIGN(base::File file, files->open(path, O_RDONLY));
+  TRY_ASSIGN(const SegmentHeader header, read_header(file, id));
   if (header.version != format_version) {
     return fail(ErrorKind::unsupported, "{}: format version {} (this program reads version {})", path, header.version,
                 format_version);
   }
-  segment->id = id;
+  auto segment = std::make_shared<Segment>(path, id, files);
   segment->life = header.life;
   segment->capacity = header.capacity;
+  files->enter(segment.get(), std::move(file));
   return segment;
 }
 
 Result<std::optional<std::vector<Span>>> load_seal(Segment& segment) {
-  TRY_ASSIGN(const auto seal, read_seal(segment));
+  TRY_ASSIGN(const FilePtr file, segment.open());
+  TRY_ASSIGN(const auto seal, read_seal(segment, *file));
   if (!seal) return std::nullopt;
-  TRY_ASSIGN(auto spans, read_spans(segment, *seal));
+  TRY_ASSIGN(auto spans, read_spans(*file, *seal));
   if (!spans) return std::nullopt;
   segment.first_group = seal->first_group;
   segment.group_count = seal->group_count;
@@ -121,21 +146,21 @@ Result<std::optional<std::vector<Span>>> load_seal(Segment& segment) {
 }
 
 Result<std::shared_ptr<SegmentIndex>> load_index(const Segment& segment) {
-  TRY_ASSIGN(const auto seal, read_seal(segment));
-  if (!seal) return fail(ErrorKind::corrupt, "{}: the seal at offset {} is damaged", segment.file.path(), seal_offset);
-  TRY_ASSIGN(const auto spans, read_spans(segment, *seal));
+  TRY_ASSIGN(const FilePtr file, segment.open());
+  TRY_ASSIGN(const auto seal, read_seal(segment, *file));
+  if (!seal) return fail(ErrorKind::corrupt, "{}: the seal at offset {} is damaged", segment.path, seal_offset);
+  TRY_ASSIGN(const auto spans, read_spans(*file, *seal));
   std::shared_ptr<SegmentIndex> index;
   if (spans) {
     std::string bytes(seal->index_bytes, '\0');
-    TRY_ASSIGN(const size_t read,
-               segment.file.read_at(bytes.data(), bytes.size(),
-                                    seal->footer_offset + uint64_t{seal->span_count} * sizeof(Span)));
+    TRY_ASSIGN(const size_t read, file->read_at(bytes.data(), bytes.size(),
+                                                seal->footer_offset + uint64_t{seal->span_count} * sizeof(Span)));
     if (read == bytes.size() && base::crc32c(bytes) == seal->index_checksum) {
       index = SegmentIndex::decode(bytes, seal->group_count, *spans);
     }
   }
   if (!index) {
-    return fail(ErrorKind::corrupt, "{}: the footer at offset {} is damaged", segment.file.path(), seal->footer_offset);
+    return fail(ErrorKind::corrupt, "{}: the footer at offset {} is damaged", segment.path, seal->footer_offset);
   }
   return index;
 }
@@ -157,19 +182,26 @@ Result<void> close_segment(Segment& segment, const std::vector<Span>& spans) {
   seal.index_checksum = base::crc32c(index);
   seal.checksum = checksum_of(seal);
   footer += index;
-  TRY(segment.file.write_at(footer, segment.groups_end));
-  TRY(segment.file.sync_data());
-  TRY(segment.file.write_at(bytes_of(seal), seal_offset));
-  TRY(segment.file.sync_data());
+  const base::File& file = *segment.writing;
+  TRY(file.write_at(footer, segment.groups_end));
+  TRY(file.sync_data());
+  TRY(file.write_at(bytes_of(seal), seal_offset));
+  TRY(file.sync_data());
   return {};
 }
 
-GroupScanner::GroupScanner(const Segment& segment, uint32_t offset) : segment_(segment), offset_(offset) {
-  file_bytes_ = segment.file.size().value_or(0);
+GroupScanner::GroupScanner(const Segment& segment, uint32_t offset) : segment_(segment), offset_(offset) {}
+
+Result<void> GroupScanner::look() {
+  if (file_) return {};
+  TRY_ASSIGN(file_, segment_.open());
+  TRY_ASSIGN(file_bytes_, file_->size());
+  return {};
 }
 
 // What there is of `bytes` bytes at offset_; shorter at the end of the file.
 Result<std::string_view> GroupScanner::view(size_t bytes) {
+  TRY(look());
   constexpr size_t chunk_bytes = size_t{1} << 20;
   constexpr size_t padding_bytes = 64;
   const uint64_t left = file_bytes_ > offset_ ? file_bytes_ - offset_ : 0;
@@ -178,7 +210,7 @@ Result<std::string_view> GroupScanner::view(size_t bytes) {
     const size_t wanted = std::min<uint64_t>(std::max(bytes, chunk_bytes), left);
     // The last buffer may live on in the blocks that were made of it.
     buffer_ = std::shared_ptr<char[]>(new char[wanted + padding_bytes]);
-    TRY_ASSIGN(buffer_bytes_, segment_.file.read_at(buffer_.get(), wanted, offset_));
+    TRY_ASSIGN(buffer_bytes_, file_->read_at(buffer_.get(), wanted, offset_));
     std::memset(buffer_.get() + buffer_bytes_, 0, padding_bytes);
     buffer_offset_ = offset_;
     bytes = std::min(bytes, buffer_bytes_);
@@ -205,6 +237,7 @@ Result<std::optional<OpeningView>> GroupScanner::opening() {
 }
 
 Result<std::optional<uint32_t>> GroupScanner::find_proof(uint64_t group) {
+  TRY(look());
   for (; offset_ < file_bytes_; offset_ += frame_alignment) {
     TRY_ASSIGN(std::string_view bytes, view(sizeof(GroupHeader)));
     const auto header = parse_group_header(bytes, segment_.life);

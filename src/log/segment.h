@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
+#include "log/open_files.h"
 #include "log/segment_index.h"
 
 namespace millrace::log {
@@ -15,8 +15,17 @@ namespace millrace::log {
 // The fields from first_group on are guarded by the history's mutex while groups are added, and do not change
 // afterwards, except `index` (a cache) and `sealed`.
 struct Segment {
-  base::File file;
-  uint64_t id = 0;
+  Segment(std::string path, uint64_t id, std::shared_ptr<OpenFiles> files)
+      : path(std::move(path)), id(id), files(std::move(files)) {}
+  ~Segment() { files->forget(this); }
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+
+  std::string path;  // changes only before anybody reads
+  const uint64_t id;
+  const std::shared_ptr<OpenFiles> files;
+  // While it is prepared, written and closed, else null; for those who do so, on one thread at a time.
+  std::shared_ptr<base::File> writing;
   uint64_t life = 0;
   uint64_t capacity = 0;
 
@@ -31,6 +40,12 @@ struct Segment {
 
   uint64_t last_group() const { return first_group + group_count - 1; }
   void add_group(const GroupView& group, uint32_t offset);
+
+  // For reading; opened now if it is not open. not_found: the segment was trimmed, or its log deleted, and the
+  // file is gone or has begun another life; throttled: the process has no descriptor left; io.
+  Result<FilePtr> open() const;
+  void begin_writing(base::File file);
+  void end_writing();
 };
 using SegmentPtr = std::shared_ptr<Segment>;
 
@@ -43,7 +58,7 @@ std::optional<uint64_t> id_in_name(std::string_view name, std::string_view kind)
 Result<uint64_t> begin_life(const base::File& file, uint64_t id, uint64_t capacity);
 
 // corrupt: the header does not hold.
-Result<SegmentPtr> open_segment(const std::string& path, uint64_t id);
+Result<SegmentPtr> open_segment(const std::string& path, uint64_t id, const std::shared_ptr<OpenFiles>& files);
 
 // Fills in the segment from its seal and returns the spans; nothing if it is not sealed or the spans do not
 // hold, so that its groups must be read.
@@ -71,9 +86,11 @@ class GroupScanner {
   Result<std::optional<uint32_t>> find_proof(uint64_t group);
 
  private:
+  Result<void> look();
   Result<std::string_view> view(size_t bytes);
 
   const Segment& segment_;
+  FilePtr file_;  // from the first look on
   uint32_t offset_;
   uint64_t file_bytes_ = 0;
   std::shared_ptr<char[]> buffer_;

@@ -7,7 +7,8 @@
 
 namespace millrace::log {
 
-SegmentStore::SegmentStore(Settings settings, Keeper& keeper) : settings_(std::move(settings)), keeper_(keeper) {
+SegmentStore::SegmentStore(Settings settings, std::shared_ptr<OpenFiles> files, Keeper& keeper)
+    : settings_(std::move(settings)), files_(std::move(files)), keeper_(keeper) {
   next_bytes_ = std::min(settings_.segment_bytes, std::max(first_segment_bytes, settings_.last_segment_bytes * 4));
   Lock lock(mutex_);
   while (settings_.free_files.size() > free_files_max) {
@@ -84,16 +85,18 @@ void SegmentStore::schedule() {
 
 void SegmentStore::work() {
   Lock lock(mutex_);
+  bool may_remove = true;
   while (!stopped_) {
     const bool spare_lacks_file = spare_wanted_ && spare_ == nullptr && settings_.free_files.empty();
-    if (spare_lacks_file && !removing_.empty()) {
-      remove_one(lock);
+    const bool removes = may_remove && !removing_.empty();
+    if (spare_lacks_file && removes) {
+      may_remove = remove_one(lock);
     } else if (spare_wanted_) {
       prepare(lock);
     } else if (!closing_.empty()) {
       close_one(lock);
-    } else if (!removing_.empty()) {
-      remove_one(lock);
+    } else if (removes) {
+      may_remove = remove_one(lock);
     } else {
       break;
     }
@@ -108,26 +111,30 @@ void SegmentStore::prepare(Lock& lock) {
   const size_t wanted = std::max(wanted_bytes_, spare_ ? reserved_.load() : next_bytes_);
   if (reserved_ >= wanted) return;
 
+  const auto failed = [&](const Error& error) {
+    last_error_ = error;
+    attempts_ += 1;
+    changed_.notify_all();
+  };
+  // Opened before anything is promised, for there is no way back later.
+  const auto directory = files_->open(settings_.directory, O_RDONLY | O_DIRECTORY);
+  if (!directory) return failed(directory.error());
   SegmentPtr spare = spare_;
   if (!spare) {
-    spare = std::make_shared<Segment>();
-    spare->id = settings_.next_id++;
-    auto file = file_to_prepare(spare->id, lock);
-    if (!file) {
-      last_error_ = file.error();
-      attempts_ += 1;
-      changed_.notify_all();
-      return;
-    }
-    spare->file = std::move(*file);
+    const uint64_t id = settings_.next_id++;
+    auto file = file_to_prepare(id, lock);
+    if (!file) return failed(file.error());
+    spare = std::make_shared<Segment>(segment_path(settings_.directory, id), id, files_);
+    spare->begin_writing(std::move(*file));
   }
   lock.unlock();
-  const auto size = spare->file.size();
+  const base::File& file = *spare->writing;
+  const auto size = file.size();
   Result<void> reserved;
   if (!size) {
     reserved = std::unexpected(size.error());
   } else if (*size < wanted) {
-    reserved = spare->file.reserve(*size, wanted - *size);
+    reserved = file.reserve(*size, wanted - *size);
   }
   lock.lock();
 
@@ -138,9 +145,9 @@ void SegmentStore::prepare(Lock& lock) {
     // What was begun of a new file would take the room that others may need; a spare stays what it was.
     if (spare->life == 0) {
       if (size && *size > 0) {
-        settings_.free_files.push_back(spare->file.path());
+        settings_.free_files.push_back(file.path());
       } else {
-        (void)base::remove_file(spare->file.path());
+        (void)base::remove_file(file.path());
       }
     }
     return;
@@ -154,7 +161,7 @@ void SegmentStore::prepare(Lock& lock) {
   reserved_ = std::max<size_t>(*size, wanted);
 
   lock.unlock();
-  finish_spare(spare, *size);
+  finish_spare(spare, *size, *directory);
   lock.lock();
   spare_ready_ = true;
   changed_.notify_all();
@@ -172,29 +179,30 @@ Result<base::File> SegmentStore::file_to_prepare(uint64_t id, Lock& lock) {
     if (file) {
       others.push_back(path);
     } else {
-      file = base::File::open(path, O_RDWR);
+      file = files_->open(path, O_RDWR);
+      if (!file && file.error().kind == ErrorKind::throttled) others.push_back(path);
     }
   }
-  if (!file) file = base::File::open(free_path(settings_.directory, id), O_RDWR | O_CREAT | O_EXCL);
+  if (!file) file = files_->open(free_path(settings_.directory, id), O_RDWR | O_CREAT | O_EXCL);
   lock.lock();
   settings_.free_files = std::move(others);
   return file;
 }
 
-void SegmentStore::finish_spare(const SegmentPtr& spare, uint64_t written_bytes) {
+void SegmentStore::finish_spare(const SegmentPtr& spare, uint64_t written_bytes, const base::File& directory) {
+  base::File& file = *spare->writing;
   const auto finish = [&]() -> Result<void> {
     // In small steps, so that no group's sync has to wait long behind the zeros.
     constexpr uint64_t step_bytes = uint64_t{1} << 20;
     for (uint64_t at = written_bytes; at < reserved_; at += step_bytes) {
-      TRY(spare->file.write_zeros(at, std::min(step_bytes, reserved_ - at)));
-      TRY(spare->file.sync_data());
+      TRY(file.write_zeros(at, std::min(step_bytes, reserved_ - at)));
+      TRY(file.sync_data());
     }
     if (spare->life != 0) return {};
-    TRY_ASSIGN(spare->life, begin_life(spare->file, spare->id, reserved_));
-    const std::string path = segment_path(settings_.directory, spare->id);
-    TRY(base::rename_file(spare->file.path(), path));
-    TRY(base::sync_directory(settings_.directory));
-    spare->file.set_path(path);
+    TRY_ASSIGN(spare->life, begin_life(file, spare->id, reserved_));
+    TRY(base::rename_file(file.path(), spare->path));
+    TRY(directory.sync());
+    file.set_path(spare->path);
     spare->index = std::make_shared<SegmentIndex>();
     return {};
   };
@@ -209,6 +217,7 @@ void SegmentStore::close_one(Lock& lock) {
   closing_.pop_front();
   lock.unlock();
   const auto closed = close_segment(*closing.segment, closing.segment->index->spans(closing.ends));
+  closing.segment->end_writing();
   if (closed) {
     settings_.on_closed(closing.segment);
   } else if (closed.error().kind != ErrorKind::disk_full) {
@@ -217,23 +226,27 @@ void SegmentStore::close_one(Lock& lock) {
   lock.lock();
 }
 
-void SegmentStore::remove_one(Lock& lock) {
+// False: the process has no descriptor left; the segment stays in the queue.
+bool SegmentStore::remove_one(Lock& lock) {
+  const auto directory = files_->open(settings_.directory, O_RDONLY | O_DIRECTORY);
+  if (!directory && directory.error().kind == ErrorKind::throttled) return false;
   SegmentPtr segment = std::move(removing_.front());
   removing_.pop_front();
   const bool keep = settings_.free_files.size() < free_files_max;
   lock.unlock();
-  const std::string path = segment->file.path();
+  const std::string path = segment->path;
   const std::string free = free_path(settings_.directory, segment->id);
   // A reader that still holds the file must not see it begin another life.
   const bool recycle = keep && segment.use_count() == 1;
   segment = nullptr;
   Result<void> removed = recycle ? base::rename_file(path, free) : base::remove_file(path);
-  if (removed) removed = base::sync_directory(settings_.directory);
+  if (removed) removed = directory ? directory->sync() : std::unexpected(directory.error());
   if (!removed) {
     std::fprintf(stderr, "millrace: a trimmed segment could not be removed: %s\n", removed.error().message.c_str());
   }
   lock.lock();
   if (removed && recycle) settings_.free_files.push_back(free);
+  return true;
 }
 
 }  // namespace millrace::log

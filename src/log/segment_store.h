@@ -38,7 +38,7 @@ class SegmentStore {
     std::function<void(const SegmentPtr&)> on_closed;
   };
 
-  SegmentStore(Settings settings, Keeper& keeper);
+  SegmentStore(Settings settings, std::shared_ptr<OpenFiles> files, Keeper& keeper);
   ~SegmentStore() { stop(); }
 
   // Waits for the work under way; what comes later is not done.
@@ -46,7 +46,8 @@ class SegmentStore {
 
   // The room of the next segment, 0 if there is none yet.
   size_t reserved() const { return reserved_; }
-  // Waits until reserved() is at least `bytes`. disk_full, io: it was tried just now and could not be had.
+  // Waits until reserved() is at least `bytes`. disk_full, throttled (no descriptor is left), io: it was tried just
+  // now and could not be had.
   Result<void> reserve(size_t bytes);
 
   // The next segment once it is ready, else null.
@@ -68,11 +69,12 @@ class SegmentStore {
   void work();
   void prepare(Lock& lock);
   Result<base::File> file_to_prepare(uint64_t id, Lock& lock);
-  void finish_spare(const SegmentPtr& spare, uint64_t written_bytes);
+  void finish_spare(const SegmentPtr& spare, uint64_t written_bytes, const base::File& directory);
   void close_one(Lock& lock);
-  void remove_one(Lock& lock);
+  bool remove_one(Lock& lock);
 
   Settings settings_;
+  const std::shared_ptr<OpenFiles> files_;
   Keeper& keeper_;
 
   std::mutex mutex_;

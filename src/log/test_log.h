@@ -126,7 +126,7 @@ inline void write_file(const std::string& path, const std::string& bytes) {
 // Where each group of a segment file begins and ends.
 inline std::vector<std::pair<uint32_t, uint32_t>> groups_in(const std::string& path) {
   const std::string name = path.substr(path.rfind('/') + 1);
-  const auto segment = open_segment(path, id_in_name(name, "segment-").value());
+  const auto segment = open_segment(path, id_in_name(name, "segment-").value(), std::make_shared<OpenFiles>(4));
   std::vector<std::pair<uint32_t, uint32_t>> groups;
   GroupScanner scanner(**segment, header_page_bytes);
   const auto opening = scanner.opening().value();

@@ -11,8 +11,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 
 #include "base/bytes.h"
 #include "base/file.h"
@@ -31,6 +33,10 @@ std::string_view view(const rocksdb::Slice& bytes) {
 std::unexpected<Error> fail_status(const std::string& directory, const rocksdb::Status& status) {
   if (status.IsNoSpace()) {
     return fail(ErrorKind::disk_full, "{}: no space left on the disk; free some", directory);
+  }
+  // RocksDB keeps the system's word for a failure, not its number.
+  if (status.IsIOError() && status.ToString().find(std::strerror(EMFILE)) != std::string::npos) {
+    return fail_errno(directory, EMFILE);
   }
   if (status.IsIOError() && status.ToString().find("lock") != std::string::npos) {
     return fail(ErrorKind::in_use, "{}: another process uses it ({}); stop that one or name another data directory",
@@ -240,7 +246,7 @@ rocksdb::Options rocksdb_options(const Rows::Options& options) {
   rocks.max_bytes_for_level_base = uint64_t{128} << 20;
   rocks.level_compaction_dynamic_level_bytes = true;
   rocks.max_background_jobs = 1;
-  rocks.max_open_files = 256;
+  rocks.max_open_files = static_cast<int>(options.open_files_max);
   rocks.skip_stats_update_on_db_open = true;
   rocks.stats_dump_period_sec = 0;
   rocks.stats_persist_period_sec = 0;

@@ -43,6 +43,7 @@ class Rows {
     std::string directory;
     size_t block_cache_bytes = size_t{16} << 20;
     size_t write_buffer_bytes = size_t{16} << 20;  // at most three at a time
+    size_t open_files_max = 256;
   };
   static Result<std::unique_ptr<Rows>> open(const Options& options);
   virtual ~Rows() = default;

@@ -239,8 +239,9 @@ Result<std::unique_ptr<Store>> Store::open(const Options& options) {
                                           .durable = options.durable,
                                           .clock = options.clock,
                                           .io = options.io}));
-  TRY_ASSIGN(auto rows,
-             Rows::open({.directory = options.directory + "/rocksdb", .block_cache_bytes = options.block_cache_bytes}));
+  TRY_ASSIGN(auto rows, Rows::open({.directory = options.directory + "/rocksdb",
+                                    .block_cache_bytes = options.block_cache_bytes,
+                                    .open_files_max = options.row_files_max}));
   auto store = std::make_unique<StoreImpl>(options, std::move(journal), std::move(rows));
   store->add_keyspace(records_keyspace);
   TRY(store->replay());

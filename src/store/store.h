@@ -101,6 +101,7 @@ class Store {
     size_t overlay_bytes_max = size_t{64} << 20;
     size_t row_cache_bytes_max = size_t{64} << 20;
     size_t block_cache_bytes = size_t{16} << 20;
+    size_t row_files_max = 256;                    // that RocksDB has open
     int64_t feed_retention_ms = 24 * 3600 * 1000;  // how long changes stay readable
     bool durable = true;
     base::Clock* clock = nullptr;  // null: the system's
