@@ -28,6 +28,8 @@ Journal::Journal(const LogOptions& options, std::unique_ptr<IoDriver> own_io, ba
       next_group_(recovered.next_group),
       durable_(recovered.next_group - 1),
       last_time_(recovered.last_time),
+      trusted_time_(recovered.segments.empty() ? clock_.now() : ProcessingTime(recovered.last_time),
+                    clock_.monotonic_ns()),
       store_({.directory = options.directory,
               .segment_bytes = options.segment_bytes,
               .next_id = recovered.next_id,
@@ -350,6 +352,13 @@ std::unique_ptr<Subscription> Journal::subscribe(std::optional<ShardId> shard, s
 }
 
 Result<void> Journal::trim(ProcessingTime before, GroupNumber group) {
+  {
+    Lock lock(mutex_);
+    const ProcessingTime wall = clock_.now();
+    const int64_t age_ms = std::max<int64_t>(wall.value - before.value, 0);
+    const ProcessingTime trusted = trusted_time_.at(wall, clock_.monotonic_ns(), age_ms);
+    before = ProcessingTime(before.value - std::max<int64_t>(wall.value - trusted.value, 0));
+  }
   auto segments = history_.trim(before, group);
   if (!segments.empty()) store_.remove(std::move(segments));
   return {};

@@ -21,6 +21,7 @@
 #include "log/recovery.h"
 #include "log/segment_store.h"
 #include "log/subscribers.h"
+#include "log/trusted_time.h"
 
 namespace millrace::log {
 
@@ -107,6 +108,7 @@ class Journal final : public Log, private DiskWrite {
   uint64_t next_group_ = 1;  // of the group that gathers
   std::atomic<uint64_t> durable_ = 0;
   int64_t last_time_ = 0;
+  TrustedTime trusted_time_;
 
   // The segment being written, and what has been placed in it.
   SegmentPtr active_;

@@ -96,7 +96,8 @@ class Log {
   virtual Result<void> replay(
       GroupNumber after, const std::function<Result<void>(GroupNumber, std::span<const BlockPtr>)>& apply) const = 0;
 
-  // Segments may go whose newest record is older than `before` and whose groups are all <= `group`. Deletes
+  // Segments may go whose newest record is older than `before` and whose groups are all <= `group`. `before` is by
+  // the wall clock; where that has jumped ahead, it is taken back by the jump, see trusted_time.h. Deletes
   // whole segments only, never the one being written nor (after a restart, before the first append) the
   // newest. Readers miss them at once, their files go a little later.
   virtual Result<void> trim(ProcessingTime before, GroupNumber group) = 0;
