@@ -43,10 +43,7 @@ std::unexpected<Error> fail_status(const std::string& directory, const rocksdb::
                 directory, status.ToString());
   }
   if (status.IsCorruption() || status.IsInvalidArgument()) {
-    return fail(
-        ErrorKind::corrupt,
-        "{}: the rows are damaged ({}); restore the whole data directory from a copy, or start with an empty one",
-        directory, status.ToString());
+    return fail(ErrorKind::corrupt, "{}: the rows are damaged ({})", directory, status.ToString());
   }
   return fail(ErrorKind::io, "{}: {}", directory, status.ToString());
 }

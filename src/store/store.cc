@@ -17,6 +17,25 @@ const base::Clock& clock_of(const Store::Options& options) {
   return options.clock ? *options.clock : base::system_clock();
 }
 
+// With rows that are damaged and a journal that is whole: the rows are a view of the journal, if that still has it all.
+std::string what_to_do(const log::Log& journal, const std::string& rows_directory) {
+  const auto replayed =
+      journal.replay(GroupNumber(0), [](GroupNumber, std::span<const log::BlockPtr>) -> Result<void> { return {}; });
+  if (replayed) {
+    return fmt::format(
+        "; the journal is whole and goes back to the beginning: move {} away and start again, and all rows are made "
+        "again from it",
+        rows_directory);
+  }
+  if (replayed.error().kind == ErrorKind::trimmed) {
+    return fmt::format(
+        "; the journal has no longer what was written more than a day ago, so the rows cannot be made again from it: "
+        "restore the whole data directory from a copy ({})",
+        replayed.error().message);
+  }
+  return fmt::format("; restore the whole data directory from a copy ({})", replayed.error().message);
+}
+
 }  // namespace
 
 StoreImpl::StoreImpl(const Options& options, std::unique_ptr<log::Log> journal, std::unique_ptr<Rows> rows)
@@ -239,10 +258,16 @@ Result<std::unique_ptr<Store>> Store::open(const Options& options) {
                                           .durable = options.durable,
                                           .clock = options.clock,
                                           .io = options.io}));
-  TRY_ASSIGN(auto rows, Rows::open({.directory = options.directory + "/rocksdb",
-                                    .block_cache_bytes = options.block_cache_bytes,
-                                    .open_files_max = options.row_files_max}));
-  auto store = std::make_unique<StoreImpl>(options, std::move(journal), std::move(rows));
+  const std::string rows_directory = options.directory + "/rocksdb";
+  auto rows = Rows::open({.directory = rows_directory,
+                          .block_cache_bytes = options.block_cache_bytes,
+                          .open_files_max = options.row_files_max});
+  if (!rows) {
+    const Error& error = rows.error();
+    return fail(error.kind, "{}{}", error.message,
+                error.kind == ErrorKind::corrupt ? what_to_do(*journal, rows_directory) : "");
+  }
+  auto store = std::make_unique<StoreImpl>(options, std::move(journal), std::move(*rows));
   store->add_keyspace(records_keyspace);
   TRY(store->replay());
   store->start();

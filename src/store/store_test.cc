@@ -15,6 +15,7 @@
 #include <random>
 #include <thread>
 
+#include "base/file.h"
 #include "log/log.h"
 #include "store/test_directory.h"
 
@@ -417,7 +418,7 @@ TEST_F(StoreTest, damaged_rows_are_reported_with_what_to_do) {
   const auto store = Store::open(options_);
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().kind, ErrorKind::corrupt) << store.error().message;
-  EXPECT_NE(store.error().message.find("estore"), std::string::npos) << store.error().message;
+  EXPECT_NE(store.error().message.find("made again"), std::string::npos) << store.error().message;
 }
 
 TEST_F(StoreTest, rows_and_journal_of_different_times_are_refused) {
@@ -580,6 +581,65 @@ TEST_F(FullDiskTest, refuses_writes_reads_on_and_loses_nothing) {
   EXPECT_EQ(scan(*store).size(), static_cast<size_t>(written));
   put(*store, "after", "1");
   EXPECT_EQ(get(*store, "after"), "1");
+}
+
+void damage_rows(const std::string& rows) {
+  for (const auto& file : std::filesystem::directory_iterator(rows)) {
+    if (file.path().filename().string().starts_with("MANIFEST")) std::ofstream(file.path()) << "damaged";
+  }
+}
+
+TEST(Store, damaged_rows_are_made_again_from_a_journal_that_is_whole) {
+  const TestDirectory directory;
+  const Store::Options options{.directory = directory.path() + "/tables", .segment_bytes = size_t{1} << 20};
+  const std::string rows = options.directory + "/rocksdb";
+  Model model;
+  {
+    const auto store = open_store(options);
+    for (int i = 0; i < 100; ++i) {
+      const std::string key = fmt::format("key {}", i % 37);
+      model[key] = fmt::format("value {}", i);
+      put(*store, key, model[key]);
+    }
+  }
+  const Rows before(model.begin(), model.end());
+  damage_rows(rows);
+  const auto refused = Store::open(options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::corrupt);
+  const std::string& advice = refused.error().message;
+  EXPECT_NE(advice.find("move " + rows + " away"), std::string::npos) << advice;
+  // As it advises.
+  std::filesystem::rename(rows, directory.path() + "/away");
+  const auto store = open_store(options);
+  EXPECT_EQ(scan(*store), before);
+}
+
+TEST_F(StoreTest, damaged_rows_with_a_trimmed_journal_are_not_promised_to_come_back) {
+  options_.clock = &clock_;
+  options_.segment_bytes = size_t{1} << 20;
+  options_.feed_retention_ms = 1000;
+  reopen();
+  for (int i = 0; i < 40; ++i) {
+    store_->journal().wait_durable(put(*store_, "key" + std::to_string(i), std::string(100'000, 'x')));
+  }
+  clock_.advance_ms(5000);
+  reopen();
+  wait_until([&] {
+    const auto names = base::list_directory(options_.directory + "/journal").value();
+    return std::ranges::count_if(names, [](const auto& name) { return name.starts_with("segment-"); }) <= 2;
+  });
+  store_.reset();
+  damage_rows(options_.directory + "/rocksdb");
+  const auto refused = Store::open(options_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::corrupt);
+  EXPECT_NE(refused.error().message.find("from a copy"), std::string::npos) << refused.error().message;
+  // Whoever moves them away all the same does not get a part of them for the whole.
+  std::filesystem::remove_all(options_.directory + "/rocksdb");
+  const auto still_refused = Store::open(options_);
+  ASSERT_FALSE(still_refused);
+  EXPECT_EQ(still_refused.error().kind, ErrorKind::corrupt);
 }
 
 }  // namespace
