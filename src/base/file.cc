@@ -108,9 +108,16 @@ Result<void> File::reserve(uint64_t offset, uint64_t bytes) const {
 }
 
 Result<void> make_directories(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) return fail_errno(path, error.value());
+  for (size_t end = 0; end != std::string::npos;) {
+    end = path.find('/', end + 1);
+    const std::string part = path.substr(0, end);
+    if (::mkdir(part.c_str(), 0700) == 0) continue;
+    // Where nothing can be made, for a reason that does not matter if it is there.
+    const int reason = errno;
+    if (std::error_code error; !std::filesystem::is_directory(part, error)) {
+      return fail_errno(path, reason == EEXIST ? ENOTDIR : reason);
+    }
+  }
   return {};
 }
 

@@ -23,7 +23,7 @@ class File {
   ~File();
 
   // `flags` as for open(2); closed on exec always.
-  static Result<File> open(const std::string& path, int flags, unsigned mode = 0644);
+  static Result<File> open(const std::string& path, int flags, unsigned mode = 0600);
 
   // Takes over a descriptor that something else than open(2) made.
   static File adopt(int descriptor, std::string path) { return File(descriptor, std::move(path)); }
@@ -54,6 +54,7 @@ class File {
   std::string path_;
 };
 
+// Those that are missing on the way, for this user alone (0700).
 Result<void> make_directories(const std::string& path);
 // Makes creations, renames and removals in the directory durable.
 Result<void> sync_directory(const std::string& path);

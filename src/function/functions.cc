@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <future>
 
+#include "base/file.h"
 #include "function/mapping.h"
 #include "function/worker.h"
 #include "table/definition.h"
@@ -194,11 +195,8 @@ Result<std::unique_ptr<Functions>> Functions::start(const Environment& environme
         mapping.name, mapping.on_failure_table);
   }
   if (!environment.log_directory.empty()) {
-    std::error_code error;
-    std::filesystem::create_directories(environment.log_directory, error);
-    if (error) {
-      return fail(ErrorKind::io, "cannot make {} for what functions print: {}", environment.log_directory,
-                  error.message());
+    if (const auto made = base::make_directories(environment.log_directory); !made) {
+      return std::unexpected(made.error().within("the directory for what functions print"));
     }
   }
   auto running = std::make_unique<RunningFunctions>(environment, std::move(functions), std::move(mappings));
