@@ -3,7 +3,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "log/test_log.h"
 
@@ -59,14 +61,15 @@ TEST_F(Descriptors, a_log_with_more_segments_than_descriptors_opens_reads_all_an
   constexpr rlim_t limit = 100;
   limit_to(limit);
   open_with(8);
-  const size_t idle = open_count();
+  // The keeper may be preparing the next segment: a file and the directory.
+  const size_t most = open_count() + 8 + 3;
   fill(150);
   EXPECT_EQ(read(0).size(), 150u);
   ASSERT_GT(files("segment-").size(), limit);
   open_with(8);
-  EXPECT_LE(open_count(), idle + 8);
+  EXPECT_LE(open_count(), most);
   EXPECT_EQ(read(0).size(), 150u);
-  EXPECT_LE(open_count(), idle + 8);
+  EXPECT_LE(open_count(), most);
   fill(5);
   EXPECT_EQ(read(0).size(), 155u);
   int groups = 0;
@@ -104,8 +107,17 @@ TEST_F(Descriptors, without_a_descriptor_left_appends_and_reads_are_throttled_an
     ASSERT_TRUE(refused);
     EXPECT_EQ(refused->kind, ErrorKind::throttled) << refused->message;
     EXPECT_NE(refused->message.find("ulimit"), std::string::npos) << refused->message;
-    take_all();
-    const auto unread = log_->read(ShardId(0), SequenceNumber(oldest(0)), 1);
+    // What the keeper lets go of meanwhile is given up as well.
+    Result<std::vector<BlockPtr>> unread;
+    for (int i = 0; i < 200 && unread; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      if (const auto group = log_->append({&record, 1})) {
+        log_->wait_durable(*group);
+        accepted += 1;
+      }
+      take_all();
+      unread = log_->read(ShardId(0), SequenceNumber(oldest(0)), 1);
+    }
     ASSERT_FALSE(unread);
     EXPECT_EQ(unread.error().kind, ErrorKind::throttled) << unread.error().message;
     const uint64_t gone = oldest(0);
@@ -128,6 +140,7 @@ TEST_F(Descriptors, a_read_of_a_segment_that_was_trimmed_or_replaced_says_so) {
   options_.segment_bytes = 40 << 10;
   open_with(1);
   fill(10);
+  open_with(1);  // none is held any more
   // Somebody deletes the directory and makes the log again while this one is still held.
   const auto paths = files("segment-");
   for (size_t i = 1; i < 5; ++i)

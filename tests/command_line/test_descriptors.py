@@ -18,11 +18,14 @@ class FewDescriptors(unittest.TestCase):
     def setUp(self):
         self.server = server.Server()
         self.addCleanup(self.server.stop)
+        self.server.data = tempfile.mkdtemp(prefix="millrace-test-")
+        configuration = os.path.join(self.server.data, "millrace.toml")
+        with open(configuration, "w") as f:
+            f.write("segment_bytes = 1048576\n")  # one RECORD each
+        self.server.arguments = ["--config", configuration]
 
     def start(self, soft, hard):
         """Starts the server as a shell does whose limits are these."""
-        if self.server.data is None:
-            self.server.data = tempfile.mkdtemp(prefix="millrace-test-")
         script = os.path.join(self.server.data, "limited")
         with open(script, "w") as f:
             f.write(f'#!/bin/sh\nulimit -S -n {soft}\nulimit -H -n {hard}\nexec "{server.BINARY}" "$@"\n')
@@ -61,7 +64,7 @@ class FewDescriptors(unittest.TestCase):
         kinesis = self.server.client("kinesis")
         kinesis.create_stream(StreamName="clicks", ShardCount=1)
         kinesis.get_waiter("stream_exists").wait(StreamName="clicks")
-        self.put(kinesis, 20)
+        self.put(kinesis, 150)
         host, port = self.server.endpoint.removeprefix("http://").split(":")
         with contextlib.ExitStack() as stack:
             for _ in range(200):  # that never ask anything
@@ -79,11 +82,13 @@ class FewDescriptors(unittest.TestCase):
                 self.assertLess(time.monotonic(), deadline)
                 time.sleep(0.1)
         self.put(kinesis, 9)
-        self.assertEqual(self.read_all(kinesis), 30)
+        self.assertEqual(self.read_all(kinesis), 160)
+        segments = os.listdir(os.path.join(self.server.data, "data", "streams", "clicks"))
+        self.assertGreater(len(segments), 128)
         self.server.kill()
         self.start(128, 128)
         kinesis = self.server.client("kinesis")
-        self.assertEqual(self.read_all(kinesis), 30)
+        self.assertEqual(self.read_all(kinesis), 160)
         self.put(kinesis, 1)
 
 
