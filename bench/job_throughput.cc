@@ -18,6 +18,7 @@
 #include "aws/streams.h"
 #include "base/clock.h"
 #include "engine/jobs.h"
+#include "log/log.h"
 #include "table/table.h"
 
 namespace millrace::bench {
