@@ -36,10 +36,12 @@ class RefusingTables final : public table::Tables {
   explicit RefusingTables(table::Tables& real) : real_(real) {}
   int refusals = 0;  // how many more begins are refused
   int refused = 0;
+  std::optional<int> allowed;  // begins, before all are refused
   std::atomic<bool> full = false;
 
   Result<std::unique_ptr<table::Transaction>> try_begin() override {
     if (full) return std::make_unique<FullDiskTransaction>();
+    if (allowed && (*allowed)-- <= 0) refusals = 1;
     if (refusals > 0) {
       --refusals;
       ++refused;
@@ -172,6 +174,82 @@ TEST_F(RefusedCommits, that_are_too_large_for_one_transaction_go_in_parts) {
   const auto rows = real_.rows("Counts");
   EXPECT_EQ(std::count(rows.begin(), rows.end(), R"({"n":{"N":"2"},"product":{"S":"p7"}})"), 1);
   EXPECT_EQ(rows.size(), 300u);
+}
+
+// Whoever follows the table's feed: a commit in several transactions, a crash after any of them, and a next run that
+// cuts its commits otherwise. No value goes back, none comes twice, and the rows are right at the end.
+TEST_F(RefusedCommits, of_several_transactions_are_finished_by_the_next_run_wherever_they_stopped) {
+  constexpr int products = 40;
+  constexpr int rounds = 5;
+  LaneOptions at_once;
+  at_once.transaction_bytes_max = 150;
+  LaneOptions round_by_round = at_once;
+  round_by_round.read_bytes_max = 1;
+  round_by_round.epoch_rows_max = 1;
+  int stopped = 0;
+  for (int transactions = 1;; ++transactions) {
+    SCOPED_TRACE(fmt::format("a crash after {} transactions", transactions));
+    TestEnvironment real;
+    RefusingEnvironment environment(real);
+    real.add_stream("clicks", 1);
+    real.add_table("Counts", {"product"}, {}, table::ViewType::new_image);
+    const auto plan = sql::compile(script);
+    ASSERT_TRUE(plan);
+    const auto run = [&](LaneOptions options) {
+      options.retry_wait_ms = 1;
+      auto lane = Lane::make(*plan, "job", 1, environment, options, [] {});
+      CHECK(lane, "{}", lane.error().message);
+      return std::move(*lane);
+    };
+    work(*run(at_once));  // the first commit: where the job begins
+    for (int round = 0; round < rounds; ++round) {
+      std::vector<std::pair<uint32_t, std::string>> records;
+      for (int n = 0; n < products; ++n) records.emplace_back(0, fmt::format(R"({{"product":"p{}"}})", n));
+      real.send("clicks", records);
+    }
+    auto lane = run(at_once);
+    environment.refusing.allowed = transactions;
+    lane->give_up();
+    bool crashed = false;
+    for (int n = 0; n < 10 && !crashed; ++n) crashed = !lane->step();
+    environment.refusing.allowed.reset();
+    if (!crashed) {
+      ASSERT_TRUE(lane->finish());
+    }
+    environment.refusing.refusals = 0;
+    lane.reset();
+    lane = run(round_by_round);
+    do {
+      work(*lane);
+    } while (lane->figures().lag_records > 0);
+
+    const auto table = *real.tables().find("Counts");
+    const log::Log& journal = real.tables().journal();
+    std::map<std::string, int> counts;
+    SequenceNumber next(0);
+    for (;;) {
+      const auto blocks = journal.read(table->keyspace, next, 1 << 20);
+      ASSERT_TRUE(blocks);
+      if (blocks->empty()) break;
+      for (const auto& block : *blocks) {
+        log::for_each_record(*block, next, [&](const log::Record& record) {
+          next = record.sequence.next();
+          const auto change = table::decode_change(*table, record);
+          ASSERT_TRUE(change);
+          const int count = std::stoi(change->new_image->at("n").number()->to_string());
+          int& before = counts[*change->new_image->at("product").string()];
+          EXPECT_GT(count, before);
+          before = count;
+        });
+      }
+    }
+    EXPECT_EQ(counts.size(), static_cast<size_t>(products));
+    for (const auto& [product, count] : counts) EXPECT_EQ(count, rounds) << product;
+    if (HasFailure()) return;
+    stopped += crashed;
+    if (!crashed) break;
+  }
+  EXPECT_GT(stopped, 10);
 }
 
 // A row is upserted into an item that may be much larger, and the change feed shows the old one too.

@@ -77,6 +77,11 @@ Result<std::unique_ptr<Lane>> Lane::make(const sql::Plan& plan, std::string_view
   std::unique_ptr<Lane> lane(new Lane(environment, options, job, plan_hash));
   TRY_ASSIGN(lane->pipeline_, Pipeline::make(plan, environment));
   TRY_ASSIGN(const bool restored, lane->state_log_.restore(*lane->pipeline_, plan_hash, lane->restored_));
+  TRY_ASSIGN(auto unfinished, lane->state_log_.unfinished_rows());
+  if (unfinished) {
+    TRY_ASSIGN(lane->unfinished_, CommitRows::decode(std::move(unfinished->rows), environment.tables()));
+    lane->unfinished_from_ = unfinished->written;
+  }
   lane->in_flight_->wake = std::move(wake);
   const log::Log* journal = &environment.tables().journal();
   std::vector<const log::Log*> followed;
@@ -107,6 +112,7 @@ Result<std::unique_ptr<Lane>> Lane::make(const sql::Plan& plan, std::string_view
 Result<Lane::Step> Lane::step() {
   const ProcessingTime now = environment_.clock().now();
   Step step;
+  TRY(write_unfinished());
   size_t taken = 0;
   if (!piece_waits_ && pipeline_->pending()) {
     TRY(pipeline_->resume());
@@ -180,7 +186,15 @@ bool Lane::commit_due(bool at_end) const {
   return environment_.clock().monotonic_ns() - epoch_start_ns_ >= interval_ms * 1'000'000;
 }
 
+Result<void> Lane::write_unfinished() {
+  if (!unfinished_) return {};
+  TRY_ASSIGN(last_commit_, write_rows(unfinished_->writes(), unfinished_from_));
+  unfinished_.reset();
+  return {};
+}
+
 Result<void> Lane::commit() {
+  TRY(write_unfinished());
   const int64_t start_ns = environment_.clock().monotonic_ns();
   TRY(pipeline_->finish_epoch());
   std::vector<SinkWrite> writes;
@@ -225,56 +239,21 @@ void Lane::read_ahead(std::span<const SinkWrite> writes) const {
   }
 }
 
-// One transaction if it is not too large: by what the journal takes, which of a row is the whole item, and the old one
-// if the table's change feed shows it. Otherwise rows and pieces of state go ahead in several: rows are upserts,
-// which a repetition after a crash writes again, and pieces count only once the header, in the last transaction, names
-// them.
-Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, const StateLog::Writes& state) {
+Result<table::CommitId> Lane::transact(const std::function<Result<void>(table::Transaction&)>& fill) {
   table::Tables& tables = environment_.tables();
-  size_t write = 0;
-  size_t piece = 0;
   int64_t wait_ms = options_.retry_wait_ms;
   for (;;) {
-    size_t next_write = write;
-    size_t next_piece = piece;
-    OversizedRows oversized;
-    read_ahead(std::span(writes).subspan(write));
     const auto attempt = [&]() -> Result<table::CommitId> {
       TRY_ASSIGN(auto transaction, tables.try_begin());
-      const auto room = [&] { return transaction->bytes() < options_.transaction_bytes_max; };
-      if (write == 0 && piece == 0) {
-        for (const std::string& key : state.left_over) TRY(transaction->erase_record(key));
-      }
-      for (; next_write < writes.size() && room(); ++next_write) {
-        const SinkWrite& row = writes[next_write];
-        if (auto written = write_row(*transaction, row); !written) {
-          if (written.error().kind != ErrorKind::limit_exceeded) return std::unexpected(written.error());
-          TRY(oversized.add(row, written.error()));
-        }
-      }
-      for (; next_piece < state.pieces.size() && room(); ++next_piece) {
-        TRY(transaction->put_record(state.pieces[next_piece].key, state.pieces[next_piece].value));
-      }
-      if (next_write == writes.size() && next_piece == state.pieces.size()) {
-        TRY(transaction->put_record(state.header.key, state.header.value));
-        if (!state.erased_prefix.empty()) TRY(transaction->erase_records(state.erased_prefix));
-      }
+      TRY(fill(*transaction));
       return transaction->commit();
     };
     auto committed = attempt();
-    if (committed) {
-      leave_out(oversized);
-      write = next_write;
-      piece = next_piece;
-      if (write == writes.size() && piece == state.pieces.size()) {
-        std::lock_guard lock(figures_mutex_);
-        figures_.waiting.clear();
-        return committed;
-      }
-      tables.flush();
-      continue;
+    if (committed || !may_succeed_later(committed.error().kind)) {
+      std::lock_guard lock(figures_mutex_);
+      if (committed) figures_.waiting.clear();
+      return committed;
     }
-    if (!may_succeed_later(committed.error().kind)) return committed;
     {
       std::lock_guard lock(figures_mutex_);
       figures_.waiting = committed.error().message;
@@ -284,6 +263,96 @@ Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, co
     std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
     wait_ms = std::min(wait_ms * 2, options_.retry_wait_ms_max);
   }
+}
+
+// One transaction if it is not too large: by what the journal takes, which of a row is the whole item, and the old one
+// if the table's change feed shows it. Otherwise as state_log.h says.
+Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, const StateLog::Writes& state) {
+  table::CommitId commit;
+  TRY_ASSIGN(const bool written, write_at_once(writes, state, commit));
+  if (written) return commit;
+  std::vector<StateLog::Record> records;
+  if (!writes.empty()) records = state_log_.rows_aside(encode_rows(writes));
+  const StateLog::Record header = state_log_.header_with_rows(records.size());
+  std::ranges::copy(state.pieces, std::back_inserter(records));
+  for (size_t done = 0; done < records.size();) {
+    size_t next = done;
+    TRY_ASSIGN(commit, transact([&](table::Transaction& transaction) -> Result<void> {
+                 next = done;
+                 if (done == 0) {
+                   for (const std::string& key : state.left_over) TRY(transaction.erase_record(key));
+                 }
+                 for (; next < records.size() && transaction.bytes() < options_.transaction_bytes_max; ++next) {
+                   TRY(transaction.put_record(records[next].key, records[next].value));
+                 }
+                 if (next < records.size()) return {};
+                 TRY(transaction.put_record(header.key, header.value));
+                 return state.erased_prefix.empty() ? Result<void>() : transaction.erase_records(state.erased_prefix);
+               }));
+    done = next;
+    environment_.tables().flush();
+  }
+  return writes.empty() ? commit : write_rows(writes, 0);
+}
+
+Result<bool> Lane::write_at_once(const std::vector<SinkWrite>& writes, const StateLog::Writes& state,
+                                 table::CommitId& commit) {
+  size_t bytes = 0;
+  for (const SinkWrite& row : writes) bytes += row.key.size() + row.attributes.size();
+  for (const StateLog::Record& piece : state.pieces) bytes += piece.value.size();
+  if (bytes >= options_.transaction_bytes_max) return false;
+  read_ahead(writes);
+  OversizedRows oversized;
+  // Not the store's: it says that the transaction would be too large.
+  constexpr ErrorKind too_large = ErrorKind::internal;
+  auto committed = transact([&](table::Transaction& transaction) -> Result<void> {
+    oversized = {};
+    for (const std::string& key : state.left_over) TRY(transaction.erase_record(key));
+    for (const SinkWrite& row : writes) {
+      if (transaction.bytes() >= options_.transaction_bytes_max) return millrace::fail(too_large, "");
+      if (auto written = write_row(transaction, row); !written) {
+        if (written.error().kind != ErrorKind::limit_exceeded) return written;
+        TRY(oversized.add(row, written.error()));
+      }
+    }
+    for (const StateLog::Record& piece : state.pieces) TRY(transaction.put_record(piece.key, piece.value));
+    TRY(transaction.put_record(state.header.key, state.header.value));
+    return state.erased_prefix.empty() ? Result<void>() : transaction.erase_records(state.erased_prefix);
+  });
+  if (!committed && committed.error().kind == too_large && committed.error().message.empty()) return false;
+  if (!committed) return std::unexpected(std::move(committed).error());
+  leave_out(oversized);
+  commit = *committed;
+  return true;
+}
+
+// Rows of a commit that has been decided.
+Result<table::CommitId> Lane::write_rows(const std::vector<SinkWrite>& writes, size_t from) {
+  table::CommitId commit;
+  do {
+    size_t next = from;
+    OversizedRows oversized;
+    read_ahead(std::span(writes).subspan(std::min(from, writes.size())));
+    TRY_ASSIGN(commit, transact([&](table::Transaction& transaction) -> Result<void> {
+                 oversized = {};
+                 for (next = from; next < writes.size() && transaction.bytes() < options_.transaction_bytes_max;
+                      ++next) {
+                   const SinkWrite& row = writes[next];
+                   if (row.table == nullptr) continue;
+                   if (auto written = write_row(transaction, row); !written) {
+                     if (written.error().kind != ErrorKind::limit_exceeded) return written;
+                     TRY(oversized.add(row, written.error()));
+                   }
+                 }
+                 if (next >= writes.size()) return transaction.erase_records(state_log_.rows_prefix());
+                 StateLog::Record progress = state_log_.rows_written(next);
+                 return transaction.put_record(progress.key, std::move(progress.value));
+               }));
+    leave_out(oversized);
+    from = next;
+    environment_.tables().flush();
+  } while (from < writes.size());
+  return commit;
 }
 
 void Lane::leave_out(const OversizedRows& rows) {

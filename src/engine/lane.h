@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 
+#include "engine/commit_rows.h"
 #include "engine/environment.h"
 #include "engine/pipeline.h"
 #include "engine/state_log.h"
@@ -81,6 +82,13 @@ class Lane {
   Result<void> commit();
   void read_ahead(std::span<const SinkWrite> writes) const;
   Result<table::CommitId> write_all(const std::vector<SinkWrite>& writes, const StateLog::Writes& state);
+  // False: it does not fit into one transaction, and nothing was written.
+  Result<bool> write_at_once(const std::vector<SinkWrite>& writes, const StateLog::Writes& state,
+                             table::CommitId& commit);
+  Result<void> write_unfinished();
+  Result<table::CommitId> write_rows(const std::vector<SinkWrite>& writes, size_t from);
+  // Runs `fill` in a transaction and commits; again for as long as the store refuses and nobody gives up.
+  Result<table::CommitId> transact(const std::function<Result<void>(table::Transaction&)>& fill);
   void leave_out(const OversizedRows& rows);
   void publish();
 
@@ -92,6 +100,9 @@ class Lane {
   std::unique_ptr<Pipeline> pipeline_;
   std::shared_ptr<InFlight> in_flight_;
   std::vector<std::unique_ptr<log::Subscription>> subscriptions_;
+
+  std::optional<CommitRows> unfinished_;  // of the last commit of an earlier run
+  size_t unfinished_from_ = 0;
 
   JobTotals restored_;  // what earlier runs of the job counted
   table::CommitId last_commit_;

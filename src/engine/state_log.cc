@@ -8,14 +8,7 @@ namespace {
 
 constexpr uint8_t header_version = 2;
 
-struct Header {
-  uint64_t generation = 0;
-  uint64_t number = 0;
-  uint64_t change_bytes = 0;
-  uint64_t snapshot_bytes = 0;
-  uint64_t plan_hash = 0;
-  JobTotals totals;
-};
+using Header = StateLog::Header;
 
 std::string encode(const Header& header) {
   std::string out;
@@ -30,6 +23,7 @@ std::string encode(const Header& header) {
                          totals.row_errors, totals.commits, totals.rows_ahead}) {
     base::put_varint(out, total);
   }
+  base::put_varint(out, header.row_records);
   return out;
 }
 
@@ -53,7 +47,9 @@ Result<Header> decode(std::string_view bytes) {
                           &totals.rows_duplicate, &totals.row_errors, &totals.commits}) {
     *total = in.varint();
   }
-  if (!in.done()) totals.rows_ahead = in.varint();  // came later than the others
+  // These two came later than the others.
+  if (!in.done()) totals.rows_ahead = in.varint();
+  if (!in.done()) header.row_records = in.varint();
   if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "a job's header ends early");
   return header;
 }
@@ -120,6 +116,7 @@ Result<bool> StateLog::restore(Pipeline& pipeline, uint64_t plan_hash, JobTotals
   change_bytes_ = header.change_bytes;
   snapshot_bytes_ = header.snapshot_bytes;
   totals = header.totals;
+  row_records_ = header.row_records;
   TRY(find_left_over());
   return true;
 }
@@ -128,10 +125,66 @@ Result<bool> StateLog::restore(Pipeline& pipeline, uint64_t plan_hash, JobTotals
 // erases them: a job whose disk is full at its start waits then, as for any other commit.
 Result<void> StateLog::find_left_over() {
   const std::string last = generation_prefix(generation_) + fmt::format("{:016x}", number_);
-  return tables_.scan_records(prefix_ + "state/", [&](std::string_view key, std::string_view) {
+  TRY(tables_.scan_records(prefix_ + "state/", [&](std::string_view key, std::string_view) {
     if (!any_ || key.substr(0, last.size()) > last) left_over_.emplace_back(key);
     return true;
+  }));
+  const std::string rows = last_rows_prefix();
+  return tables_.scan_records(prefix_ + "rows/", [&](std::string_view key, std::string_view) {
+    if (!any_ || row_records_ == 0 || !key.starts_with(rows)) left_over_.emplace_back(key);
+    return true;
   });
+}
+
+std::string StateLog::last_rows_prefix() const {
+  return fmt::format("{}rows/{:016x}/{:016x}.", prefix_, generation_, number_);
+}
+
+std::string StateLog::rows_prefix() const {
+  return fmt::format("{}rows/{:016x}/{:016x}.", prefix_, next_header_.generation, next_header_.number);
+}
+
+std::vector<StateLog::Record> StateLog::rows_aside(std::string_view rows) const {
+  std::vector<Record> records;
+  for (size_t from = 0; from < rows.size(); from += record_bytes_max) {
+    records.push_back(
+        {fmt::format("{}{:06x}", rows_prefix(), records.size()), std::string(rows.substr(from, record_bytes_max))});
+  }
+  return records;
+}
+
+StateLog::Record StateLog::header_with_rows(size_t row_records) const {
+  Header header = next_header_;
+  header.row_records = row_records;
+  return {prefix_ + "commit", encode(header)};
+}
+
+StateLog::Record StateLog::rows_written(size_t rows) const {
+  std::string value;
+  base::put_varint(value, rows);
+  return {rows_prefix() + "written", std::move(value)};
+}
+
+Result<std::optional<StateLog::Unfinished>> StateLog::unfinished_rows() {
+  if (row_records_ == 0) return std::nullopt;
+  Unfinished unfinished;
+  size_t records = 0;
+  const std::string prefix = last_rows_prefix();
+  TRY(tables_.scan_records(prefix, [&](std::string_view key, std::string_view value) {
+    if (key.substr(prefix.size()) == "written") {
+      base::ByteReader in(value);
+      unfinished.written = in.varint();
+    } else {
+      ++records;
+      unfinished.rows += value;
+    }
+    return true;
+  }));
+  if (records == 0) return std::nullopt;
+  if (records != row_records_) return millrace::fail(ErrorKind::corrupt, "rows of a job's last commit are missing");
+  next_header_.generation = generation_;
+  next_header_.number = number_;
+  return unfinished;
 }
 
 StateLog::Writes StateLog::next(const Pipeline& pipeline, uint64_t plan_hash, const JobTotals& totals) {
@@ -165,6 +218,7 @@ StateLog::Writes StateLog::next(const Pipeline& pipeline, uint64_t plan_hash, co
   header.plan_hash = plan_hash;
   header.totals = totals;
 
+  next_header_ = header;
   Writes writes;
   writes.left_over = left_over_;
   writes.header = {prefix_ + "commit", encode(header)};

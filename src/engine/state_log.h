@@ -2,9 +2,12 @@
 // The state of a job as records of the store: per commit one piece with what changed, and now and then a whole snapshot
 // that begins a new generation and makes the older one superfluous. docs/engine.md has the layout.
 //
-// A piece counts only once the commit's header names it, and header, piece and rows are written in one transaction (a
-// piece too large for one goes ahead in earlier transactions). The lane's thread.
+// A piece counts only once the commit's header names it, and header, piece and rows are written in one transaction. Of
+// a commit that is too large for one, pieces and rows go ahead as records that nobody follows; the header decides, and
+// the rows move to their tables in several transactions, each of which notes how far they have come. A restart goes on
+// with that, so what the tables' followers see never goes back. The lane's thread.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +33,16 @@ struct JobTotals {
 
 class StateLog {
  public:
+  struct Header {
+    uint64_t generation = 0;
+    uint64_t number = 0;
+    uint64_t change_bytes = 0;
+    uint64_t snapshot_bytes = 0;
+    uint64_t plan_hash = 0;
+    JobTotals totals;
+    uint64_t row_records = 0;
+  };
+
   StateLog(table::Tables& tables, std::string_view job);
 
   // Brings the pipeline to the last commit; false: there is none. `plan_hash` must be what it was then. Writes nothing.
@@ -46,6 +59,19 @@ class StateLog {
     Record header;
     std::string erased_prefix;  // the former generation; empty: none
   };
+  // What next() made, for a commit whose rows go ahead: their records, and the header that counts them.
+  std::vector<Record> rows_aside(std::string_view rows) const;
+  Record header_with_rows(size_t row_records) const;
+  // Beside some of such rows: how many have come to their tables. Once all have, the records under rows_prefix() go.
+  Record rows_written(size_t rows) const;
+  std::string rows_prefix() const;
+  // After restore(): the rows of the last commit that are aside still, and how many of them are written; nullopt: none.
+  struct Unfinished {
+    std::string rows;
+    size_t written = 0;
+  };
+  Result<std::optional<Unfinished>> unfinished_rows();
+
   Writes next(const Pipeline& pipeline, uint64_t plan_hash, const JobTotals& totals);
   void committed();  // what next() made is in the store
 
@@ -54,6 +80,7 @@ class StateLog {
  private:
   std::string generation_prefix(uint64_t generation) const;
   Result<void> find_left_over();
+  std::string last_rows_prefix() const;
 
   table::Tables& tables_;
   std::string prefix_;
@@ -64,9 +91,12 @@ class StateLog {
   uint64_t change_bytes_ = 0;
   uint64_t snapshot_bytes_ = 0;
 
+  uint64_t row_records_ = 0;  // of the last commit, when it was decided
+
   // After committed():
   bool next_is_snapshot_ = false;
   uint64_t next_bytes_ = 0;
+  Header next_header_;
 };
 
 }  // namespace millrace::engine
