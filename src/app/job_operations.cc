@@ -12,6 +12,7 @@ struct JobRequest {
   std::string script;
   bool drain = false;
   bool force = false;
+  uint64_t skip_bad_records = 0;
 };
 
 Result<JobRequest> parse_request(std::string_view body) {
@@ -31,8 +32,11 @@ Result<JobRequest> parse_request(std::string_view body) {
       good = value.get(request.drain) == simdjson::SUCCESS;
     } else if (key == "Force") {
       good = value.get(request.force) == simdjson::SUCCESS;
+    } else if (key == "SkipBadRecords") {
+      good = value.get(request.skip_bad_records) == simdjson::SUCCESS;
     } else {
-      return fail(ErrorKind::invalid_argument, "unknown member \"{}\"; known are Name, Script, Drain and Force", key);
+      return fail(ErrorKind::invalid_argument,
+                  "unknown member \"{}\"; known are Name, Script, Drain, Force and SkipBadRecords", key);
     }
     if (!good) return fail(ErrorKind::invalid_argument, "\"{}\" has a value of the wrong type", key);
   }
@@ -119,7 +123,7 @@ void JobOperations::add_to(aws::Service& service) {
     if (request.script.empty()) return fail(ErrorKind::invalid_argument, "\"Script\" is missing");
     return jobs_.submit(request.name, request.script);
   });
-  add("ResumeJob", [this](const JobRequest& request) { return jobs_.resume(request.name); });
+  add("ResumeJob", [this](const JobRequest& request) { return jobs_.resume(request.name, request.skip_bad_records); });
   add("RemoveJob", [this](const JobRequest& request) -> Result<void> {
     TRY_ASSIGN(const engine::JobStatus job, jobs_.status(request.name));
     if (is_active(job.state) && !request.force) {

@@ -190,6 +190,7 @@ int run_jobs(const JobsOptions& options) {
   aws::append_json_string(body, options.name);
   if (options.drain) body += ",\"Drain\":true";
   if (options.force) body += ",\"Force\":true";
+  if (options.skip > 0) body += fmt::format(",\"SkipBadRecords\":{}", options.skip);
   body += "}";
   const bool stop = options.action == JobsOptions::Action::stop;
   const bool resume = options.action == JobsOptions::Action::resume;

@@ -22,6 +22,7 @@ struct JobsOptions {
   bool drain = false;  // of stop: close all windows first
   bool force = false;  // of remove: a running one, too
   bool json = false;   // of list
+  uint64_t skip = 0;   // of resume: bad records to leave out
   send::Endpoint endpoint;
 };
 int run_jobs(const JobsOptions& options);

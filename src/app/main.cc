@@ -259,7 +259,7 @@ struct JobsCommand {
     add_options(*command->add_subcommand("list", "State, lag, watermark and rates (the default)"),
                 JobsOptions::Action::list);
     add_options(*command->add_subcommand("stop", "Stop one; it goes on later where it was"), JobsOptions::Action::stop);
-    add_options(*command->add_subcommand("resume", "Go on with a stopped one"), JobsOptions::Action::resume);
+    add_options(*command->add_subcommand("resume", "Go on with a stopped or failed one"), JobsOptions::Action::resume);
     add_options(*command->add_subcommand("remove", "Forget a stopped one and its state; its tables stay"),
                 JobsOptions::Action::remove);
   }
@@ -275,6 +275,9 @@ struct JobsCommand {
     }
     if (action == JobsOptions::Action::remove) {
       command.add_flag("--force", options.force, "A running one, too: it is stopped first");
+    }
+    if (action == JobsOptions::Action::resume) {
+      command.add_option("--skip", options.skip, "Leave out so many records that cannot be read, instead of stopping");
     }
     if (action == JobsOptions::Action::stop) {
       command.add_flag("--drain", options.drain, "First take in what is there, and close all windows");

@@ -156,14 +156,16 @@ Result<void> Jobs::forget_state(const std::string& name) {
 }
 
 // Called with changes_mutex_ held, or before anybody else knows the jobs.
-Result<void> Jobs::start(const std::string& name, Entry& entry) {
+Result<void> Jobs::start(const std::string& name, Entry& entry, uint64_t skip_bad_records) {
   TRY_ASSIGN(const sql::Plan plan, sql::compile(entry.script));
   uint64_t run = 0;
   {
     std::lock_guard lock(mutex_);
     run = ++entry.run;
   }
-  auto job = Job::start(plan, name, base::hash64(entry.script), environment_, options_.lane,
+  LaneOptions lane = options_.lane;
+  lane.skip_bad_records = skip_bad_records;
+  auto job = Job::start(plan, name, base::hash64(entry.script), environment_, lane,
                         [this, name, run](Job::End end, const std::string& reason) { ended(name, run, end, reason); });
   if (!job) return std::unexpected(job.error());
   std::lock_guard lock(mutex_);
@@ -274,7 +276,7 @@ Result<void> Jobs::submit(std::string_view name_view, std::string_view script) {
   return {};
 }
 
-Result<void> Jobs::resume(std::string_view name_view) {
+Result<void> Jobs::resume(std::string_view name_view, uint64_t skip_bad_records) {
   const std::string name(name_view);
   std::lock_guard changes(changes_mutex_);
   Entry* entry = nullptr;
@@ -296,7 +298,7 @@ Result<void> Jobs::resume(std::string_view name_view) {
     former_reason = std::exchange(entry->reason, {});
   }
   former.reset();
-  auto resumed = start(name, *entry);
+  auto resumed = start(name, *entry, skip_bad_records);
   if (!resumed) former_reason = resumed.error().message;
   if (resumed) resumed = store(name);
   if (resumed) return {};

@@ -75,7 +75,9 @@ class Jobs {
   // stop() without it, remove() and close() end a drain early.
   Result<void> stop(std::string_view name, bool drain = false);
   Result<void> drain(std::string_view name);  // begins a drain; status() tells when the job is finished
-  Result<void> resume(std::string_view name);
+  // `skip_bad_records`: how many records that cannot be read are left out (a feed's values read as NULL) before one of
+  // them stops the job again.
+  Result<void> resume(std::string_view name, uint64_t skip_bad_records = 0);
   Result<void> remove(std::string_view name);  // stops it and forgets its script and state; its tables stay
 
   // Streams or tables were created or deleted: a running job whose source is gone becomes `failed`. Waits for nothing.
@@ -96,7 +98,7 @@ class Jobs {
 
   Jobs(Environment& environment, const Options& options) : environment_(environment), options_(options) {}
 
-  Result<void> start(const std::string& name, Entry& entry);
+  Result<void> start(const std::string& name, Entry& entry, uint64_t skip_bad_records = 0);
   Result<uint64_t> begin_stop(const std::string& name, bool drain);
   bool runs(const std::string& name, uint64_t run) const;
   std::unique_ptr<Job> take_job(Entry& entry);

@@ -101,6 +101,33 @@ TEST_F(JobsTest, a_job_runs_stops_resumes_and_survives_a_restart) {
   EXPECT_EQ(left, 0u);
 }
 
+TEST_F(JobsTest, a_failed_job_goes_on_after_the_bad_records_that_it_is_told_to_skip) {
+  create_all();
+  open();
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  click("a", 1000);
+  environment_.send("clicks", 0, "no JSON");
+  click("a", 1001);
+  environment_.send("clicks", 0, R"({"product":"a","ms":"soon"})");
+  click("a", 1002);
+  await_state(JobState::failed);
+  EXPECT_NE(jobs_->status("job")->reason.find("record 1 of shard 0"), std::string::npos);
+  EXPECT_NE(jobs_->status("job")->reason.find("--skip 1"), std::string::npos);
+  ASSERT_EQ(error_of(jobs_->resume("job")), "none");
+  await_state(JobState::failed);
+
+  ASSERT_EQ(error_of(jobs_->resume("job", 1)), "none");
+  await_state(JobState::failed);
+  EXPECT_NE(jobs_->status("job")->reason.find("record 3 of shard 0"), std::string::npos);
+  ASSERT_EQ(error_of(jobs_->resume("job", 2)), "none");
+  click("a", 1003);
+  for (int i = 0; i < 5000 && jobs_->status("job")->lag_records > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  ASSERT_EQ(error_of(jobs_->stop("job")), "none");
+  EXPECT_EQ(environment_.rows("Counts"), std::vector<std::string>{R"({"n":{"N":"4"},"product":{"S":"a"}})"});
+}
+
 TEST_F(JobsTest, rows_that_come_after_a_drain_are_counted_after_resume) {
   create_all();
   open();

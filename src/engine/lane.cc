@@ -75,6 +75,7 @@ Result<std::unique_ptr<Lane>> Lane::make(const sql::Plan& plan, std::string_view
                                          Environment& environment, const LaneOptions& options,
                                          std::function<void()> wake) {
   std::unique_ptr<Lane> lane(new Lane(environment, options, job, plan_hash));
+  lane->skip_bad_ = options.skip_bad_records;
   TRY_ASSIGN(lane->pipeline_, Pipeline::make(plan, environment));
   TRY_ASSIGN(const bool restored, lane->state_log_.restore(*lane->pipeline_, plan_hash, lane->restored_));
   TRY_ASSIGN(auto unfinished, lane->state_log_.unfinished_rows());
@@ -88,6 +89,7 @@ Result<std::unique_ptr<Lane>> Lane::make(const sql::Plan& plan, std::string_view
   for (Scan* scan : lane->pipeline_->scans()) {
     if (!restored) TRY(scan->start());
     scan->begin(environment.clock().now());
+    scan->skip_bad(&lane->skip_bad_);
     for (const ShardSource& source : scan->sources()) {
       // A stream's log is followed as a whole; of the tables' journal, which this job writes too, only the feed.
       if (std::find(followed.begin(), followed.end(), source.log) != followed.end()) continue;

@@ -32,6 +32,7 @@ struct LaneOptions {
   size_t transaction_bytes_max = size_t{1} << 20;  // other writers wait for it: milliseconds
   int64_t retry_wait_ms = 20;  // after a commit that the store refused; doubles up to retry_wait_ms_max
   int64_t retry_wait_ms_max = 1000;
+  uint64_t skip_bad_records = 0;  // left out in this run, instead of stopping the job
 };
 
 class Lane {
@@ -103,6 +104,8 @@ class Lane {
 
   std::optional<CommitRows> unfinished_;  // of the last commit of an earlier run
   size_t unfinished_from_ = 0;
+
+  uint64_t skip_bad_ = 0;  // how many more
 
   JobTotals restored_;  // what earlier runs of the job counted
   table::CommitId last_commit_;

@@ -1,5 +1,7 @@
 #include "engine/scan.h"
 
+#include <spdlog/spdlog.h>
+
 #include "engine/attribute.h"
 #include "log/log.h"
 #include "table/item_json.h"
@@ -50,7 +52,8 @@ class Scan::FeedDecoder {
   FeedDecoder(data::Schema schema, table::TablePtr table, bool retracts, bool ignore_errors)
       : schema_(std::move(schema)), table_(std::move(table)), retracts_(retracts), ignore_errors_(ignore_errors) {}
 
-  Result<data::Batch> decode(std::span<const PendingRecord> records) {
+  // `skip`: whether the record whose error it is may be left out.
+  Result<data::Batch> decode(std::span<const PendingRecord> records, const std::function<bool(const Error&)>& skip) {
     auto arena = std::make_shared<data::StringArena>();
     std::vector<std::shared_ptr<data::Column>> columns;
     for (const auto& field : schema_) columns.push_back(std::make_shared<data::Column>(field.type, records.size() * 2));
@@ -69,11 +72,11 @@ class Scan::FeedDecoder {
                                 "the change feed of table {} has no old image at {}; it needs NEW_AND_OLD_IMAGES",
                                 table_->name, pending.record.sequence);
         }
-        TRY(add(*change.old_image, pending.record.sequence, columns, weights->size(), *arena));
+        TRY(add(*change.old_image, pending.record.sequence, columns, weights->size(), *arena, skip));
         weights->push_back(-1);
       }
       if (change.new_image) {
-        TRY(add(*change.new_image, pending.record.sequence, columns, weights->size(), *arena));
+        TRY(add(*change.new_image, pending.record.sequence, columns, weights->size(), *arena, skip));
         weights->push_back(1);
       }
     }
@@ -93,18 +96,21 @@ class Scan::FeedDecoder {
 
  private:
   Result<void> add(const table::Item& item, SequenceNumber sequence,
-                   std::vector<std::shared_ptr<data::Column>>& columns, size_t row, data::StringArena& arena) {
+                   std::vector<std::shared_ptr<data::Column>>& columns, size_t row, data::StringArena& arena,
+                   const std::function<bool(const Error&)>& skip) {
     for (size_t n = 0; n < schema_.size(); ++n) {
       const auto found = item.find(schema_[n].name);
       if (found == item.end() || set_from_attribute(*columns[n], row, found->second, arena)) continue;
       if (!ignore_errors_) {
         std::string value;
         table::put_json(value, found->second);
-        return millrace::fail(ErrorKind::invalid_argument,
-                              "table {}, change {}: {} in the attribute {} is no {} (set 'json.ignore-parse-errors' = "
-                              "'true' to read such values as NULL)",
-                              table_->name, table::wire_sequence_number(sequence), value.substr(0, excerpt_bytes_max),
-                              schema_[n].name, to_string(schema_[n].type));
+        auto error = millrace::fail(ErrorKind::invalid_argument,
+                                    "table {}, change {}: {} in the attribute {} is no {} (`millrace jobs resume JOB "
+                                    "--skip 1` reads it as NULL "
+                                    "this time, 'json.ignore-parse-errors' = 'true' always)",
+                                    table_->name, table::wire_sequence_number(sequence),
+                                    value.substr(0, excerpt_bytes_max), schema_[n].name, to_string(schema_[n].type));
+        if (!skip(error.error())) return error;
       }
       ++bad_;
     }
@@ -219,16 +225,26 @@ Result<void> Scan::read(size_t number, size_t bytes_max) {
   return {};
 }
 
-Result<data::Batch> Scan::decode_json(Shard& shard, size_t count) {
+// The bad record is the decoder's to count.
+bool Scan::may_skip(const Error& error) {
+  if (skip_bad_ == nullptr || *skip_bad_ == 0) return false;
+  --*skip_bad_;
+  spdlog::warn("a record is left out as asked for: {}", error.message);
+  return true;
+}
+
+Result<data::Batch> Scan::decode_json(size_t number, size_t count) {
+  Shard& shard = shards_[number];
   Arrived arrived;
   for (size_t n = shard.at; n < shard.at + count; ++n) {
     arrived.next(shard.pending[n].record.time, json_->rows());
     auto added = json_->add(shard.pending[n].record.data);
-    if (!added) {
-      return std::unexpected(added.error().within(
-          fmt::format("stream {}, record {} (set 'json.ignore-parse-errors' = 'true' to skip such records)", resource_,
-                      shard.pending[n].record.sequence)));
-    }
+    if (added) continue;
+    const Error error = added.error().within(
+        fmt::format("stream {}, record {} of shard {} (`millrace jobs resume JOB --skip 1` goes on after it; with "
+                    "'json.ignore-parse-errors' = 'true' such records are skipped)",
+                    resource_, shard.pending[n].record.sequence, number));
+    if (!may_skip(error)) return std::unexpected(error);
   }
   data::Batch batch = json_->take();
   batch.arrivals = arrived.done(batch.rows);
@@ -245,9 +261,10 @@ Result<size_t> Scan::pump(size_t number, ProcessingTime now) {
   const size_t count = std::min(waiting, json_ ? data::batch_rows_max : changes_per_batch_max);
   data::Batch batch;
   if (json_) {
-    TRY_ASSIGN(batch, decode_json(shard, count));
+    TRY_ASSIGN(batch, decode_json(number, count));
   } else {
-    TRY_ASSIGN(batch, feed_->decode(std::span(shard.pending).subspan(shard.at, count)));
+    TRY_ASSIGN(batch, feed_->decode(std::span(shard.pending).subspan(shard.at, count),
+                                    [this](const Error& error) { return may_skip(error); }));
   }
   const PendingRecord& last = shard.pending[shard.at + count - 1];
   for (uint32_t n = shard.pending[shard.at].block; n <= last.block; ++n) batch.owners.push_back(shard.blocks[n]);

@@ -3,7 +3,8 @@
 // decodes only the columns that the plan needs, and emits batches of one shard each. Knows the position of every shard.
 //
 // A record that cannot be decoded is an error that stops the job, unless 'json.ignore-parse-errors' is set: then it is
-// counted and skipped. A feed with 'scan.changelog-mode' = 'insert-only' counts and skips modifications and removals.
+// counted and skipped. A job that goes on after it may be told to leave out some such records all the same (skip_bad),
+// each named in the log. A feed with 'scan.changelog-mode' = 'insert-only' counts and skips modifications and removals.
 // The shards are those of the start; new ones are not discovered. Positions belong to one stream or table, not to its
 // name: one that was deleted and created again is another. The lane's thread, but for lag().
 
@@ -42,6 +43,9 @@ class Scan final : public Operator {
   Result<void> start();
   // Shards count as active from here on.
   void begin(ProcessingTime now);
+
+  // Leaves out bad records for as long as there are some left to skip; shared by the sources of a job.
+  void skip_bad(uint64_t* records) { skip_bad_ = records; }
 
   size_t shards() const { return shards_.size(); }
   const std::vector<ShardSource>& sources() const { return sources_; }
@@ -95,7 +99,7 @@ class Scan final : public Operator {
   std::string label() const;
   Result<uint64_t> current_id(Environment& environment) const;
   std::unexpected<Error> another_source() const;
-  Result<data::Batch> decode_json(Shard& shard, size_t count);
+  Result<data::Batch> decode_json(size_t number, size_t count);
 
   sql::ScanNode node_;
   std::string resource_;
@@ -106,6 +110,9 @@ class Scan final : public Operator {
   std::unique_ptr<Progress[]> progress_;
   std::unique_ptr<data::JsonDecoder> json_;
   std::unique_ptr<FeedDecoder> feed_;
+  bool may_skip(const Error& error);
+
+  uint64_t* skip_bad_ = nullptr;
   bool changed_ = false;
   uint64_t rows_ = 0;
 };
