@@ -57,6 +57,10 @@ Decision decide(const Rules& rules, const Signals& signals, const CurrentPrice& 
     decision.reason = "no list price: unchanged";
     return decision;
   }
+  if (signals.stock && *signals.stock <= 0) {
+    decision.reason = "nothing left in stock: unchanged";
+    return decision;
+  }
   decision.proposal = propose(rules.policy, signals, current);
 
   const auto list = static_cast<double>(signals.list_price_cents);
@@ -82,7 +86,9 @@ Decision decide(const Rules& rules, const Signals& signals, const CurrentPrice& 
   const double sample =
       std::max(0.0, signals.slow.views) + std::max(0.0, signals.slow.cart_adds) + std::max(0.0, signals.slow.units);
   const int64_t history_ms = signals.last_event_ms - signals.first_event_ms;
-  if (!(sample >= guardrails.sample_min) || history_ms < guardrails.history_min_ms) bind("sample", current.price_cents);
+  // A price on its way home needs no evidence.
+  const bool little_known = !(sample >= guardrails.sample_min) || history_ms < guardrails.history_min_ms;
+  if (little_known && !decision.proposal.returning) bind("sample", current.price_cents);
   if (current.priced_ms) {
     const int64_t since_ms = signals.last_event_ms - *current.priced_ms;
     if (since_ms < guardrails.cool_down_ms) bind("cool_down", current.price_cents);

@@ -96,10 +96,10 @@ Proposal propose(const Policy& policy, const Signals& signals, const CurrentPric
     const double left = static_cast<double>(std::max<int64_t>(*signals.stock, 0));
     scarcity = 1 + policy.low_stock_raise * (1 - left / static_cast<double>(policy.low_stock));
   }
-  const double at_rest = static_cast<double>(signals.list_price_cents) * scarcity;
+  const int64_t at_rest = std::llround(static_cast<double>(signals.list_price_cents) * scarcity);
 
   // Hysteresis: much is needed to leave the resting price, less to stay away from it.
-  const bool away = std::abs(static_cast<double>(current.price_cents) - at_rest) > 0.01 * at_rest;
+  const bool away = current.price_cents != at_rest;
   const bool surprising = std::abs(proposal.score) >= policy.score_enter &&
                           std::max(proposal.ratio, 1 / proposal.ratio) >= policy.ratio_enter;
   double demand_multiplier = 1;

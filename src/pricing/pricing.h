@@ -45,7 +45,7 @@ struct Policy {
   double cart_add_weight = 3;
   double unit_weight = 10;
   double dispersion = 1.2;   // how much wilder than Poisson arrivals are (one visitor clicks several times)
-  double score_enter = 3.0;  // |score| from which a price leaves the list price
+  double score_enter = 5.0;  // |score| from which a price leaves the list price
   double score_exit = 1.0;   // below it, it returns; the part of a score that counts as noise
   double ratio_enter = 1.5;  // and demand is at least so many times its usual, or one of so many
   double gain = 0.3;       // of the multiplier per e-fold of demand; times the elasticity of demand below 1: no swings

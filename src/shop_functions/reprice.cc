@@ -46,6 +46,13 @@ std::optional<int64_t> cents(const table::Item& item, std::string_view name) {
   return static_cast<int64_t>(*decimal);
 }
 
+// nullopt also for an amount that is not in whole cents.
+std::optional<int64_t> exact_cents(const table::Item& item, std::string_view name) {
+  const auto rounded = cents(item, name);
+  if (!rounded || *find(item, name)->number() != table::Number(*rounded, 2)) return std::nullopt;
+  return rounded;
+}
+
 std::optional<std::string> text(const table::Item& item, std::string_view name) {
   const auto* const value = find(item, name);
   const auto* const string = value == nullptr ? nullptr : value->string();
@@ -145,14 +152,30 @@ void put_price_update(std::string& out, const std::string& product_id, const Rep
       {":now", signals.last_event_ms},
   };
   if (before.version) values.emplace(":before", *before.version);
+  if (before.in_catalog) values.emplace(":seen", money(before.price.price_cents));
   out += R"({"Update":{"TableName":")";
   out += catalog_table;
   out += R"(","Key":)";
   table::put_json(out, table::Item{{"product_id", product_id}});
-  out += R"(,"UpdateExpression":"SET price = :price, price_version = :version, price_reason = :reason, )"
-         R"(priced_ms = :now, caused_by_event_ms = :now","ConditionExpression":")";
+  out += R"(,"UpdateExpression":"SET price = :price, policy_price = :price, price_version = :version, )"
+         R"(price_reason = :reason, priced_ms = :now, caused_by_event_ms = :now )"
+         R"(REMOVE price_override, price_override_since_ms","ConditionExpression":")";
   out += before.version ? "price_version = :before" : "attribute_not_exists(price_version)";
+  out += before.in_catalog ? " AND price = :seen" : " AND attribute_not_exists(price)";
   out += R"(","ExpressionAttributeValues":)";
+  table::put_json(out, values);
+  out += "}}";
+}
+
+void put_override(std::string& out, const std::string& product_id, const Repricer::Priced& seen, int64_t event_ms) {
+  const table::Item values = {
+      {":seen", money(seen.price.price_cents)}, {":now", event_ms}, {":reason", "set by hand: left alone"}};
+  out += R"({"Update":{"TableName":")";
+  out += catalog_table;
+  out += R"(","Key":)";
+  table::put_json(out, table::Item{{"product_id", product_id}});
+  out += R"(,"UpdateExpression":"SET price_override = :seen, price_override_since_ms = :now, price_reason = :reason",)"
+         R"("ConditionExpression":"price = :seen","ExpressionAttributeValues":)";
   table::put_json(out, values);
   out += "}}";
 }
@@ -224,8 +247,12 @@ Result<std::vector<Repricer::Demand>> Repricer::read_event(std::string_view even
 Result<void> Repricer::learn_prices(std::span<const Demand> demands) {
   if (prices_.size() + demands.size() > products_max) prices_.clear();
   std::vector<std::string> unknown;
+  const int64_t now_ms = clock_.now().value;
   for (const Demand& demand : demands) {
-    if (!prices_.contains(demand.product_id)) unknown.push_back(demand.product_id);
+    const auto known = prices_.find(demand.product_id);
+    if (known == prices_.end() || (known->second.by_hand && now_ms - known->second.read_ms >= hand_price_recheck_ms)) {
+      unknown.push_back(demand.product_id);
+    }
   }
   if (unknown.empty()) return {};
   TRY_ASSIGN(const std::vector<table::Item> items, read_catalog_(unknown));
@@ -234,7 +261,15 @@ Result<void> Repricer::learn_prices(std::span<const Demand> demands) {
     if (!product_id) continue;
     Priced priced;
     // A product without a price is sold at its list price.
-    priced.price.price_cents = cents(item, "price").value_or(cents(item, "list_price").value_or(0));
+    const std::optional<int64_t> list = cents(item, "list_price");
+    // Not rounded: the update's condition names the price as it stands.
+    const std::optional<int64_t> price = exact_cents(item, "price");
+    const std::optional<int64_t> decided = cents(item, "policy_price");
+    priced.price.price_cents = price.value_or(list.value_or(0));
+    priced.in_catalog = find(item, "price") != nullptr;
+    priced.by_hand = priced.in_catalog && (!price || (decided && price != decided && price != list));
+    priced.recorded = !price || cents(item, "price_override") == price;
+    priced.read_ms = now_ms;
     priced.price.priced_ms = whole(item, "priced_ms");
     priced.version = whole(item, "price_version");
     prices_.insert_or_assign(std::move(*product_id), priced);
@@ -250,6 +285,13 @@ Result<std::string> Repricer::handle(std::string_view event) {
     const auto known = prices_.find(demand.product_id);
     if (known == prices_.end()) continue;  // not in the catalog: there is nothing to sell
     Priced& priced = known->second;
+    if (priced.by_hand) {
+      if (!std::exchange(priced.recorded, true)) {
+        effects += effects.empty() ? "" : ",";
+        put_override(effects, demand.product_id, priced, demand.signals.last_event_ms);
+      }
+      continue;
+    }
     const pricing::Decision decision = pricing::decide(rules_, demand.signals, priced.price);
     if (!decision.changed) continue;
     const int64_t version = priced.version.value_or(0) + 1;
@@ -257,7 +299,7 @@ Result<std::string> Repricer::handle(std::string_view event) {
     put_price_update(effects, demand.product_id, priced, decision, demand.signals, version);
     effects += ',';
     put_history(effects, demand.product_id, priced, decision, demand.signals, version, clock_.now().value);
-    priced = {{decision.price_cents, demand.signals.last_event_ms}, version};
+    priced = {.price = {decision.price_cents, demand.signals.last_event_ms}, .in_catalog = true, .version = version};
   }
   if (effects.empty()) return "{}";
   return R"({"effects":[)" + effects + "]}";

@@ -4,8 +4,12 @@
 // with the position of the change: exactly once.
 //
 // Prices and versions are kept in memory; a product that is not known yet, as after a restart, is read from
-// ProductCatalog. The update of a price is conditional on its version, so a memory that is wrong can change nothing:
-// the effects are refused, the process starts anew and reads again.
+// ProductCatalog. The update of a price is conditional on its version and on the price that was seen, so a memory that
+// is wrong can change nothing: the effects are refused, the process starts anew and reads again.
+//
+// A price that is neither the list price nor the last one that was decided here was set by hand. It is left alone,
+// which `price_override` and `price_override_since_ms` of the item record, until it is released: by removing `price`,
+// or by setting it to the list price. A price that is no amount is left alone, too.
 //
 // One thread.
 
@@ -29,8 +33,14 @@ class Repricer {
  public:
   static constexpr size_t products_max = 1'000'000;  // beyond it all are forgotten, and read again when they change
 
+  static constexpr int64_t hand_price_recheck_ms = 5'000;  // by the server's clock: how soon a release is noticed
+
   struct Priced {
     pricing::CurrentPrice price;
+    bool in_catalog = false;  // the item has a price of its own
+    bool by_hand = false;
+    bool recorded = false;  // as set by hand
+    int64_t read_ms = 0;
     std::optional<int64_t> version;  // absent: the catalog's item has none
   };
   // The items of ProductCatalog that exist among these products.

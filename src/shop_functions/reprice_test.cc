@@ -86,6 +86,14 @@ class RepriceTest : public testing::Test {
              text(body, "/ExpressionAttributeValues/:before/N"), text(body, "/ExpressionAttributeValues/:reason/S")});
         const Update& update = updates.back();
         table::Item& item = catalog_[update.product_id];
+        const std::string seen = text(body, "/ExpressionAttributeValues/:seen/N");
+        EXPECT_EQ(seen, item.contains("price") ? item["price"].number()->to_string() : "");
+        if (update.price.empty()) {
+          item["price_override"] = item["price"];
+          continue;
+        }
+        item["policy_price"] = *table::Number::parse(update.price);
+        item.erase("price_override");
         const auto version = item.find("price_version");
         EXPECT_EQ(update.before, version == item.end() ? "" : version->second.number()->to_string());
         item["price"] = *table::Number::parse(update.price);
@@ -130,7 +138,7 @@ TEST_F(RepriceTest, a_rush_raises_the_price_and_writes_its_history) {
   ASSERT_EQ(updates.size(), 1U);
   EXPECT_EQ(updates[0].price, "110");
   EXPECT_EQ(updates[0].version, "1");
-  EXPECT_EQ(updates[0].condition, "attribute_not_exists(price_version)");
+  EXPECT_EQ(updates[0].condition, "attribute_not_exists(price_version) AND attribute_not_exists(price)");
   EXPECT_EQ(updates[0].reason, "demand 3.0 × its usual: raised, limited by the largest step");
   EXPECT_EQ(histories_, 1);
 }
@@ -142,8 +150,41 @@ TEST_F(RepriceTest, the_next_change_builds_on_the_last_without_reading_again) {
   ASSERT_EQ(updates.size(), 1U);
   EXPECT_EQ(updates[0].price, "121");
   EXPECT_EQ(updates[0].version, "2");
-  EXPECT_EQ(updates[0].condition, "price_version = :before");
+  EXPECT_EQ(updates[0].condition, "price_version = :before AND price = :seen");
   EXPECT_EQ(reads_["p1"], 1);
+}
+
+TEST_F(RepriceTest, a_price_set_by_hand_is_left_alone_and_recorded_until_it_is_released) {
+  given_product("p1", "100");
+  apply(handle({demand("p1", 4, noon_ms)}));
+  catalog_["p1"]["price"] = *table::Number::parse("79.99");
+  restart();  // as after the update that the server refused
+  auto updates = apply(handle({demand("p1", 4, noon_ms + 1'000)}));
+  ASSERT_EQ(updates.size(), 1U);
+  EXPECT_EQ(updates[0].price, "");
+  EXPECT_EQ(updates[0].condition, "price = :seen");
+  EXPECT_EQ(updates[0].reason, "set by hand: left alone");
+  EXPECT_EQ(handle({demand("p1", 8, noon_ms + 2'000)}), "{}");
+  restart();
+  EXPECT_EQ(handle({demand("p1", 8, noon_ms + 3'000)}), "{}");
+
+  catalog_["p1"].erase("price");
+  EXPECT_EQ(handle({demand("p1", 8, noon_ms + 4'000)}), "{}");
+  clock_.advance_ms(Repricer::hand_price_recheck_ms);
+  updates = apply(handle({demand("p1", 8, noon_ms + 5'000)}));
+  ASSERT_EQ(updates.size(), 1U);
+  EXPECT_EQ(updates[0].price, "110");
+  EXPECT_FALSE(catalog_["p1"].contains("price_override"));
+}
+
+TEST_F(RepriceTest, a_price_that_is_no_amount_is_left_alone) {
+  for (const table::AttributeValue& price :
+       std::vector<table::AttributeValue>{"cheap", *table::Number::parse("-5"), *table::Number::parse("1.234")}) {
+    given_product("p1", "100");
+    catalog_["p1"]["price"] = price;
+    restart();
+    EXPECT_EQ(handle({demand("p1", 8, noon_ms)}), "{}");
+  }
 }
 
 TEST_F(RepriceTest, the_newest_change_of_a_product_in_a_batch_wins) {

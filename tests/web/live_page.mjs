@@ -68,8 +68,14 @@ async function moves(page) {
   assert.equal(await page.locator(".movers tbody tr").count(), 14);
   const total = async () => Number((await page.locator("#events .note").innerText()).replace(/[^0-9]/g, ""));
   const first = await total();
-  await page.waitForFunction(() => document.querySelectorAll(".prices li").length >= 3, null, { timeout: 20000 });
+  await sleep(1000);
   assert.ok((await total()) > first, `events do not grow: ${first}`);
+  say("clicks come in");
+}
+
+// Once the rush has begun: before it hardly a price has a reason to move.
+async function prices_move(page) {
+  await page.waitForFunction(() => document.querySelectorAll(".prices li").length >= 3, null, { timeout: 5000 });
   assert.ok((await number_in(page, "#changes strong")) >= 3);
   assert.ok((await number_in(page, "#latency strong")) >= 0);
   const reason = await page.locator(".prices li .reason").first().innerText();
@@ -210,6 +216,7 @@ try {
   await observe(page, seconds_now, rush_start_s + 2.3, seen);
   if (options.screenshot) await page.screenshot({ path: options.screenshot });
   await observe(page, seconds_now, rush_start_s + 4.5, seen);
+  await prices_move(page);
   await one_truth(page, origin);
   await observe(page, seconds_now, rush_end_s - 0.5, seen);
   const announcements = await page.evaluate(() => window.announcements);
