@@ -1,5 +1,7 @@
 #include "sql/options.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -11,8 +13,9 @@ namespace millrace::sql {
 namespace {
 
 enum class Kind : uint8_t {
-  text,     // not empty
-  ignored,  // any value: taken so that a script for Flink runs unchanged, without effect
+  text,      // not empty
+  ignored,   // any value: taken so that a script for Flink runs unchanged, without effect
+  endpoint,  // of this machine: the server that runs the job is the one that is read and written
   boolean,
   duration,
   duration_or_off,
@@ -34,7 +37,7 @@ const std::vector<Option>& options_of(Connector connector) {
       {"stream.arn", Kind::text},
       {"stream", Kind::text},
       {"aws.region", Kind::ignored},
-      {"aws.endpoint", Kind::ignored},
+      {"aws.endpoint", Kind::endpoint},
       {"aws.credentials.provider", Kind::ignored},
       {"aws.credentials.basic.accesskeyid", Kind::ignored},
       {"aws.credentials.basic.secretkey", Kind::ignored},
@@ -57,7 +60,7 @@ const std::vector<Option>& options_of(Connector connector) {
       {"connector", Kind::text},
       {"table-name", Kind::text},
       {"aws.region", Kind::ignored},
-      {"aws.endpoint", Kind::ignored},
+      {"aws.endpoint", Kind::endpoint},
       {"scan.changelog-mode", Kind::changelog_mode},
       {"source.init.position", Kind::position},
       {"source.init.timestamp", Kind::text},
@@ -69,7 +72,7 @@ const std::vector<Option>& options_of(Connector connector) {
       {"connector", Kind::text},
       {"table-name", Kind::text},
       {"aws.region", Kind::ignored},
-      {"aws.endpoint", Kind::ignored},
+      {"aws.endpoint", Kind::endpoint},
       {"aws.credentials.provider", Kind::ignored},
       {"aws.credentials.basic.accesskeyid", Kind::ignored},
       {"aws.credentials.basic.secretkey", Kind::ignored},
@@ -114,11 +117,31 @@ Result<> check_one_of(const ParsedOption& option, const std::vector<std::string>
                  suggestion(option.value.text, values, "it can be"));
 }
 
+// Of "http://localhost:4566/", "localhost" and so on: whether that is this machine.
+bool is_this_machine(std::string_view url) {
+  if (const size_t scheme = url.find("://"); scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
+  url = url.substr(0, url.find('/'));
+  if (url.starts_with('[')) return url.substr(0, url.find(']') + 1) == "[::1]";
+  const std::string host = lower_of(url.substr(0, url.find(':')));
+  if (host == "localhost" || host.ends_with(".localhost")) return true;
+  in_addr address{};
+  if (::inet_pton(AF_INET, host.c_str(), &address) != 1) return false;
+  const uint32_t number = ntohl(address.s_addr);
+  return number >> 24 == 127 || number == INADDR_ANY;
+}
+
 Result<> check_value(const ParsedOption& option, Kind kind) {
   const std::string& value = option.value.text;
   switch (kind) {
     case Kind::ignored:
       return {};
+    case Kind::endpoint:
+      if (is_this_machine(value)) return {};
+      return fail_at(
+          option.value.position,
+          "'{}' names another server, '{}'; a job reads and writes the streams and tables of the server that "
+          "runs it: leave the option out",
+          option.key.text, value);
     case Kind::text:
       if (value.empty()) return fail_at(option.value.position, "'{}' must not be empty", option.key.text);
       return {};
