@@ -10,11 +10,18 @@ namespace {
 
 constexpr int64_t turn_ms = 50;
 
+// Whoever started the program with nohup wants it to go on when the terminal is closed.
+bool ends_with_terminal() {
+  struct sigaction action = {};
+  return sigaction(SIGHUP, nullptr, &action) == 0 && action.sa_handler != SIG_IGN;
+}
+
 sigset_t stop_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  if (ends_with_terminal()) sigaddset(&set, SIGHUP);
   return set;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Stops that come as a signal: SIGINT (Ctrl-C) and SIGTERM, waited for instead of handled.
+// Stops that come as a signal: SIGINT (Ctrl-C), SIGTERM, and SIGHUP (the terminal is closed; not under nohup), waited
+// for instead of handled.
 
 #include <cstdint>
 #include <functional>

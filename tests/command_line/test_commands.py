@@ -306,6 +306,29 @@ stream = "events"
         self.assertIn("stopped by a signal", err)
         self.assertEqual(os.listdir(self.directory), [])
 
+    def test_closing_the_terminal_ends_the_demo_and_its_data(self):
+        process = self.start("demo", "--listen", "127.0.0.1:0", "--dashboard", "off",
+                             env={**os.environ, "TMPDIR": str(self.directory)})
+        self.read_until(process, "a shop with")
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=WAIT_SECONDS)
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual(os.listdir(self.directory), [])
+
+    def test_nohup_keeps_the_demo_when_the_terminal_is_closed(self):
+        former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            process = self.start("demo", "--listen", "127.0.0.1:0", "--dashboard", "off",
+                                 env={**os.environ, "TMPDIR": str(self.directory)})
+        finally:
+            signal.signal(signal.SIGHUP, former)
+        self.read_until(process, "a shop with")
+        process.send_signal(signal.SIGHUP)
+        self.read_until(process, "5 s:")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=WAIT_SECONDS)
+        self.assertEqual(os.listdir(self.directory), [])
+
 
 if __name__ == "__main__":
     unittest.main()
