@@ -13,6 +13,8 @@
 namespace millrace::app {
 namespace {
 
+constexpr size_t allowed_hosts_max = 100;
+
 // One table of the file: what its keys are and where their values go. A reader takes the value or says what it wants.
 using Reader = std::function<Result<void>(const toml::node&)>;
 using Keys = std::map<std::string, Reader, std::less<>>;
@@ -240,6 +242,7 @@ Result<Configuration> parse_configuration(std::string_view toml_text, std::strin
        {"dashboard", text(dashboard)},
        {"auth", text(authentication)},
        {"durability", text(durability)},
+       {"allowed_hosts", texts(configuration.allowed_hosts)},
        {"region", region(configuration.region)},
        {"segment_bytes", whole(configuration.segment_bytes, 1 << 20, int64_t{1} << 30)},
        {"credential", file.each_table([&](const auto& table) { return read_credential(file, table, configuration); })},
@@ -256,6 +259,9 @@ Result<Configuration> parse_configuration(std::string_view toml_text, std::strin
   if (authentication != "sigv4" && authentication != "none") {
     return file.error(*root.get("auth"),
                       fmt::format("`auth` is \"{}\"; it may be \"sigv4\" or \"none\"", authentication));
+  }
+  if (configuration.allowed_hosts.size() > allowed_hosts_max) {
+    return file.error(*root.get("allowed_hosts"), fmt::format("`allowed_hosts` has more than {}", allowed_hosts_max));
   }
   if (durability != "disk" && durability != "memory") {
     return file.error(*root.get("durability"),

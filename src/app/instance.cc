@@ -1,4 +1,5 @@
 #include "app/instance.h"
+#include "app/browser_guard.h"
 
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
@@ -19,6 +20,7 @@
 #include "aws/kinesis.h"
 #include "aws/service.h"
 #include "aws/streams.h"
+#include "base/address.h"
 #include "base/descriptors.h"
 #include "base/file.h"
 #include "engine/jobs.h"
@@ -31,10 +33,6 @@ namespace millrace::app {
 namespace {
 
 constexpr int64_t housekeeping_ms = 60'000;
-
-bool is_loopback(std::string_view host) {
-  return host.starts_with("127.") || host == "localhost" || host == "[::1]";
-}
 
 // Where a process of this machine finds what listens on `host`.
 std::string_view reachable(std::string_view host) {
@@ -215,7 +213,7 @@ class RunningInstance final : public Instance {
 
  private:
   Result<void> check() const {
-    if (!configuration_.authenticate && !is_loopback(configuration_.host)) {
+    if (!configuration_.authenticate && !base::is_loopback(configuration_.host)) {
       return fail(ErrorKind::invalid_argument,
                   "--auth none lets everyone in, so it goes with a loopback address only: --listen 127.0.0.1:{}",
                   configuration_.port);
@@ -225,7 +223,7 @@ class RunningInstance final : public Instance {
 
   void warn_of_known_credentials() const {
     const std::vector<Credential> published = Configuration().credentials;
-    if (!configuration_.authenticate || is_loopback(configuration_.host)) return;
+    if (!configuration_.authenticate || base::is_loopback(configuration_.host)) return;
     for (const Credential& credential : configuration_.credentials) {
       const bool known = std::ranges::any_of(published, [&](const Credential& other) {
         return credential.access_key == other.access_key && credential.secret_key == other.secret_key;
@@ -248,27 +246,34 @@ class RunningInstance final : public Instance {
     http::ServerLimits limits;
     limits.connections_max = std::min(limits.connections_max, descriptors_.sockets * 3 / 4);
     limits.refusal = [this](int status, std::string_view reason) { return service_->refusal(status, reason); };
-    auto server = http::Server::listen(
-        *reactor_, configuration_.host, configuration_.port,
-        [this, refuse_for_now](const http::Request& request, http::Reply reply) {
-          if (!ready_) return refuse_for_now(std::move(reply));
-          service_->handle(request, std::move(reply));
-        },
-        limits);
+    http::Handler api = [this, refuse_for_now](const http::Request& request, http::Reply reply) {
+      if (!ready_) return refuse_for_now(std::move(reply));
+      service_->handle(request, std::move(reply));
+    };
+    // A signature says more than a Host or an Origin.
+    if (!configuration_.authenticate) api = guarded(std::move(api), configuration_.allowed_hosts);
+    auto server = http::Server::listen(*reactor_, configuration_.host, configuration_.port, std::move(api), limits);
     if (!server) return std::unexpected(server.error().within("--listen"));
     server_ = std::move(*server);
     if (!configuration_.dashboard) return {};
     http::ServerLimits page_limits;
     page_limits.connections_max = std::min(page_limits.connections_max, descriptors_.sockets / 4);
-    auto page = http::Server::listen(
-        *reactor_, configuration_.dashboard_host, configuration_.dashboard_port,
-        [this, refuse_for_now](const http::Request& request, http::Reply reply) {
-          if (!ready_) return refuse_for_now(std::move(reply));
-          dashboard_->handle(request, std::move(reply));
-        },
-        page_limits);
+    auto page = http::Server::listen(*reactor_, configuration_.dashboard_host, configuration_.dashboard_port,
+                                     guarded(
+                                         [this, refuse_for_now](const http::Request& request, http::Reply reply) {
+                                           if (!ready_) return refuse_for_now(std::move(reply));
+                                           dashboard_->handle(request, std::move(reply));
+                                         },
+                                         configuration_.allowed_hosts),
+                                     page_limits);
     if (!page) return std::unexpected(page.error().within("--dashboard"));
     dashboard_server_ = std::move(*page);
+    if (!base::is_loopback(configuration_.dashboard_host)) {
+      spdlog::warn(
+          "the live page at {}:{} is open to the network and asks nobody who they are: whoever reaches it sees "
+          "all figures; --dashboard 127.0.0.1:{} keeps it to this machine",
+          configuration_.dashboard_host, dashboard_server_->port(), dashboard_server_->port());
+    }
     return {};
   }
 

@@ -1,10 +1,9 @@
 #include "sql/options.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
 
+#include "base/address.h"
 #include "data/text.h"
 #include "sql/lexer.h"
 #include "sql/names.h"
@@ -121,13 +120,8 @@ Result<> check_one_of(const ParsedOption& option, const std::vector<std::string>
 bool is_this_machine(std::string_view url) {
   if (const size_t scheme = url.find("://"); scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
   url = url.substr(0, url.find('/'));
-  if (url.starts_with('[')) return url.substr(0, url.find(']') + 1) == "[::1]";
-  const std::string host = lower_of(url.substr(0, url.find(':')));
-  if (host == "localhost" || host.ends_with(".localhost")) return true;
-  in_addr address{};
-  if (::inet_pton(AF_INET, host.c_str(), &address) != 1) return false;
-  const uint32_t number = ntohl(address.s_addr);
-  return number >> 24 == 127 || number == INADDR_ANY;
+  const std::string_view host = base::host_of(url);
+  return base::is_loopback(host) || host == "0.0.0.0";
 }
 
 Result<> check_value(const ParsedOption& option, Kind kind) {

@@ -1,0 +1,47 @@
+#include "app/browser_guard.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/address.h"
+
+namespace millrace::app {
+
+namespace {
+
+// "https://shop.example:8080" -> "shop.example:8080".
+std::string_view host_and_port_of(std::string_view origin) {
+  const size_t scheme = origin.find("://");
+  return scheme == std::string_view::npos ? origin : origin.substr(scheme + 3);
+}
+
+void refuse(http::Reply reply, std::string why) {
+  reply.send({.status = 403, .content_type = "text/plain; charset=utf-8", .body = std::move(why)});
+}
+
+}  // namespace
+
+http::Handler guarded(http::Handler handler, std::vector<std::string> allowed_hosts) {
+  return [handler = std::move(handler), allowed = std::move(allowed_hosts)](const http::Request& request,
+                                                                            http::Reply reply) {
+    const std::string_view named = request.header("Host");
+    const std::string_view host = base::host_of(named);
+    const bool known = named.empty() || base::is_loopback(host) || base::is_ip_address(host) ||
+                       std::ranges::find(allowed, host) != allowed.end();
+    if (!known) {
+      return refuse(std::move(reply),
+                    fmt::format("\"{}\" is not a name of this server. If it is, add it to the configuration file: "
+                                "allowed_hosts = [\"{}\"]\n",
+                                host, host));
+    }
+    const std::string_view origin = request.header("Origin");
+    const bool reads = request.method == "GET" || request.method == "HEAD";
+    if (!reads && !origin.empty() && host_and_port_of(origin) != named) {
+      return refuse(std::move(reply), fmt::format("a page of {} may not change anything here\n", origin));
+    }
+    handler(request, std::move(reply));
+  };
+}
+
+}  // namespace millrace::app

@@ -1,0 +1,19 @@
+#pragma once
+// What keeps a foreign page in a browser on this machine from using a port without authentication: the live page's, and
+// the API's with --auth none. A page can make its own name point here (DNS rebinding), so a request must name a host
+// that cannot be such a name: an address, a loopback name, or one that the configuration allows. And one that may
+// change something must not come from a page of another origin. Programs, which send what they like, are not concerned.
+// https://developer.mozilla.org/en-US/docs/Glossary/Origin
+// The reactor's thread.
+
+#include <string>
+#include <vector>
+
+#include "http/server.h"
+
+namespace millrace::app {
+
+// The handler behind the guard; who is not let in is answered 403, with what to do.
+http::Handler guarded(http::Handler handler, std::vector<std::string> allowed_hosts);
+
+}  // namespace millrace::app
