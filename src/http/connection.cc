@@ -77,7 +77,7 @@ Connection::~Connection() {
 
 Result<void> Connection::start() {
   active_ms_ = host_->reactor.now_ms();
-  deadline_ms_ = active_ms_ + host_->limits.idle_ms_max;
+  deadline_ms_ = active_ms_ + std::min(host_->limits.first_request_ms_max, host_->limits.idle_ms_max);
   return host_->reactor.add(fd_, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, this);
 }
 

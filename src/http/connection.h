@@ -55,6 +55,10 @@ class Connection final : public Reply::Target, public EventSink, public std::ena
   void close();
   // Closes what has waited too long; frees a large buffer that is not in use.
   void sweep(int64_t now_ms);
+  // Since when nothing has been asked; nullopt: a request is under way.
+  std::optional<int64_t> idle_since_ms() const {
+    return state_ == State::receiving && begin_ == end_ ? std::optional(active_ms_) : std::nullopt;
+  }
   size_t index() const { return index_; }
   void set_index(size_t index) { index_ = index; }
 

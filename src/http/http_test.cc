@@ -523,11 +523,11 @@ TEST_F(HttpServer, AStreamWhoseReaderIsSlowOrGoneSaysSo) {
 
 TEST_F(HttpServer, ConnectionsBeyondTheLimitAreTurnedAway) {
   serve({.connections_max = 2});
+  // Both have begun a request, so none may be closed for another.
   Wire first(port_), second(port_);
-  first.send("GET /1 HTTP/1.1\r\nHost: h\r\n\r\n");
-  second.send("GET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
-  ASSERT_TRUE(first.receive_until("GET /1"));
-  ASSERT_TRUE(second.receive_until("GET /2"));
+  first.send("GET /1 HTTP/1.1\r\n");
+  second.send("GET /2 HTTP/1.1\r\n");
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
   Wire third(port_);
   EXPECT_EQ(third.receive_to_end().substr(0, 13), "HTTP/1.1 503 ");
   first.close();
@@ -538,6 +538,33 @@ TEST_F(HttpServer, ConnectionsBeyondTheLimitAreTurnedAway) {
     served = fourth.receive_until("GET /4");
   }
   EXPECT_TRUE(served);
+}
+
+TEST_F(HttpServer, TheConnectionThatHasBeenIdleLongestMakesRoomForANewOne) {
+  serve({.connections_max = 2});
+  Wire first(port_), second(port_);
+  for (Wire* wire : {&first, &second}) {
+    wire->send("GET /asked HTTP/1.1\r\nHost: h\r\n\r\n");
+    ASSERT_TRUE(wire->receive_until("GET /asked"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  }
+  first.send("GET /again HTTP/1.1\r\nHost: h\r\n\r\n");
+  ASSERT_TRUE(first.receive_until("GET /again"));
+  Wire third(port_);
+  third.send("GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(third.receive_until("GET /3"));
+  second.send("GET /gone HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_FALSE(second.receive_until("GET /gone"));
+  first.send("GET /still HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(first.receive_until("GET /still"));
+}
+
+TEST_F(HttpServer, AConnectionThatNeverAsksIsClosedSoon) {
+  serve({.first_request_ms_max = 50});
+  Wire silent(port_);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(silent.receive_to_end(), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(4)) << "not closed, only silent";
 }
 
 TEST_F(HttpServer, BytesBeingReceivedAreBoundedOverAllConnections) {

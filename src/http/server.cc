@@ -132,8 +132,20 @@ class SocketServer final : public Server, private EventSink {
     }
   }
 
+  // Whether there is room for one more, after the one that has been idle longest was closed for it.
+  bool make_room() {
+    if (host_.connections.size() < host_.limits.connections_max) return true;
+    std::shared_ptr<Connection> longest;
+    for (const auto& connection : host_.connections) {
+      const auto idle = connection->idle_since_ms();
+      if (idle && (!longest || *idle < *longest->idle_since_ms())) longest = connection;
+    }
+    if (longest) longest->close();
+    return longest != nullptr;
+  }
+
   void accept_connection(int fd, const sockaddr_storage& address) {
-    if (host_.connections.size() >= host_.limits.connections_max) {
+    if (!make_room()) {
       constexpr std::string_view answer =
           "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
       [[maybe_unused]] const ssize_t sent = ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);

@@ -86,9 +86,12 @@ using Handler = std::function<void(const Request&, Reply)>;
 struct ServerLimits {
   size_t header_bytes_max = 32 * 1024;
   size_t body_bytes_max = size_t{16} << 20;
-  size_t connections_max = 4096;    // beyond it, new ones are answered 503 and closed
-  int64_t request_ms_max = 30'000;  // from the first byte to the last
-  int64_t idle_ms_max = 120'000;    // between requests
+  // Beyond it, the one that has been idle longest is closed for a new one; where none is idle, the new one is answered
+  // 503 and closed.
+  size_t connections_max = 4096;
+  int64_t first_request_ms_max = 10'000;  // until the first byte
+  int64_t request_ms_max = 30'000;        // from the first byte to the last
+  int64_t idle_ms_max = 120'000;          // between requests
   size_t stream_pending_bytes_max = size_t{1} << 20;
   size_t buffered_bytes_max = size_t{1} << 30;  // of requests being received, over all connections: then 503
   // Asked once for each new connection, with its other end, "127.0.0.1:51234": false closes it without an answer.
