@@ -171,10 +171,12 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::describe_stream(const Call
 
   DynamoDbReply reply;
   std::string& out = reply.body;
+  out += "{\"StreamDescription\":{\"StreamArn\":";
+  append_json_string(out, *arn);  // as the client wrote it
   fmt::format_to(std::back_inserter(out),
-                 "{{\"StreamDescription\":{{\"StreamArn\":\"{}\",\"StreamLabel\":\"{}\",\"StreamStatus\":\"ENABLED\","
-                 "\"StreamViewType\":\"{}\",\"TableName\":\"{}\",\"CreationRequestDateTime\":",
-                 *arn, table->feed_label, view_type_name(*table->change_feed), table->name);
+                 ",\"StreamLabel\":\"{}\",\"StreamStatus\":\"ENABLED\",\"StreamViewType\":\"{}\","
+                 "\"TableName\":\"{}\",\"CreationRequestDateTime\":",
+                 table->feed_label, view_type_name(*table->change_feed), table->name);
   append_time(out, table->created);
   out += ',';
   append_key_schema(out, *table);

@@ -240,6 +240,10 @@ std::expected<Authorization, AwsError> parse_authorization(std::string_view head
   found.access_key_id = pieces[0];
   found.day = pieces[1];
   found.region = pieces[2];
+  // It goes into ARNs.
+  if (found.region.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string_view::npos) {
+    return incomplete("Credential's region must consist of small letters, digits and hyphens.");
+  }
   found.service = pieces[3];
   found.scope = credential.substr(pieces[0].size() + 1);
   if (pieces[4] != terminator) return invalid("Credential should be scoped with a valid terminator: 'aws4_request'.");

@@ -108,6 +108,23 @@ class StreamsTest(unittest.TestCase):
         later = self.streams.describe_stream(StreamArn=arn, ExclusiveStartShardId=shard["ShardId"])
         self.assertEqual(later["StreamDescription"]["Shards"], [])
 
+    def test_an_arn_is_echoed_as_json(self):
+        _, arn = self.create()
+        strange = 'arn:"\\ \u00e9:table/' + arn.split(":table/")[1]
+        described = self.streams.describe_stream(StreamArn=strange)["StreamDescription"]
+        self.assertEqual(described["StreamArn"], strange)
+
+    def test_a_region_that_is_none_is_refused(self):
+        client = boto3.client("dynamodb", endpoint_url=server.endpoint, region_name="us-east-1",
+                              aws_access_key_id="millrace", aws_secret_access_key="millrace-secret")
+        client.meta.events.register("before-sign.dynamodb.*", lambda request_signer, **_: setattr(
+            request_signer, "_region_name", 'us"east'))
+        client._request_signer._region_name = 'us"east'
+        with self.assertRaises(ClientError) as refused:
+            client.list_tables()
+        self.assertEqual(refused.exception.response["Error"]["Code"], "IncompleteSignatureException")
+        client.close()
+
     def test_lists_in_pages(self):
         arns = {self.create()[1] for _ in range(3)}
         seen, start = [], {}
