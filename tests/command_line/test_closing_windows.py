@@ -1,15 +1,12 @@
 """A record far in the future closes twenty million windows: memory stays bounded, and a stop is heard."""
 
 import json
-import os
 import signal
-import subprocess
 import time
 import unittest
 
-from server import BINARY, Server
+from jobs_case import WAIT_SECONDS, JobsCase
 
-WAIT_SECONDS = 60
 MEMORY_MAX_MB = 600
 STOP_SECONDS_MAX = 10
 SCRIPT = """
@@ -26,37 +23,14 @@ START_MS = 1_700_000_000_000
 PRODUCTS = 2000
 
 
-class ClosingWindowsTest(unittest.TestCase):
-    def setUp(self):
-        if os.environ.get("MILLRACE_ENDPOINT"):
-            self.skipTest("the test ends a server that it starts itself")
-        self.server = Server().start()
-
-    def tearDown(self):
-        self.server.stop()
-
-    def millrace(self, *words, text=None):
-        return subprocess.run([BINARY, *words, "--endpoint", self.server.endpoint], input=text, text=True, check=True,
-                              capture_output=True, timeout=WAIT_SECONDS).stdout
-
-    def job(self):
-        return json.loads(self.millrace("jobs", "--json"))["Jobs"][0]
-
-    def wait_for(self, what, condition):
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, f"waited in vain for {what}: {self.server.messages()}")
-            time.sleep(0.02)
-
+class ClosingWindowsTest(JobsCase):
     def memory_mb(self):
         with open(f"/proc/{self.server.process.pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) // 1024
 
     def test_twenty_million_windows_close_in_pieces(self):
-        kinesis, dynamodb = self.server.client("kinesis", retries=5), self.server.client("dynamodb", retries=5)
-        kinesis.create_stream(StreamName="clicks", ShardCount=1)
-        kinesis.get_waiter("stream_exists").wait(StreamName="clicks", WaiterConfig={"Delay": 1})
-        dynamodb.create_table(
+        self.create_stream()
+        self.dynamodb.create_table(
             TableName="Windows", BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": "product", "AttributeType": "S"},
                                   {"AttributeName": "window_start", "AttributeType": "N"}],
@@ -64,10 +38,10 @@ class ClosingWindowsTest(unittest.TestCase):
                        {"AttributeName": "window_start", "KeyType": "RANGE"}])
         self.millrace("sql", "-f", "-", "--name", "windows", text=SCRIPT)
         for start in range(0, PRODUCTS, 500):
-            kinesis.put_records(StreamName="clicks", Records=[
+            self.kinesis.put_records(StreamName="clicks", Records=[
                 {"Data": json.dumps({"product": f"p{n}", "ms": START_MS + n}), "PartitionKey": "a"}
                 for n in range(start, start + 500)])
-        kinesis.put_record(StreamName="clicks", PartitionKey="a",
+        self.kinesis.put_record(StreamName="clicks", PartitionKey="a",
                            Data=json.dumps({"product": "p0", "ms": START_MS + 2 * 86_400_000}))
         self.wait_for("windows", lambda: self.job()["RowsOut"] > 200_000)
         job = self.job()
