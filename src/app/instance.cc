@@ -130,7 +130,7 @@ class RunningInstance final : public Instance {
     TRY(check());
     TRY_ASSIGN(reactor_, http::Reactor::make());
     descriptors_ = base::raise_descriptor_limit();
-    TRY_ASSIGN(io_, log::make_io_driver(log::IoMode::automatic, descriptors_.cold_files));
+    TRY_ASSIGN(io_, log::make_io_driver(log::IoMode::automatic, {.cold_files_max = descriptors_.cold_files}));
     reactor_->watch(io_->event_fd(), [this] { io_->reap(); });
     reactor_->at_end_of_turn([this] {
       if (!ready_) return;

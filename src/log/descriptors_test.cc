@@ -39,7 +39,7 @@ class Descriptors : public LogTest {
 
   void open_with(size_t cold_files_max, IoMode mode = IoMode::automatic) {
     log_.reset();
-    io_ = std::move(*make_io_driver(mode, cold_files_max));
+    io_ = std::move(*make_io_driver(mode, {.cold_files_max = cold_files_max}));
     io_->start_thread();
     options_.io = io_.get();
     auto log = open_log(options_);

@@ -17,6 +17,7 @@
 
 #include "log/log.h"
 #include "log/open_files.h"
+#include "log/tail_budget.h"
 
 namespace millrace::log {
 
@@ -54,7 +55,8 @@ class Keeper {
 
 class DiskIo : public IoDriver {
  public:
-  explicit DiskIo(size_t cold_files_max) : files_(std::make_shared<OpenFiles>(cold_files_max)) {}
+  explicit DiskIo(const IoLimits& limits)
+      : files_(std::make_shared<OpenFiles>(limits.cold_files_max)), tails_(limits.tail_bytes_max) {}
 
   // Any thread. May call on_written() before it returns (a driver that blocks), yet never inside another
   // on_written(): what is submitted there follows when that has returned.
@@ -65,6 +67,8 @@ class DiskIo : public IoDriver {
 
   Keeper& keeper() { return keeper_; }
   const std::shared_ptr<OpenFiles>& files() const { return files_; }
+  TailBudget& tails() { return tails_; }
+  size_t tail_bytes() const override { return tails_.held(); }
   // Somebody reaps: a thread of the driver's own, or a reactor that has asked for the descriptor.
   bool attended() const { return attended_; }
 
@@ -74,6 +78,7 @@ class DiskIo : public IoDriver {
 
  private:
   const std::shared_ptr<OpenFiles> files_;
+  TailBudget tails_;
 };
 
 // `what` names the file, what was done with it and the system's word for the failure.

@@ -133,10 +133,22 @@ void History::publish(const SegmentPtr& segment, uint32_t offset, const GroupVie
   const size_t bytes = image_bytes + group.blocks.size() * block_overhead_bytes;
   tail_.push_back({blocks, group.blocks.size(), bytes});
   tail_bytes_ += bytes;
-  while (tail_bytes_ > tail_bytes_max_ && !tail_.empty()) {
+  budget_.add(bytes);
+  shrink_tail();
+}
+
+History::~History() {
+  budget_.subtract(tail_bytes_);
+  budget_.leave();
+}
+
+void History::shrink_tail() {
+  const size_t bytes_max = std::min(tail_bytes_max_, budget_.share());
+  while (tail_bytes_ > bytes_max && !tail_.empty()) {
     const TailGroup& oldest = tail_.front();
     for (size_t i = 0; i < oldest.block_count; ++i) shards_[oldest.blocks[i].shard].tail.pop_front();
     tail_bytes_ -= oldest.bytes;
+    budget_.subtract(oldest.bytes);
     tail_.pop_front();
   }
 }
@@ -296,6 +308,7 @@ Result<void> History::replay(GroupNumber after,
 
 std::vector<SegmentPtr> History::trim(ProcessingTime before, GroupNumber group) {
   std::lock_guard lock(mutex_);
+  shrink_tail();
   std::vector<SegmentPtr> gone;
   // The newest stays: it is being written, or carries the shards' numbers until another one is.
   while (segments_.size() > 1) {

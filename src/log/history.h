@@ -17,6 +17,7 @@
 
 #include "log/block.h"
 #include "log/segment.h"
+#include "log/tail_budget.h"
 
 namespace millrace::log {
 
@@ -25,7 +26,10 @@ class History {
   static constexpr size_t index_bytes_max = size_t{8} << 20;
   static constexpr size_t damage_told_max = 1000;
 
-  explicit History(size_t tail_bytes_max) : tail_bytes_max_(tail_bytes_max) {}
+  History(size_t tail_bytes_max, TailBudget& budget) : tail_bytes_max_(tail_bytes_max), budget_(budget) {
+    budget_.join();
+  }
+  ~History();
 
   void add_shard(ShardId shard, SequenceNumber end);
 
@@ -43,7 +47,7 @@ class History {
   Result<void> replay(GroupNumber after,
                       const std::function<Result<void>(GroupNumber, std::span<const BlockPtr>)>& apply) const;
 
-  // Takes the segments out that may go, the oldest first.
+  // Takes the segments out that may go, the oldest first. Recent blocks beyond this log's share leave the memory, too.
   std::vector<SegmentPtr> trim(ProcessingTime before, GroupNumber group);
 
   // The segment is closed: its index may be dropped and loaded again.
@@ -73,7 +77,10 @@ class History {
   void keep_index(const SegmentPtr& segment);
   void add_span(Shard& shard, const SegmentPtr& segment, uint64_t first);
 
+  void shrink_tail();
+
   const size_t tail_bytes_max_;
+  TailBudget& budget_;
   std::set<std::string, std::less<>> damage_told_;  // places; at most damage_told_max
   mutable std::mutex mutex_;
   std::deque<SegmentPtr> segments_;

@@ -81,7 +81,7 @@ Result<base::File> make_event() {
 
 class BlockingIo final : public DiskIo {
  public:
-  BlockingIo(size_t cold_files_max, base::File event) : DiskIo(cold_files_max), event_(std::move(event)) {}
+  BlockingIo(const IoLimits& limits, base::File event) : DiskIo(limits), event_(std::move(event)) {}
 
   int event_fd() const override { return event_.descriptor(); }
   int event_descriptor() const override { return event_.descriptor(); }
@@ -111,8 +111,8 @@ class BlockingIo final : public DiskIo {
 
 class UringIo final : public DiskIo {
  public:
-  UringIo(size_t cold_files_max, base::File event, base::File stop)
-      : DiskIo(cold_files_max), event_(std::move(event)), stop_(std::move(stop)) {}
+  UringIo(const IoLimits& limits, base::File event, base::File stop)
+      : DiskIo(limits), event_(std::move(event)), stop_(std::move(stop)) {}
 
   ~UringIo() override {
     if (thread_.joinable()) {
@@ -237,23 +237,23 @@ class UringIo final : public DiskIo {
   std::thread thread_;
 };
 
-Result<std::unique_ptr<IoDriver>> make_uring(size_t cold_files_max) {
+Result<std::unique_ptr<IoDriver>> make_uring(const IoLimits& limits) {
   TRY_ASSIGN(base::File event, make_event());
   TRY_ASSIGN(base::File stop, make_event());
-  auto driver = std::make_unique<UringIo>(cold_files_max, std::move(event), std::move(stop));
+  auto driver = std::make_unique<UringIo>(limits, std::move(event), std::move(stop));
   TRY(driver->start());
   return driver;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<IoDriver>> make_io_driver(IoMode mode, size_t cold_files_max) {
+Result<std::unique_ptr<IoDriver>> make_io_driver(IoMode mode, const IoLimits& limits) {
   if (mode != IoMode::blocking) {
-    auto driver = make_uring(cold_files_max);
+    auto driver = make_uring(limits);
     if (driver || mode == IoMode::io_uring) return driver;
   }
   TRY_ASSIGN(base::File event, make_event());
-  return std::make_unique<BlockingIo>(cold_files_max, std::move(event));
+  return std::make_unique<BlockingIo>(limits, std::move(event));
 }
 
 }  // namespace millrace::log

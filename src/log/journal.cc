@@ -24,7 +24,7 @@ Journal::Journal(const LogOptions& options, std::unique_ptr<IoDriver> own_io, ba
       io_(static_cast<DiskIo&>(own_io_ ? *own_io_ : *options.io)),
       clock_(options.clock != nullptr ? *options.clock : base::system_clock()),
       directory_lock_(std::move(lock)),
-      history_(options.tail_bytes_max),
+      history_(options.tail_bytes_max, io_.tails()),
       next_group_(recovered.next_group),
       durable_(recovered.next_group - 1),
       last_time_(recovered.last_time),

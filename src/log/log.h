@@ -128,7 +128,8 @@ Result<std::unique_ptr<Log>> open_log(const LogOptions& options);
 // set and calls reap() when it is readable; completions then run on the reactor's thread and no wake-up
 // crosses a core. Outlives its logs. Also owns a thread (started by the first log) that prepares and closes
 // segments, off the way of the writes; and the descriptors of the segments that are not written, at most
-// `cold_files_max` of all logs together (a log has three more: its lock, the segment being written, the next one).
+// `cold_files_max` of all logs together (a log has three more: its lock, the segment being written, the next one); and
+// the budget of the recent blocks that all of them keep in memory.
 class IoDriver {
  public:
   virtual ~IoDriver() = default;
@@ -137,8 +138,13 @@ class IoDriver {
   // Reaps on a thread of its own, for programs without a reactor and for tests. Stops with the driver.
   virtual void start_thread() = 0;
   virtual bool uses_io_uring() const = 0;
+  virtual size_t tail_bytes() const = 0;  // of recent blocks in memory, of all logs
 };
 enum class IoMode { automatic, io_uring, blocking };
-Result<std::unique_ptr<IoDriver>> make_io_driver(IoMode mode = IoMode::automatic, size_t cold_files_max = 256);
+struct IoLimits {
+  size_t cold_files_max = 256;
+  size_t tail_bytes_max = size_t{512} << 20;  // recent blocks of all logs; an equal share for each
+};
+Result<std::unique_ptr<IoDriver>> make_io_driver(IoMode mode = IoMode::automatic, const IoLimits& limits = {});
 
 }  // namespace millrace::log

@@ -106,6 +106,44 @@ TEST_P(EitherIo, SubscribersAreWokenByTheirShardOnly) {
   EXPECT_EQ(second, 1);
 }
 
+TEST_P(EitherIo, RecentBlocksOfAllLogsShareOneBudget) {
+  constexpr size_t budget = 256 << 10;
+  auto driver = make_io_driver(GetParam(), {.tail_bytes_max = budget});
+  ASSERT_TRUE(driver) << driver.error().message;
+  (*driver)->start_thread();
+  const std::string directory = options_.directory + "-many";
+  const std::string data(1000, 'x');
+  std::vector<std::unique_ptr<Log>> logs;
+  for (int n = 0; n < 8; ++n) {
+    LogOptions options;
+    options.directory = fmt::format("{}/{}", directory, n);
+    options.segment_bytes = 1 << 20;
+    options.io = driver->get();
+    auto log = open_log(options);
+    ASSERT_TRUE(log) << log.error().message;
+    (*log)->add_shard(ShardId(0));
+    for (int i = 0; i < 400; ++i) {
+      const AppendRecord record{ShardId(0), "k", data};
+      const auto group = (*log)->append({&record, 1});
+      ASSERT_TRUE(group);
+      (*log)->wait_durable(*group);
+    }
+    logs.push_back(std::move(*log));
+    // The logs that write no more let go when they are trimmed next.
+    for (const auto& each : logs) ASSERT_TRUE(each->trim(ProcessingTime(0), GroupNumber(0)));
+    EXPECT_LE((*driver)->tail_bytes(), budget);
+    EXPECT_GT((*driver)->tail_bytes(), budget / 2);
+  }
+  // What has left the memory comes from the disk.
+  for (const auto& log : logs) {
+    const auto blocks = log->read(ShardId(0), SequenceNumber(0), 1 << 20);
+    ASSERT_TRUE(blocks) << blocks.error().message;
+    EXPECT_EQ(blocks->back()->end(), SequenceNumber(400));
+  }
+  logs.clear();
+  EXPECT_EQ((*driver)->tail_bytes(), 0U);
+}
+
 TEST_P(EitherIo, ConcurrentAppendersKeepTheirOrderAndReadersSeeOnlyWholePrefixes) {
   constexpr int appenders = 3, appends = 400;
   options_.tail_bytes_max = 8 << 10;  // so that readers go to the disk too
