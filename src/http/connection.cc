@@ -86,6 +86,7 @@ void Connection::close() {
   const auto self = shared_from_this();  // the list below may hold the last pointer
   parser_.reset();
   account_chunked();
+  account_answer(0);
   release_buffer();
   host_->reactor.remove(fd_, this);
   ::close(fd_);
@@ -282,7 +283,27 @@ Connection::Parsed Connection::parse_body() {
   return Parsed::need_more;
 }
 
+void Connection::account_answer(size_t bytes) {
+  host_->answer_bytes += bytes - answer_accounted_;
+  answer_accounted_ = bytes;
+}
+
+bool Connection::has_room_for_answers() {
+  ConnectionHost& host = *host_;
+  while (host.answer_bytes > host.limits.answer_bytes_max) {
+    std::shared_ptr<Connection> slowest;
+    for (const auto& connection : host.connections) {
+      const auto unread = connection->unread_since_ms();
+      if (unread && (!slowest || *unread < *slowest->unread_since_ms())) slowest = connection;
+    }
+    if (!slowest || host.reactor.now_ms() - *slowest->unread_since_ms() < slow_reader_ms) return false;
+    slowest->close();
+  }
+  return true;
+}
+
 void Connection::dispatch() {
+  if (!has_room_for_answers()) return refuse(503, "too many answers wait to be read; try again");
   state_ = State::handling;
   deadline_ms_ = 0;
   host_->reactor.note_work();
@@ -379,6 +400,8 @@ void Connection::answer(Response response) {
   write_head(response, false);
   out_body_ = std::move(response.body);
   if (discard_body_ || !has_body(response.status)) out_body_.clear();
+  account_answer(out_body_.size());
+  active_ms_ = host_->reactor.now_ms();
   deadline_ms_ = host_->reactor.now_ms() + host_->limits.request_ms_max;
 }
 
@@ -425,6 +448,7 @@ bool Connection::write_out() {
 
 void Connection::after_answer() {
   out_body_ = {};
+  account_answer(0);
   stream_.reset();
   stream_ended_ = false;
   if (keep_alive_) return next_request();

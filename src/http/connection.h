@@ -44,6 +44,7 @@ struct ConnectionHost {
   std::vector<Header> headers;  // of the request being handled
   std::vector<std::shared_ptr<Connection>> connections;
   size_t buffered_bytes = 0;  // capacity of all buffers
+  size_t answer_bytes = 0;    // bodies of answers that are not written yet
 };
 
 class Connection final : public Reply::Target, public EventSink, public std::enable_shared_from_this<Connection> {
@@ -55,6 +56,10 @@ class Connection final : public Reply::Target, public EventSink, public std::ena
   void close();
   // Closes what has waited too long; frees a large buffer that is not in use.
   void sweep(int64_t now_ms);
+  // Since when a client has read nothing of its answer; nullopt: none waits to be read.
+  std::optional<int64_t> unread_since_ms() const {
+    return answer_accounted_ > 0 ? std::optional(active_ms_) : std::nullopt;
+  }
   // Since when nothing has been asked; nullopt: a request is under way.
   std::optional<int64_t> idle_since_ms() const {
     return state_ == State::receiving && begin_ == end_ ? std::optional(active_ms_) : std::nullopt;
@@ -81,6 +86,7 @@ class Connection final : public Reply::Target, public EventSink, public std::ena
   static constexpr int64_t drain_ms_max = 5'000;
   static constexpr int64_t shrink_after_ms = 1'000;
   static constexpr int requests_per_turn_max = 32;
+  static constexpr int64_t slow_reader_ms = 1'000;
 
   void advance();
   bool fill();
@@ -94,6 +100,8 @@ class Connection final : public Reply::Target, public EventSink, public std::ena
   void answer(Response response);
   void send_here(Response response);
   void account_chunked();
+  void account_answer(size_t bytes);
+  bool has_room_for_answers();  // after slow readers were closed for it
   void begin_stream(Response head, std::shared_ptr<StreamState> stream);
   void write_chunk(std::string_view chunk);
   void end_stream();
@@ -137,6 +145,7 @@ class Connection final : public Reply::Target, public EventSink, public std::ena
   size_t chunked_accounted_ = 0;  // of chunked_body(), in host_->buffered_bytes
   size_t drained_ = 0;
 
+  size_t answer_accounted_ = 0;  // in host_->answer_bytes
   std::string out_head_;
   std::string out_body_;
   size_t out_sent_ = 0;  // of both

@@ -581,6 +581,25 @@ TEST_F(HttpServer, BytesBeingReceivedAreBoundedOverAllConnections) {
   EXPECT_TRUE(first.receive_until("|beginmore"));
 }
 
+TEST_F(HttpServer, AnswersThatNobodyReadsAreBoundedOverAllConnections) {
+  constexpr size_t answer_bytes = 12'000'000;  // more than the sockets' buffers take
+  serve({.answer_bytes_max = 15'000'000});
+  const std::string request = fmt::format("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", answer_bytes) +
+                              std::string(answer_bytes, 'x');
+  Wire first(port_), second(port_), third(port_);
+  first.send(request);
+  second.send(request);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  third.send("GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(third.receive_until("HTTP/1.1 503 ")) << "both answers are young, and there is no room";
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+  Wire fourth(port_);
+  fourth.send("GET /4 HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(fourth.receive_until("GET /4")) << "the slowest reader has made room";
+  EXPECT_LT(first.receive_to_end().size(), answer_bytes);
+  EXPECT_GT(second.receive_to_end().size(), answer_bytes);
+}
+
 TEST_F(HttpServer, ATakenPortIsNamed) {
   serve();
   auto other = Reactor::make().value();

@@ -94,7 +94,8 @@ class SocketServer final : public Server, private EventSink {
               .parser_limits = {limits.header_bytes_max, limits.body_bytes_max},
               .headers = {},
               .connections = {},
-              .buffered_bytes = 0},
+              .buffered_bytes = 0,
+              .answer_bytes = 0},
         fd_(fd),
         port_(port),
         sweep_ms_(std::clamp<int64_t>(std::min(limits.request_ms_max, limits.idle_ms_max) / 4, 5, 500)) {}

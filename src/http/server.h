@@ -94,6 +94,9 @@ struct ServerLimits {
   int64_t idle_ms_max = 120'000;          // between requests
   size_t stream_pending_bytes_max = size_t{1} << 20;
   size_t buffered_bytes_max = size_t{1} << 30;  // of requests being received, over all connections: then 503
+  // Answers that clients have not read yet, over all connections. Beyond it those go first that have read nothing for a
+  // second, the slowest first; where that makes no room, new requests are answered 503.
+  size_t answer_bytes_max = size_t{256} << 20;
   // Asked once for each new connection, with its other end, "127.0.0.1:51234": false closes it without an answer.
   // Unset: everybody is served.
   std::function<bool(std::string_view peer)> admit;
