@@ -213,7 +213,7 @@ void put_history(std::string& out, const std::string& product_id, const Repricer
 }  // namespace
 
 Repricer::Repricer(pricing::Rules rules, ReadCatalog read_catalog, base::Clock& clock)
-    : rules_(std::move(rules)), read_catalog_(std::move(read_catalog)), clock_(clock) {}
+    : rules_(rules), read_catalog_(std::move(read_catalog)), clock_(clock) {}
 
 Result<std::vector<Repricer::Demand>> Repricer::read_event(std::string_view event) const {
   const auto unreadable = [](std::string_view what) {

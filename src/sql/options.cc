@@ -240,7 +240,7 @@ Result<std::string> stream_of(const ParsedCreateTable& table) {
     return fail_at(arn->value.position,
                    "'{}' is no stream's ARN; write 'arn:aws:kinesis:us-east-1:000000000000:stream/NAME'", text);
   }
-  const std::string name = text.substr(slash + 8);
+  std::string name = text.substr(slash + 8);
   if (stream != nullptr && stream->value.text != name) {
     return fail_at(stream->value.position, "'stream' names {} and 'stream.arn' names {}; one of them is enough",
                    stream->value.text, name);
