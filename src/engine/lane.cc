@@ -372,6 +372,7 @@ Result<void> Lane::check_sources() {
 }
 
 Result<void> Lane::finish() {
+  TRY(write_unfinished());
   if (first_commit_due_ || pipeline_->has_changes()) TRY(commit());
   if (unsaved_totals_) TRY(commit());
   environment_.tables().wait_durable(last_commit_);
