@@ -15,10 +15,10 @@
 
 #include "app/instance.h"
 #include "app/project_files.h"
-#include "aws/streams.h"
 #include "base/clock.h"
 #include "engine/jobs.h"
 #include "log/log.h"
+#include "stream/streams.h"
 #include "table/table.h"
 
 namespace millrace::bench {

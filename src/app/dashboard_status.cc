@@ -7,10 +7,10 @@
 #include <cstdio>
 
 #include "app/instance.h"
-#include "aws/streams.h"
 #include "base/clock.h"
 #include "engine/jobs.h"
 #include "log/log.h"
+#include "stream/streams.h"
 #include "table/item_json.h"
 
 namespace millrace::app {
@@ -36,7 +36,7 @@ double cpu_s() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-StreamSample sample(const aws::Stream& stream) {
+StreamSample sample(const stream::Stream& stream) {
   StreamSample sample;
   sample.name = stream.name;
   sample.shards = stream.shard_count();
@@ -78,7 +78,7 @@ uint64_t StatusSample::events() const {
 StatusSample sample_status(Instance& instance) {
   StatusSample status;
   const int64_t now_ms = base::system_clock().now().value;
-  for (const aws::StreamPtr& stream : instance.streams().list()) status.streams.push_back(sample(*stream));
+  for (const stream::StreamPtr& stream : instance.streams().list()) status.streams.push_back(sample(*stream));
   for (const engine::JobStatus& job : instance.jobs().list()) status.jobs.push_back(sample(job, now_ms));
   status.functions = instance.functions().functions();
   status.mappings = instance.functions().mappings();

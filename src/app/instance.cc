@@ -19,7 +19,6 @@
 #include "aws/dynamodb_streams.h"
 #include "aws/kinesis.h"
 #include "aws/service.h"
-#include "aws/streams.h"
 #include "base/address.h"
 #include "base/descriptors.h"
 #include "base/file.h"
@@ -27,6 +26,7 @@
 #include "http/server.h"
 #include "log/log.h"
 #include "store/store.h"
+#include "stream/streams.h"
 #include "table/table.h"
 
 namespace millrace::app {
@@ -56,27 +56,27 @@ Result<void> check_data_directory(const std::string& directory) {
 // The streams, as jobs and mappings look for them.
 class Sources final : public function::StreamSource, public engine::Environment {
  public:
-  Sources(aws::Streams& streams, table::Tables& tables, base::Clock& clock, std::string region)
+  Sources(stream::Streams& streams, table::Tables& tables, base::Clock& clock, std::string region)
       : streams_(streams), tables_(tables), clock_(clock), region_(std::move(region)) {}
 
   Result<function::StreamSource::Stream> find_stream(std::string_view name) override {
-    TRY_ASSIGN(const aws::StreamPtr stream, active(name));
+    TRY_ASSIGN(const stream::StreamPtr stream, active(name));
     return function::StreamSource::Stream{stream->log(), stream->shard_count(),
                                           fmt::format("arn:aws:kinesis:{}:000000000000:stream/{}", region_, name),
                                           fmt::format("{:016x}", stream->id), stream};
   }
 
   Result<engine::Environment::Stream> stream(std::string_view name) override {
-    TRY_ASSIGN(const aws::StreamPtr stream, active(name));
+    TRY_ASSIGN(const stream::StreamPtr stream, active(name));
     return engine::Environment::Stream{stream->id, stream->log(), stream->shard_count(), stream};
   }
   table::Tables& tables() override { return tables_; }
   base::Clock& clock() override { return clock_; }
 
  private:
-  Result<aws::StreamPtr> active(std::string_view name) const {
-    aws::StreamPtr stream = streams_.find(name);
-    if (!stream || stream->status() != aws::StreamStatus::active) {
+  Result<stream::StreamPtr> active(std::string_view name) const {
+    stream::StreamPtr stream = streams_.find(name);
+    if (!stream || stream->status() != stream::StreamStatus::active) {
       if (streams_.is_damaged(name)) {
         return fail(ErrorKind::not_found,
                     "the stream `{}` is damaged and not served; the server's log says what is damaged and what to do",
@@ -90,7 +90,7 @@ class Sources final : public function::StreamSource, public engine::Environment 
     return stream;
   }
 
-  aws::Streams& streams_;
+  stream::Streams& streams_;
   table::Tables& tables_;
   base::Clock& clock_;
   std::string region_;
@@ -205,7 +205,7 @@ class RunningInstance final : public Instance {
   const Configuration& configuration() const override { return configuration_; }
   uint16_t port() const override { return server_->port(); }
   uint16_t dashboard_port() const override { return dashboard_server_ ? dashboard_server_->port() : 0; }
-  aws::Streams& streams() override { return *streams_; }
+  stream::Streams& streams() override { return *streams_; }
   store::Store& store() override { return *store_; }
   table::Tables& tables() override { return *tables_; }
   engine::Jobs& jobs() override { return *jobs_; }
@@ -283,12 +283,12 @@ class RunningInstance final : public Instance {
     TRY_ASSIGN(data_lock_, base::DirectoryLock::acquire(data));
     base::Clock& clock = base::system_clock();
     const auto changed = [this] { reactor_->post([this] { tell_of_sources(); }); };
-    TRY_ASSIGN(streams_, aws::Streams::open({.directory = data + "/streams",
-                                             .io = io_.get(),
-                                             .clock = &clock,
-                                             .durable = configuration_.durable,
-                                             .segment_bytes = configuration_.segment_bytes,
-                                             .changed = changed}));
+    TRY_ASSIGN(streams_, stream::Streams::open({.directory = data + "/streams",
+                                                .io = io_.get(),
+                                                .clock = &clock,
+                                                .durable = configuration_.durable,
+                                                .segment_bytes = configuration_.segment_bytes,
+                                                .changed = changed}));
     TRY_ASSIGN(store_, store::Store::open({.directory = data + "/tables",
                                            .segment_bytes = configuration_.segment_bytes,
                                            .row_files_max = descriptors_.table_files,
@@ -348,7 +348,7 @@ class RunningInstance final : public Instance {
   std::optional<base::DirectoryLock> data_lock_;
   aws::Credentials credentials_;
   FunctionKeys function_keys_{credentials_};
-  std::unique_ptr<aws::Streams> streams_;
+  std::unique_ptr<stream::Streams> streams_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<table::Tables> tables_;
   std::unique_ptr<Sources> sources_;

@@ -12,9 +12,6 @@
 #include "app/configuration.h"
 #include "base/error.h"
 
-namespace millrace::aws {
-class Streams;
-}
 namespace millrace::engine {
 class Jobs;
 }
@@ -23,6 +20,9 @@ class Functions;
 }
 namespace millrace::store {
 class Store;
+}
+namespace millrace::stream {
+class Streams;
 }
 namespace millrace::table {
 class Tables;
@@ -42,7 +42,7 @@ class Instance {
   virtual const Configuration& configuration() const = 0;
   virtual uint16_t port() const = 0;            // as bound
   virtual uint16_t dashboard_port() const = 0;  // 0: no dashboard
-  virtual aws::Streams& streams() = 0;
+  virtual stream::Streams& streams() = 0;
   virtual store::Store& store() = 0;
   virtual table::Tables& tables() = 0;
   virtual engine::Jobs& jobs() = 0;

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "aws/crc32.h"
-#include "aws/md5_lanes.h"
+#include "stream/md5_lanes.h"
 
 namespace millrace::aws {
 namespace {
@@ -46,17 +46,17 @@ TEST(Crypto, Md5InLanesIsMd5) {
   Md5 md5;
   std::mt19937 random(3);
   std::vector<std::string> texts;
-  for (size_t size = 0; size <= md5_lane_bytes_max; ++size) {
+  for (size_t size = 0; size <= stream::md5_lane_bytes_max; ++size) {
     std::string text(size, '\0');
     for (char& c : text) c = static_cast<char>(random());
     texts.push_back(text);
   }
-  for (size_t count = 1; count <= md5_lanes; ++count) {
+  for (size_t count = 1; count <= stream::md5_lanes; ++count) {
     for (size_t from = 0; from + count <= texts.size(); ++from) {
       const std::vector<std::string_view> keys(texts.begin() + static_cast<long>(from),
                                                texts.begin() + static_cast<long>(from + count));
       std::vector<Digest128> digests(count);
-      md5_of_short_keys(keys, digests);
+      stream::md5_of_short_keys(keys, digests);
       for (size_t i = 0; i < count; ++i) ASSERT_EQ(digests[i], md5(keys[i])) << keys[i].size();
     }
   }

@@ -4,7 +4,7 @@
 
 namespace millrace::aws {
 
-Kinesis::Kinesis(Streams& streams, KinesisOptions options)
+Kinesis::Kinesis(stream::Streams& streams, KinesisOptions options)
     : state_(std::make_unique<State>(streams, std::move(options))) {}
 Kinesis::~Kinesis() = default;
 

@@ -15,8 +15,8 @@
 #include <string_view>
 
 #include "aws/service.h"
-#include "aws/streams.h"
 #include "base/clock.h"
+#include "stream/streams.h"
 
 namespace millrace::aws {
 
@@ -41,7 +41,7 @@ class Kinesis {
   static constexpr size_t records_per_get_max = 10'000;
   static constexpr size_t get_bytes_max = size_t{10} << 20;
 
-  Kinesis(Streams& streams, KinesisOptions options);
+  Kinesis(stream::Streams& streams, KinesisOptions options);
   ~Kinesis();
 
   void add_to(Service& service);

@@ -16,7 +16,7 @@ constexpr size_t read_bytes = size_t{1} << 20;
 
 void append_record(std::string& out, const log::Record& record) {
   out += "{\"SequenceNumber\":\"";
-  append_sequence_number(out, record.sequence);
+  stream::append_sequence_number(out, record.sequence);
   out += "\",\"ApproximateArrivalTimestamp\":";
   append_seconds(out, record.time);
   out += ",\"Data\":\"";
@@ -38,7 +38,7 @@ void Kinesis::State::get_shard_iterator(Call& call) {
   auto found = stream(*parsed, validation);
   if (found) found = readable_stream((*found)->name);
   if (!found) return call.answer.fail(found.error());
-  const Stream& read = **found;
+  const stream::Stream& read = **found;
   const auto shard_id = shard(read, *parsed->shard_id);
   if (!shard_id) return call.answer.fail(shard_id.error());
   const auto range = read.log()->range(*shard_id);
@@ -71,7 +71,7 @@ void Kinesis::State::get_shard_iterator(Call& call) {
           invalid_argument(fmt::format("Must specify startingSequenceNumber parameter for iterator of type {}.", type))
               .error());
     }
-    const auto at = parse_sequence_number(*parsed->starting_sequence_number);
+    const auto at = stream::parse_sequence_number(*parsed->starting_sequence_number);
     if (!at || *at > range->end) {
       return call.answer.fail(
           invalid_argument(fmt::format("StartingSequenceNumber {} used in GetShardIterator on shard {} in stream {} "
@@ -98,7 +98,7 @@ void Kinesis::State::get_records(Call& call) {
   if (!iterator) return call.answer.fail(iterator.error());
   const auto found = readable_stream(iterator->stream);
   if (!found) return call.answer.fail(found.error());
-  const Stream& stream = **found;
+  const stream::Stream& stream = **found;
   if (stream.id != iterator->stream_id || iterator->shard.value >= stream.shard_count()) {
     return call.answer.fail(
         AwsError{400, "ResourceNotFoundException",

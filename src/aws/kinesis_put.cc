@@ -5,10 +5,10 @@
 #include <cstring>
 
 #include "aws/kinesis_request.h"
-#include "aws/md5_lanes.h"
 #include "base/base64.h"
 #include "base/bytes.h"
 #include "log/log.h"
+#include "stream/md5_lanes.h"
 
 namespace millrace::aws {
 namespace {
@@ -41,9 +41,9 @@ size_t characters(std::string_view utf8) {
   return count;
 }
 
-HashKey to_hash_key(const Digest128& digest) {
+stream::HashKey to_hash_key(const stream::Md5Digest& digest) {
   const auto* const bytes = reinterpret_cast<const char*>(digest.data());
-  return HashKey{base::get_be64(bytes)} << 64 | base::get_be64(bytes + 8);
+  return stream::HashKey{base::get_be64(bytes)} << 64 | base::get_be64(bytes + 8);
 }
 
 // "0", or up to `digits_max` digits without a zero in front: how AWS writes hash keys and sequence numbers.
@@ -205,22 +205,22 @@ std::optional<AwsError> Kinesis::State::check_entries(bool batch) const {
   return std::nullopt;
 }
 
-std::optional<AwsError> Kinesis::State::route(const Stream& stream) {
+std::optional<AwsError> Kinesis::State::route(const stream::Stream& stream) {
   records.clear();
   const bool one_shard = stream.shard_count() == 1;
-  std::array<std::string_view, md5_lanes> keys;
-  std::array<size_t, md5_lanes> places;  // whose keys they are
-  std::array<Digest128, md5_lanes> digests;
+  std::array<std::string_view, stream::md5_lanes> keys;
+  std::array<size_t, stream::md5_lanes> places;  // whose keys they are
+  std::array<stream::Md5Digest, stream::md5_lanes> digests;
   size_t waiting = 0;
   auto hash_waiting = [&] {
-    md5_of_short_keys({keys.data(), waiting}, digests);
+    stream::md5_of_short_keys({keys.data(), waiting}, digests);
     for (size_t i = 0; i < waiting; ++i) records[places[i]].shard = stream.shards.of(to_hash_key(digests[i]));
     waiting = 0;
   };
   for (const Entry& entry : entries) {
     records.push_back({ShardId(0), entry.key, entry.data});
     if (is_given(entry.hash_key)) [[unlikely]] {
-      const auto key = parse_hash_key(entry.hash_key);
+      const auto key = stream::parse_hash_key(entry.hash_key);
       if (!key) {
         return invalid_argument(fmt::format("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: "
                                             "[0, 2^128-1]. Specified value was {}",
@@ -230,19 +230,19 @@ std::optional<AwsError> Kinesis::State::route(const Stream& stream) {
       records.back().shard = stream.shards.of(*key);
     } else if (one_shard) {
       continue;
-    } else if (entry.key.size() > md5_lane_bytes_max) {
+    } else if (entry.key.size() > stream::md5_lane_bytes_max) {
       records.back().shard = stream.shards.of(to_hash_key(md5(entry.key)));
     } else {
       keys[waiting] = entry.key;
       places[waiting] = records.size() - 1;
-      if (++waiting == md5_lanes) hash_waiting();
+      if (++waiting == stream::md5_lanes) hash_waiting();
     }
   }
   if (waiting > 0) hash_waiting();
   return std::nullopt;
 }
 
-Expected<StreamPtr> Kinesis::State::stream_of(const PutArguments& arguments) const {
+Expected<stream::StreamPtr> Kinesis::State::stream_of(const PutArguments& arguments) const {
   // The common case: a stream's name needs no check once a stream has it.
   const bool is_ordered = is_given(arguments.ordered_after);
   if (!is_ordered) {
@@ -266,7 +266,7 @@ void Kinesis::State::put(Call& call, const PutArguments& arguments, bool batch, 
   if (const auto error = check_entries(batch)) return call.answer.fail(*error);
   const auto found = stream_of(arguments);
   if (!found) return call.answer.fail(found.error());
-  const StreamPtr& stream = *found;
+  const stream::StreamPtr& stream = *found;
 
   if (const auto error = route(*stream)) return call.answer.fail(*error);
   size_t bytes = 0;
@@ -291,9 +291,9 @@ void Kinesis::State::put_record(Call& call) {
   if (const auto error = parse_put_record(call.body, arguments)) return call.answer.fail(*error);
   put(call, arguments, false, [&] {
     std::string out = "{\"ShardId\":\"";
-    append_shard_name(out, records[0].shard);
+    stream::append_shard_name(out, records[0].shard);
     out += "\",\"SequenceNumber\":\"";
-    append_sequence_number(out, sequences[0]);
+    stream::append_sequence_number(out, sequences[0]);
     out += "\"}";
     return out;
   });
@@ -309,9 +309,9 @@ void Kinesis::State::put_records(Call& call) {
     out += "{\"FailedRecordCount\":0,\"Records\":[";
     for (size_t i = 0; i < records.size(); ++i) {
       out += i == 0 ? "{\"SequenceNumber\":\"" : ",{\"SequenceNumber\":\"";
-      append_sequence_number(out, sequences[i]);
+      stream::append_sequence_number(out, sequences[i]);
       out += "\",\"ShardId\":\"";
-      append_shard_name(out, records[i].shard);
+      stream::append_shard_name(out, records[i].shard);
       out += "\"}";
     }
     out += "]}";

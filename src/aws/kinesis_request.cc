@@ -156,7 +156,7 @@ std::optional<AwsError> Validation::error() const {
                               fmt::join(failures_, "; "))};
 }
 
-Kinesis::State::State(Streams& streams, KinesisOptions given)
+Kinesis::State::State(stream::Streams& streams, KinesisOptions given)
     : streams(streams),
       options(std::move(given)),
       clock(options.clock == nullptr ? base::system_clock() : *options.clock) {}
@@ -184,7 +184,7 @@ Expected<KinesisArguments> Kinesis::State::arguments(std::string_view body) {
   return found;
 }
 
-Expected<StreamPtr> Kinesis::State::stream(const KinesisArguments& arguments, Validation& validation) const {
+Expected<stream::StreamPtr> Kinesis::State::stream(const KinesisArguments& arguments, Validation& validation) const {
   std::string_view name;
   if (arguments.stream_name) {
     name = *arguments.stream_name;
@@ -205,8 +205,8 @@ Expected<StreamPtr> Kinesis::State::stream(const KinesisArguments& arguments, Va
   return stream(name);
 }
 
-Expected<StreamPtr> Kinesis::State::stream(std::string_view name) const {
-  StreamPtr found = streams.find(name);
+Expected<stream::StreamPtr> Kinesis::State::stream(std::string_view name) const {
+  stream::StreamPtr found = streams.find(name);
   if (!found && streams.is_damaged(name)) {
     return std::unexpected(
         AwsError{400, "ResourceNotFoundException",
@@ -221,7 +221,7 @@ Expected<StreamPtr> Kinesis::State::stream(std::string_view name) const {
   return found;
 }
 
-Expected<StreamPtr> Kinesis::State::readable_stream(std::string_view name) const {
+Expected<stream::StreamPtr> Kinesis::State::readable_stream(std::string_view name) const {
   auto found = stream(name);
   if (found && (*found)->log() == nullptr) {
     return std::unexpected(AwsError{400, "ResourceNotFoundException",
@@ -232,15 +232,15 @@ Expected<StreamPtr> Kinesis::State::readable_stream(std::string_view name) const
   return found;
 }
 
-Expected<ShardId> Kinesis::State::shard(const Stream& stream, std::string_view shard_id) const {
-  const auto shard = parse_shard_name(shard_id);
+Expected<ShardId> Kinesis::State::shard(const stream::Stream& stream, std::string_view shard_id) const {
+  const auto shard = stream::parse_shard_name(shard_id);
   if (shard && shard->value < stream.shard_count()) return *shard;
   return std::unexpected(AwsError{400, "ResourceNotFoundException",
                                   fmt::format("Could not find shard {} in stream {} under account {}.", shard_id,
                                               stream.name, options.account_id)});
 }
 
-std::string Kinesis::State::stream_arn(const Call& call, const Stream& stream) const {
+std::string Kinesis::State::stream_arn(const Call& call, const stream::Stream& stream) const {
   return fmt::format("arn:aws:kinesis:{}:{}:stream/{}", call.region, options.account_id, stream.name);
 }
 

@@ -15,8 +15,8 @@
 #include "aws/kinesis.h"
 #include "aws/protocol.h"
 #include "aws/shard_iterator.h"
-#include "aws/streams.h"
 #include "log/log.h"
+#include "stream/streams.h"
 
 namespace millrace::aws {
 
@@ -67,17 +67,17 @@ class Validation {
 };
 
 struct Kinesis::State {
-  State(Streams& streams, KinesisOptions given);
+  State(stream::Streams& streams, KinesisOptions given);
 
   // Reads the body of a control operation. SerializationException: not JSON, or a member of another type.
   Expected<KinesisArguments> arguments(std::string_view body);
   // The stream that a request names by name or ARN; ResourceNotFoundException, ValidationException.
-  Expected<StreamPtr> stream(const KinesisArguments& arguments, Validation& validation) const;
-  Expected<StreamPtr> stream(std::string_view name) const;
+  Expected<stream::StreamPtr> stream(const KinesisArguments& arguments, Validation& validation) const;
+  Expected<stream::StreamPtr> stream(std::string_view name) const;
   // The same, active.
-  Expected<StreamPtr> readable_stream(std::string_view name) const;
-  Expected<ShardId> shard(const Stream& stream, std::string_view shard_id) const;
-  std::string stream_arn(const Call& call, const Stream& stream) const;
+  Expected<stream::StreamPtr> readable_stream(std::string_view name) const;
+  Expected<ShardId> shard(const stream::Stream& stream, std::string_view shard_id) const;
+  std::string stream_arn(const Call& call, const stream::Stream& stream) const;
 
   void create_stream(Call& call);
   void delete_stream(Call& call);
@@ -110,13 +110,13 @@ struct Kinesis::State {
   std::optional<AwsError> check_entries(bool batch) const;
   void reserve_scratch(size_t bytes);
   // Fills `records`: each entry with its shard.
-  std::optional<AwsError> route(const Stream& stream);
-  Expected<StreamPtr> stream_of(const PutArguments& arguments) const;
+  std::optional<AwsError> route(const stream::Stream& stream);
+  Expected<stream::StreamPtr> stream_of(const PutArguments& arguments) const;
   // Appends `entries` and answers when they are durable, with what `reply` makes of the sequence numbers.
   template <class MakeReply>
   void put(Call& call, const PutArguments& arguments, bool batch, MakeReply&& make_reply);
 
-  Streams& streams;
+  stream::Streams& streams;
   KinesisOptions options;
   base::Clock& clock;
   KinesisCounters counters;

@@ -17,20 +17,20 @@ constexpr int64_t list_shards_default = 1000;
 constexpr int64_t page_max = 10'000;
 constexpr int64_t next_token_life_ms = 300'000;
 
-void append_shard(std::string& out, const Stream& stream, ShardId shard) {
+void append_shard(std::string& out, const stream::Stream& stream, ShardId shard) {
   out += "{\"ShardId\":\"";
-  append_shard_name(out, shard);
+  stream::append_shard_name(out, shard);
   out += "\",\"HashKeyRange\":{\"StartingHashKey\":\"";
-  out += to_decimal(stream.shards.first(shard));
+  out += stream::to_decimal(stream.shards.first(shard));
   out += "\",\"EndingHashKey\":\"";
-  out += to_decimal(stream.shards.last(shard));
+  out += stream::to_decimal(stream.shards.last(shard));
   out += "\"},\"SequenceNumberRange\":{\"StartingSequenceNumber\":\"";
-  append_sequence_number(out, SequenceNumber(0));
+  stream::append_sequence_number(out, SequenceNumber(0));
   out += "\"}}";
 }
 
 // Shards from `from` on, at most `count`; where the next page begins, if there is one.
-std::optional<uint32_t> append_shards(std::string& out, const Stream& stream, uint32_t from, int64_t count) {
+std::optional<uint32_t> append_shards(std::string& out, const stream::Stream& stream, uint32_t from, int64_t count) {
   uint32_t shard = from;
   for (; shard < stream.shard_count() && count > 0; ++shard, --count) {
     if (shard != from) out += ',';
@@ -40,7 +40,7 @@ std::optional<uint32_t> append_shards(std::string& out, const Stream& stream, ui
   return std::nullopt;
 }
 
-std::string make_shards_token(const Stream& stream, uint32_t next, ProcessingTime now) {
+std::string make_shards_token(const stream::Stream& stream, uint32_t next, ProcessingTime now) {
   // A page of shards goes on like a read: the stream, a place in it and a time.
   return ShardIterator{stream.name, stream.id, ShardId(next), SequenceNumber(0), now}.encode(ShardIterator::Use::list);
 }
@@ -51,7 +51,7 @@ std::string make_streams_token(std::string_view last) {
   return token;
 }
 
-void append_common(std::string& out, const Stream& stream, std::string_view arn) {
+void append_common(std::string& out, const stream::Stream& stream, std::string_view arn) {
   out += "\"StreamName\":";
   append_json_string(out, stream.name);
   out += ",\"StreamARN\":";
@@ -64,7 +64,7 @@ void append_common(std::string& out, const Stream& stream, std::string_view arn)
   append_seconds(out, stream.created);
 }
 
-void append_rest(std::string& out, const Stream& stream) {
+void append_rest(std::string& out, const stream::Stream& stream) {
   out += fmt::format(
       ",\"RetentionPeriodHours\":{},\"EnhancedMonitoring\":[{{\"ShardLevelMetrics\":[]}}],"
       "\"EncryptionType\":\"NONE\"",
@@ -113,7 +113,7 @@ void Kinesis::State::create_stream(Call& call) {
         if (!built) return answer->fail(built.error());
         answer->ok("");
       },
-      on_demand ? StreamMode::on_demand : StreamMode::provisioned);
+      on_demand ? stream::StreamMode::on_demand : stream::StreamMode::provisioned);
   if (created) return;
   if (created.error().kind == ErrorKind::already_exists) {
     return answer->fail(AwsError{400, "ResourceInUseException",
@@ -143,7 +143,7 @@ void Kinesis::State::describe_stream(Call& call) {
   validation.between(parsed->limit, 1, page_max, "limit");
   const auto found = stream(*parsed, validation);
   if (!found) return call.answer.fail(found.error());
-  const Stream& described = **found;
+  const stream::Stream& described = **found;
   uint32_t from = 0;
   if (parsed->exclusive_start_shard_id) {
     const auto after = shard(described, *parsed->exclusive_start_shard_id);
@@ -155,7 +155,7 @@ void Kinesis::State::describe_stream(Call& call) {
   append_rest(out, described);
   out += ",\"Shards\":[";
   std::optional<uint32_t> more;
-  if (described.status() != StreamStatus::creating) {
+  if (described.status() != stream::StreamStatus::creating) {
     more = append_shards(out, described, from, parsed->limit.value_or(describe_shards_default));
   }
   out += more ? "],\"HasMoreShards\":true}}" : "],\"HasMoreShards\":false}}";
@@ -168,7 +168,7 @@ void Kinesis::State::describe_stream_summary(Call& call) {
   Validation validation;
   const auto found = stream(*parsed, validation);
   if (!found) return call.answer.fail(found.error());
-  const Stream& described = **found;
+  const stream::Stream& described = **found;
   std::string out = "{\"StreamDescriptionSummary\":{";
   append_common(out, described, stream_arn(call, described));
   append_rest(out, described);
@@ -220,7 +220,7 @@ void Kinesis::State::list_shards(Call& call) {
   if (parsed->has_filter) validation.required(parsed->filter_type.has_value(), "shardFilter.type");
   validation.one_of(parsed->filter_type, filters, "shardFilter.type");
 
-  Expected<StreamPtr> found = nullptr;
+  Expected<stream::StreamPtr> found = nullptr;
   uint32_t from = 0;
   if (parsed->next_token) {
     if (const auto error = validation.error()) return call.answer.fail(*error);
@@ -243,7 +243,7 @@ void Kinesis::State::list_shards(Call& call) {
     found = stream(*parsed, validation);
   }
   if (!found) return call.answer.fail(found.error());
-  const Stream& listed = **found;
+  const stream::Stream& listed = **found;
 
   // No shard is ever closed here, so every filter but this one lets all of them through.
   if (parsed->filter_type && parsed->filter_type->ends_with("_TIMESTAMP") && !parsed->filter_timestamp) {
@@ -259,7 +259,7 @@ void Kinesis::State::list_shards(Call& call) {
     if (!after) return call.answer.fail(after.error());
     from = after->value + 1;
   }
-  if (listed.status() == StreamStatus::creating) {
+  if (listed.status() == stream::StreamStatus::creating) {
     return call.answer.fail(
         AwsError{400, "ResourceInUseException",
                  fmt::format("Stream {} under account {} is CREATING.", listed.name, options.account_id)});

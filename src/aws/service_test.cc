@@ -11,7 +11,7 @@
 #include "aws/client.h"
 #include "aws/crc32.h"
 #include "aws/kinesis.h"
-#include "aws/streams.h"
+#include "stream/streams.h"
 
 namespace millrace::aws {
 namespace {
@@ -75,10 +75,10 @@ class ServiceTest : public testing::Test {
     reactor_ = std::move(http::Reactor::make().value());
     io_ = std::move(log::make_io_driver().value());
     reactor_->watch(io_->event_fd(), [this] { io_->reap(); });
-    streams_ = std::move(Streams::open({.directory = (directory_ / "streams").string(),
-                                        .io = io_.get(),
-                                        .clock = &clock_,
-                                        .segment_bytes = size_t{1} << 20})
+    streams_ = std::move(stream::Streams::open({.directory = (directory_ / "streams").string(),
+                                                .io = io_.get(),
+                                                .clock = &clock_,
+                                                .segment_bytes = size_t{1} << 20})
                              .value());
     service_ = std::make_unique<Service>(
         ServiceOptions{.credentials = with_authentication ? &credentials_ : nullptr, .clock = &clock_});
@@ -133,7 +133,7 @@ class ServiceTest : public testing::Test {
   base::ManualClock clock_{base::system_clock().now()};
   std::unique_ptr<http::Reactor> reactor_;
   std::unique_ptr<log::IoDriver> io_;
-  std::unique_ptr<Streams> streams_;
+  std::unique_ptr<stream::Streams> streams_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<Kinesis> kinesis_;
   std::unique_ptr<http::Server> server_;
@@ -262,7 +262,7 @@ TEST_F(ServiceTest, StreamsHaveBounds) {
   EXPECT_EQ(call(kinesis_protocol, "CreateStream", R"({"StreamName":"wide","ShardCount":300})"), "");
   EXPECT_EQ(call(kinesis_protocol, "CreateStream", R"({"StreamName":"more","ShardCount":201})"),
             "LimitExceededException");
-  const Streams::Totals totals = streams_->totals();
+  const stream::Streams::Totals totals = streams_->totals();
   EXPECT_EQ(totals.streams, 1u);
   EXPECT_EQ(totals.shards, 300u);
 }
@@ -284,7 +284,7 @@ TEST_F(ServiceTest, ADamagedDefinitionIsNamed) {
   ASSERT_TRUE(streams_->ensure("kept", 1));
   stop();
   std::filesystem::resize_file(directory_ / "streams" / "kept" / "stream.json", 10);
-  const auto opened = Streams::open({.directory = (directory_ / "streams").string()});
+  const auto opened = stream::Streams::open({.directory = (directory_ / "streams").string()});
   ASSERT_TRUE(opened) << opened.error().message;
   ASSERT_EQ((*opened)->damaged().size(), 1u);
   EXPECT_NE((*opened)->damaged()[0].reason.find("kept/stream.json"), std::string::npos);

@@ -26,7 +26,7 @@ class Server {
  public:
   explicit Server(const std::string& directory) {
     reactor_ = std::move(*http::Reactor::make());
-    streams_ = std::move(*aws::Streams::open({.directory = directory, .segment_bytes = size_t{1} << 20}));
+    streams_ = std::move(*stream::Streams::open({.directory = directory, .segment_bytes = size_t{1} << 20}));
     kinesis_ = std::make_unique<aws::Kinesis>(*streams_, aws::KinesisOptions{});
     EXPECT_TRUE(credentials_.add({"millrace", "millrace-secret"}));
     service_ = std::make_unique<aws::Service>(aws::ServiceOptions{.credentials = &credentials_});
@@ -54,7 +54,7 @@ class Server {
 
   // What each shard of the stream holds, in its order.
   std::vector<std::vector<std::string>> shards(std::string_view name) {
-    const aws::StreamPtr stream = streams_->find(name);
+    const stream::StreamPtr stream = streams_->find(name);
     std::vector<std::vector<std::string>> all(stream->shard_count());
     for (uint32_t shard = 0; shard < stream->shard_count(); ++shard) {
       SequenceNumber next(0);
@@ -93,7 +93,7 @@ class Server {
   }
 
   std::unique_ptr<http::Reactor> reactor_;
-  std::unique_ptr<aws::Streams> streams_;
+  std::unique_ptr<stream::Streams> streams_;
   std::unique_ptr<aws::Kinesis> kinesis_;
   aws::Credentials credentials_;
   std::unique_ptr<aws::Service> service_;

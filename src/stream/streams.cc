@@ -1,4 +1,4 @@
-#include "aws/streams.h"
+#include "stream/streams.h"
 
 #include <fcntl.h>
 #include <simdjson.h>
@@ -12,13 +12,12 @@
 #include <optional>
 #include <random>
 
-#include "aws/protocol.h"
 #include "base/bytes.h"
 #include "base/file.h"
 #include "log/inspect.h"
 #include "log/log.h"
 
-namespace millrace::aws {
+namespace millrace::stream {
 namespace {
 
 constexpr std::string_view definition_name = "stream.json";
@@ -46,10 +45,10 @@ Result<void> remove_tree(const std::string& path) {
 }
 
 std::string definition_text(const Stream& stream) {
-  std::string out = "{\"name\":";
-  append_json_string(out, stream.name);
-  out += fmt::format(",\"id\":\"{:016x}\",\"shards\":{},\"mode\":\"{}\",\"created_ms\":{},\"retention_ms\":{}",
-                     stream.id, stream.shard_count(), name(stream.mode), stream.created, stream.retention_ms);
+  // A stream's name has nothing that JSON would escape.
+  std::string out = fmt::format(
+      "{{\"name\":\"{}\",\"id\":\"{:016x}\",\"shards\":{},\"mode\":\"{}\",\"created_ms\":{},\"retention_ms\":{}",
+      stream.name, stream.id, stream.shard_count(), name(stream.mode), stream.created, stream.retention_ms);
   return fmt::format("{}{}{:08x}\"}}\n", out, checksum_member, base::crc32c(out));
 }
 
@@ -123,9 +122,9 @@ Result<Definition> parse_definition(std::string_view text) {
     return damaged("`retention_ms` is not between 24 hours and 365 days");
   }
   if (!root["mode"].get(mode)) {
-    if (mode == aws::name(StreamMode::on_demand)) {
+    if (mode == stream::name(StreamMode::on_demand)) {
       definition.mode = StreamMode::on_demand;
-    } else if (mode != aws::name(StreamMode::provisioned)) {
+    } else if (mode != stream::name(StreamMode::provisioned)) {
       return damaged("`mode` is neither PROVISIONED nor ON_DEMAND");
     }
   }
@@ -342,7 +341,7 @@ Result<void> Streams::remove(std::string_view name, std::function<void(Result<vo
     if (found == streams_.end()) return fail(ErrorKind::not_found, "there is no stream {}", name);
     if (found->second->status() != StreamStatus::active) {
       return fail(ErrorKind::in_use, "the stream {} is {}; it can be deleted when it is ACTIVE", name,
-                  aws::name(found->second->status()));
+                  stream::name(found->second->status()));
     }
     stream = found->second;
     stream->status_ = StreamStatus::deleting;
@@ -446,4 +445,4 @@ Streams::Totals Streams::totals() const {
   return totals;
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::stream

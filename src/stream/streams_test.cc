@@ -1,4 +1,4 @@
-#include "aws/streams.h"
+#include "stream/streams.h"
 #include "log/log.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <future>
 #include <map>
 
-namespace millrace::aws {
+namespace millrace::stream {
 namespace {
 
 namespace fs = std::filesystem;
@@ -230,4 +230,4 @@ TEST_F(DamagedStreams, files_are_for_their_owner_alone) {
 }
 
 }  // namespace
-}  // namespace millrace::aws
+}  // namespace millrace::stream

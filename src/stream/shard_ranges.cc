@@ -1,11 +1,11 @@
-#include "aws/shard_ranges.h"
+#include "stream/shard_ranges.h"
 
 #include <algorithm>
 #include <array>
 
 #include "base/error.h"
 
-namespace millrace::aws {
+namespace millrace::stream {
 namespace {
 
 constexpr std::string_view shard_prefix = "shardId-";
@@ -102,4 +102,4 @@ std::optional<SequenceNumber> parse_sequence_number(std::string_view text) {
   return SequenceNumber(value);
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::stream

@@ -9,7 +9,7 @@
 
 #include "base/ids.h"
 
-namespace millrace::aws {
+namespace millrace::stream {
 
 __extension__ using HashKey = unsigned __int128;
 
@@ -43,4 +43,4 @@ std::string sequence_number_text(SequenceNumber sequence);
 // Nothing if it is not one of ours.
 std::optional<SequenceNumber> parse_sequence_number(std::string_view text);
 
-}  // namespace millrace::aws
+}  // namespace millrace::stream

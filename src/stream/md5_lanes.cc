@@ -1,4 +1,4 @@
-#include "aws/md5_lanes.h"
+#include "stream/md5_lanes.h"
 
 #include <array>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace millrace::aws {
+namespace millrace::stream {
 namespace {
 
 using Lanes = uint32_t __attribute__((vector_size(md5_lanes * sizeof(uint32_t))));
@@ -60,7 +60,7 @@ inline __attribute__((always_inline)) void run_steps(Lanes& a, Lanes& b, Lanes& 
 
 }  // namespace
 
-void md5_of_short_keys(std::span<const std::string_view> keys, std::span<Digest128> digests) {
+void md5_of_short_keys(std::span<const std::string_view> keys, std::span<Md5Digest> digests) {
   static const std::array<uint32_t, 64> constants = make_constants();
   CHECK(keys.size() <= md5_lanes && keys.size() <= digests.size());
   alignas(32) uint32_t words[16][md5_lanes] = {};
@@ -88,4 +88,4 @@ void md5_of_short_keys(std::span<const std::string_view> keys, std::span<Digest1
   }
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::stream

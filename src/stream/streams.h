@@ -6,6 +6,8 @@
 // appends. A Stream is shared: who holds the pointer may read its log after the stream was deleted, until dropping it.
 // The IoDriver and the clock outlive the Streams.
 //
+// Errors are of the kinds of base/error.h; whoever speaks a protocol gives them its names.
+//
 // Creating and deleting take tens of milliseconds (segments are zeroed): they run on a thread of this object's own,
 // and the stream is CREATING until then. At most streams_max streams.
 
@@ -22,17 +24,17 @@
 #include <thread>
 #include <vector>
 
-#include "aws/shard_ranges.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
 #include "log/block.h"
+#include "stream/shard_ranges.h"
 
-namespace millrace::aws {
+namespace millrace::stream {
 
 enum class StreamStatus { creating, active, deleting };
 enum class StreamMode { provisioned, on_demand };  // told to who asks; the shards are the same
-std::string_view name(StreamStatus status);        // as AWS spells it
+std::string_view name(StreamStatus status);        // as AWS and stream.json spell it
 std::string_view name(StreamMode mode);
 
 class Stream {
@@ -146,4 +148,4 @@ class Streams {
   std::vector<StreamPtr> appended_;  // the reactor's
 };
 
-}  // namespace millrace::aws
+}  // namespace millrace::stream
