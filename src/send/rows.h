@@ -16,7 +16,6 @@
 
 #include "base/error.h"
 #include "base/ids.h"
-#include "send/csv.h"
 #include "send/file.h"
 
 namespace millrace::send {

@@ -1,0 +1,49 @@
+#include "send/record.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "send/time.h"
+
+namespace millrace::send {
+
+namespace {
+
+constexpr size_t key_bytes_max = 256;  // Kinesis: 256 characters
+constexpr size_t hash_bytes = 8;       // of an event's id
+
+}  // namespace
+
+EventIds::EventIds(std::string_view file, std::string source)
+    : name_(std::filesystem::path(file).filename().string()), source_(std::move(source)) {}
+
+std::string EventIds::of(int64_t line, std::string_view row) {
+  text_ = source_;
+  text_ += row;
+  const auto hash = md5_(text_);
+  return fmt::format("{}:{}:{:02x}", name_, line, fmt::join(hash.begin(), hash.begin() + hash_bytes, ""));
+}
+
+Result<void> check_key(std::string_view column, std::string_view key) {
+  if (key.empty()) return fail(ErrorKind::invalid_argument, "the key `{}` is missing", column);
+  if (key.size() > key_bytes_max) {
+    return fail(ErrorKind::invalid_argument, "the key `{}` is longer than {} bytes", column, key_bytes_max);
+  }
+  return {};
+}
+
+Result<EventTime> read_time(std::string_view column, std::string_view text) {
+  if (text.empty()) return fail(ErrorKind::invalid_argument, "the time `{}` is missing", column);
+  if (const auto time = parse_time(text)) return *time;
+  return fail(ErrorKind::invalid_argument, "`{}` in `{}` is not a time; 2019-10-01 00:00:00 or 1569888000 would be",
+              shown(text), column);
+}
+
+std::string shown(std::string_view text) {
+  constexpr size_t shown_max = 40;
+  const std::string quoted = fmt::format("{:?}", text.substr(0, shown_max));
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+}  // namespace millrace::send
