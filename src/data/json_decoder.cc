@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "data/json_number.h"
 #include "data/json_repair.h"
 #include "data/text.h"
 
@@ -38,28 +39,6 @@ bool plain_integer(std::string_view token, int64_t& out) {
 
 bool fits(int64_t v, TypeKind kind) {
   return kind != TypeKind::integer || (v >= INT32_MIN && v <= INT32_MAX);
-}
-
-bool is_json_number(std::string_view token) {
-  size_t at = token.starts_with('-');
-  const auto digits = [&] {
-    const size_t from = at;
-    while (at < token.size() && token[at] >= '0' && token[at] <= '9') ++at;
-    return at - from;
-  };
-  const size_t first = at;
-  const size_t whole = digits();
-  if (whole == 0 || (whole > 1 && token[first] == '0')) return false;
-  if (at < token.size() && token[at] == '.') {
-    ++at;
-    if (digits() == 0) return false;
-  }
-  if (at < token.size() && (token[at] == 'e' || token[at] == 'E')) {
-    ++at;
-    if (at < token.size() && (token[at] == '+' || token[at] == '-')) ++at;
-    if (digits() == 0) return false;
-  }
-  return at == token.size();
 }
 
 // Whether what a numeric column has refused is a number all the same: too large for it.

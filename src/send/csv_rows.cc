@@ -47,7 +47,7 @@ class CsvRows final : public RowReader {
     }
     TRY_ASSIGN(key_, find(options_.key_column));
     TRY_ASSIGN(time_, find(options_.time_column));
-    has_event_id_ = std::find(columns_.begin(), columns_.end(), event_id_name) != columns_.end();
+    event_id_ = static_cast<size_t>(std::ranges::find(columns_, event_id_name) - columns_.begin());
     return {};
   }
 
@@ -74,7 +74,7 @@ class CsvRows final : public RowReader {
       aws::append_json_string(members_, fields[i]);
     }
     row.json = "{";
-    if (!has_event_id_) {
+    if (event_id_ == columns_.size() || fields[event_id_].empty()) {
       row.json += "\"event_id\":";
       aws::append_json_string(row.json, event_ids_.of(line(), members_));
       row.json += ',';
@@ -105,7 +105,7 @@ class CsvRows final : public RowReader {
   std::vector<std::string> names_;  // the columns as JSON strings
   size_t key_ = 0;
   size_t time_ = 0;
-  bool has_event_id_ = false;
+  size_t event_id_ = 0;  // as many as there are columns: none
   CsvRow fields_;
 };
 

@@ -1,12 +1,12 @@
 #include "send/json_rows.h"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "aws/protocol.h"
+#include "send/json_line.h"
 
 namespace millrace::send {
 
@@ -15,7 +15,10 @@ namespace {
 class JsonRows final : public RowReader {
  public:
   JsonRows(std::unique_ptr<SendFile> file, EventIds event_ids, const RowOptions& options)
-      : file_(std::move(file)), options_(options), event_ids_(std::move(event_ids)) {}
+      : file_(std::move(file)),
+        options_(options),
+        event_ids_(std::move(event_ids)),
+        json_({options.key_column, options.time_column, std::string(event_id_name)}) {}
 
   Result<bool> next(SendRow& row) override {
     for (;;) {
@@ -59,49 +62,32 @@ class JsonRows final : public RowReader {
   }
 
   Result<void> take(std::string_view json, SendRow& row) {
-    simdjson::dom::object object;
-    simdjson::dom::element element;
-    if (const auto error = parser_.parse(json.data(), json.size()).get(element)) {
-      return fail(ErrorKind::invalid_argument, "this is not JSON ({})", simdjson::error_message(error));
-    }
-    if (element.get(object)) return fail(ErrorKind::invalid_argument, "this is JSON, but not an object");
-    row.key = scalar(object, options_.key_column);
+    TRY(json_.read(json));
+    row.key = json_.text(key_path);
     TRY(check_key(options_.key_column, row.key));
-    TRY_ASSIGN(row.time, read_time(options_.time_column, scalar(object, options_.time_column)));
-    row.json.clear();
-    simdjson::dom::element event_id;
-    if (object.at_key(event_id_name).get(event_id) == simdjson::SUCCESS) {
+    TRY_ASSIGN(row.time, read_time(options_.time_column, json_.text(time_path)));
+    const std::string_view event_id = json_.raw(event_id_path);
+    const bool none = event_id.empty();
+    if (!none && event_id != "null" && event_id != "\"\"") {
       row.json = json;
       return {};
     }
-    row.json = "{\"event_id\":";
-    aws::append_json_string(row.json, event_ids_.of(line_, json));
-    if (object.size() > 0) row.json += ',';
-    row.json += json.substr(1);
+    std::string own_id;
+    aws::append_json_string(own_id, event_ids_.of(line_, json));
+    if (none) {
+      row.json = fmt::format("{{\"{}\":{}{}{}", event_id_name, own_id, json_.empty() ? "" : ",", json.substr(1));
+    } else {
+      row.json = json_.replaced(event_id_path, own_id);
+    }
     return {};
   }
 
-  // A string, number or boolean as text; empty for anything else.
-  static std::string scalar(simdjson::dom::object object, std::string_view name) {
-    simdjson::dom::element element;
-    if (object.at_key(name).get(element)) return {};
-    std::string_view text;
-    int64_t integer;
-    uint64_t large;
-    double number;
-    bool truth;
-    if (!element.get(text)) return std::string(text);
-    if (!element.get(integer)) return fmt::format("{}", integer);
-    if (!element.get(large)) return fmt::format("{}", large);
-    if (!element.get(number)) return fmt::format("{}", number);
-    if (!element.get(truth)) return truth ? "true" : "false";
-    return {};
-  }
+  enum Path : size_t { key_path, time_path, event_id_path };
 
   std::unique_ptr<SendFile> file_;
   RowOptions options_;
   EventIds event_ids_;
-  simdjson::dom::parser parser_;
+  JsonLine json_;
   int64_t line_ = 0;
   size_t taken_ = 0;
 };

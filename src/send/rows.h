@@ -2,8 +2,9 @@
 // The rows of a CSV or NDJSON file as the records that `millrace send` puts: a key, a time, and a JSON object.
 //
 // A CSV row becomes an object with every field as a JSON string (so that 19-digit ids and prices stay as they were
-// written), empty fields left out. A JSON line stays as it is. Both get an "event_id" unless they have one: a row's
-// identity when a retry, or a second run, sends it again. It is "<file name>:<line>:<hash>", the hash being of the
+// written), empty fields left out. A JSON line stays as it is, whatever stands in it (json_line.h). Both get an
+// "event_id" unless they have one that is neither empty nor null: a row's identity when a retry, or a second run, sends
+// it again. It is "<file name>:<line>:<hash>", the hash being of the
 // first `identity_bytes` of the file's text and of the row: the same for the same file, another for a different file of
 // the same name. The rows of the standard input have other ids in each run.
 //
@@ -27,8 +28,8 @@ struct RowOptions {
   RowFormat format = RowFormat::automatic;
   bool header = true;                // CSV: the first row names the columns
   std::vector<std::string> columns;  // CSV: their names, if there is no header, or instead of it
-  std::string key_column;            // the partition key
-  std::string time_column;           // when it happened
+  std::string key_column;            // the partition key; NDJSON: or a path, "user.id"
+  std::string time_column;           // when it happened; the same
 };
 
 struct SendRow {

@@ -1,5 +1,6 @@
 #include "send/rows.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
@@ -165,11 +166,83 @@ TEST_F(SendRowsTest, locates_bad_json_lines_and_goes_on) {
   const auto all = rows();
   ASSERT_EQ(all.size(), 6u);
   EXPECT_TRUE(all[0].starts_with("1! this is not JSON (")) << all[0];
-  EXPECT_EQ(all[1], "2! this is JSON, but not an object");
+  EXPECT_EQ(all[1], "2! this is not a JSON object");
   EXPECT_EQ(all[2], "3! the key `user` is missing");
   EXPECT_EQ(all[3], "4! the key `user` is missing");
   EXPECT_EQ(all[4], "5! the time `at` is missing");
   EXPECT_EQ(all[5], R"(6 1 1000 {"event_id":"a.jsonl:6","user":1,"at":1})");
+}
+
+TEST_F(SendRowsTest, sends_json_as_it_stands_whatever_is_in_it) {
+  const Rows lines = {
+      R"({"event_id":"1","user":"a","at":1,"query":"red shoes \ud83d"})",
+      R"({"event_id":"2","user":"a","at":1,"weight":1e400,"deep":[[{"x":-0.0E-999}]]})",
+      R"({"event_id":"3","user":"a","at":1,"session":12345678901234567890123})",
+      "{\"event_id\":\"4\",\"user\":\"a\",\"at\":1,\"note\":\"red\tshoes\"}",
+      R"({"event_id":{"of":"us"},"user":"a","at":1})",
+  };
+  given("a.ndjson", fmt::format("{}", fmt::join(lines, "\n")));
+  Rows expected;
+  for (size_t i = 0; i < lines.size(); ++i) expected.push_back(fmt::format("{} a 1000 {}", i + 1, lines[i]));
+  EXPECT_EQ(rows(), expected);
+}
+
+TEST_F(SendRowsTest, reads_keys_as_they_are_written) {
+  given("a.ndjson",
+        "{\"event_id\":1,\"user\":12345678901234567890123,\"at\":1}\n{\"event_id\":1,\"user\":1.50,\"at\":1}\n"
+        "{\"event_id\":1,\"user\":\"\\u00e9\\udc00\",\"at\":\"\\u0031\"}\n{\"event_id\":1,\"user\":true,\"at\":1}\n");
+  auto reader = RowReader::open(options_);
+  Rows keys;
+  for (SendRow row; *(*reader)->next(row);) keys.push_back(row.key);
+  EXPECT_EQ(keys, (Rows{"12345678901234567890123", "1.50", "\u00e9?", "true"}));
+}
+
+TEST_F(SendRowsTest, refuses_what_no_json_reader_takes) {
+  const Rows lines = {R"({"user":"a","at":1,"x":[1 2]})", R"({"user":"a","at":1,"x":01})",
+                      R"({"user":"a","at":1,"x":tru})",   R"({"user":"a","at":1,"x":"\q"})",
+                      R"({"user":"a","at":1} {})",        R"({"user":"a","at":1,})",
+                      R"({"user":"a","at":1,"x":+1})",    R"({"user":"a","at":1,"x":NaN})",
+                      "{\"user\":\"\xff\",\"at\":1}",     R"({"user":"a","at":1,"x":{"y"}})"};
+  given("a.ndjson", fmt::format("{}", fmt::join(lines, "\n")));
+  const Rows all = rows();
+  ASSERT_EQ(all.size(), lines.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_TRUE(all[i].starts_with(fmt::format("{}! this is not JSON (", i + 1))) << all[i];
+  }
+  given("a.ndjson", "{\"user\":\"a\",\"at\":1,\"x\":" + std::string(2'000, '[') + std::string(2'000, ']') + "}");
+  EXPECT_EQ(rows().size(), 1u);
+}
+
+TEST_F(SendRowsTest, gives_rows_with_an_empty_event_id_one) {
+  given("a.csv", "event_id,user,at\n,7,1\ne2,7,1\n");
+  EXPECT_EQ(rows(), (Rows{
+                        R"(2 7 1000 {"event_id":"a.csv:2","user":"7","at":"1"})",
+                        R"(3 7 1000 {"event_id":"e2","user":"7","at":"1"})",
+                    }));
+  given(
+      "a.ndjson",
+      "{\"user\":7,\"event_id\":null,\"at\":1}\n{\"event_id\" : \"\", \"user\":7,\"at\":1}\n"
+      "{\"user\":7,\"at\":1,\"event_id\":\"\",\"x\":\"a\tb\"}\n{\"user\":7,\"at\":1,\"more\":{\"event_id\":\"x\"}}\n");
+  EXPECT_EQ(rows(), (Rows{
+                        R"(1 7 1000 {"user":7,"event_id":"a.ndjson:1","at":1})",
+                        R"(2 7 1000 {"event_id" : "a.ndjson:2", "user":7,"at":1})",
+                        R"(3 7 1000 {"user":7,"at":1,"event_id":"a.ndjson:3","x":"a\u0009b"})",
+                        R"(4 7 1000 {"event_id":"a.ndjson:4","user":7,"at":1,"more":{"event_id":"x"}})",
+                    }));
+}
+
+TEST_F(SendRowsTest, finds_key_and_time_inside_objects) {
+  options_.key_column = "user.id";
+  options_.time_column = "meta.at.ms";
+  given("a.ndjson",
+        "{\"event_id\":1,\"user\":{\"name\":\"x\",\"id\":\"u7\"},\"meta\":{\"at\":{\"ms\":1569888000123}}}\n"
+        "{\"event_id\":1,\"user.id\":\"u8\",\"meta\":{\"at.ms\":1}}\n"
+        "{\"event_id\":1,\"user\":[{\"id\":\"u9\"}],\"meta\":{\"at.ms\":1}}\n");
+  const Rows all = rows();
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_TRUE(all[0].starts_with("1 u7 1569888000123 ")) << all[0];
+  EXPECT_TRUE(all[1].starts_with("2 u8 1000 ")) << all[1];
+  EXPECT_EQ(all[2], "3! the key `user.id` is missing");
 }
 
 TEST_F(SendRowsTest, asks_for_the_format_of_other_names) {
