@@ -81,6 +81,7 @@ class CsvRows final : public RowReader {
     }
     row.json += members_;
     row.json += '}';
+    TRY(check_record(row.json));
     return true;
   }
 

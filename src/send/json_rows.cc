@@ -70,7 +70,7 @@ class JsonRows final : public RowReader {
     const bool none = event_id.empty();
     if (!none && event_id != "null" && event_id != "\"\"") {
       row.json = json;
-      return {};
+      return check_record(row.json);
     }
     std::string own_id;
     aws::append_json_string(own_id, event_ids_.of(line_, json));
@@ -79,7 +79,7 @@ class JsonRows final : public RowReader {
     } else {
       row.json = json_.replaced(event_id_path, own_id);
     }
-    return {};
+    return check_record(row.json);
   }
 
   enum Path : size_t { key_path, time_path, event_id_path };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "send/time.h"
@@ -10,8 +11,12 @@ namespace millrace::send {
 
 namespace {
 
-constexpr size_t key_bytes_max = 256;  // Kinesis: 256 characters
-constexpr size_t hash_bytes = 8;       // of an event's id
+constexpr size_t hash_bytes = 8;  // of an event's id
+
+size_t characters(std::string_view text) {
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
 
 }  // namespace
 
@@ -27,8 +32,8 @@ std::string EventIds::of(int64_t line, std::string_view row) {
 
 Result<void> check_key(std::string_view column, std::string_view key) {
   if (key.empty()) return fail(ErrorKind::invalid_argument, "the key `{}` is missing", column);
-  if (key.size() > key_bytes_max) {
-    return fail(ErrorKind::invalid_argument, "the key `{}` is longer than {} bytes", column, key_bytes_max);
+  if (key.size() > key_characters_max && characters(key) > key_characters_max) {
+    return fail(ErrorKind::invalid_argument, "the key `{}` is longer than {} characters", column, key_characters_max);
   }
   return {};
 }
@@ -38,6 +43,12 @@ Result<EventTime> read_time(std::string_view column, std::string_view text) {
   if (const auto time = parse_time(text)) return *time;
   return fail(ErrorKind::invalid_argument, "`{}` in `{}` is not a time; 2019-10-01 00:00:00 or 1569888000 would be",
               shown(text), column);
+}
+
+Result<void> check_record(std::string_view json) {
+  if (json.size() <= record_bytes_max) return {};
+  return fail(ErrorKind::invalid_argument, "as a record the row has {} bytes; a stream takes at most {}", json.size(),
+              record_bytes_max);
 }
 
 std::string shown(std::string_view text) {

@@ -16,6 +16,10 @@ namespace millrace::send {
 
 inline constexpr std::string_view event_id_name = "event_id";
 
+// Kinesis's limits.
+inline constexpr size_t key_characters_max = 256;  // Unicode's code points
+inline constexpr size_t record_bytes_max = size_t{1} << 20;
+
 // The ids of the rows of one source: "<file name>:<line>:<hash>", see rows.h.
 class EventIds {
  public:
@@ -34,6 +38,8 @@ class EventIds {
 Result<void> check_key(std::string_view column, std::string_view key);
 // invalid_argument: it is missing, or no time.
 Result<EventTime> read_time(std::string_view column, std::string_view text);
+// invalid_argument: it is too long for a stream.
+Result<void> check_record(std::string_view json);
 
 // What stands in a file, for the terminal: its beginning, without raw bytes.
 std::string shown(std::string_view text);

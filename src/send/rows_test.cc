@@ -8,6 +8,8 @@
 #include <fstream>
 #include <regex>
 
+#include "send/record.h"
+
 namespace millrace::send {
 namespace {
 
@@ -243,6 +245,38 @@ TEST_F(SendRowsTest, finds_key_and_time_inside_objects) {
   EXPECT_TRUE(all[0].starts_with("1 u7 1569888000123 ")) << all[0];
   EXPECT_TRUE(all[1].starts_with("2 u8 1000 ")) << all[1];
   EXPECT_EQ(all[2], "3! the key `user.id` is missing");
+}
+
+TEST_F(SendRowsTest, locates_rows_that_make_too_long_a_record) {
+  const auto lines = [](Rows all) {
+    for (std::string& line : all) line.resize(std::min<size_t>(line.size(), 59));
+    return all;
+  };
+  given("a.csv", "user,at,v\n7,1,x\n8,2," + std::string((size_t{1} << 20) - 30, 'y') + "\n9,3," +
+                     std::string(300'000, '\x01') + "\n9,3,z\n");
+  EXPECT_EQ(lines(rows()), (Rows{
+                               R"(2 7 1000 {"event_id":"a.csv:2","user":"7","at":"1","v":"x"})",
+                               "3! as a record the row has 1048612 bytes; a stream takes at",
+                               "4! as a record the row has 1800066 bytes; a stream takes at",
+                               R"(5 9 3000 {"event_id":"a.csv:5","user":"9","at":"3","v":"z"})",
+                           }));
+  const std::string large = "{\"user\":8,\"at\":2,\"v\":\"" + std::string((size_t{1} << 20) - 24, 'y') + "\"}";
+  ASSERT_EQ(large.size(), size_t{1} << 20);
+  given("a.ndjson", large + "\n{\"user\":9,\"at\":3}\n");
+  EXPECT_EQ(lines(rows()), (Rows{
+                               "1! as a record the row has 1048617 bytes; a stream takes at",
+                               R"(2 9 3000 {"event_id":"a.ndjson:2","user":9,"at":3})",
+                           }));
+}
+
+TEST_F(SendRowsTest, counts_a_key_by_its_characters) {
+  std::string key;
+  for (size_t i = 0; i < key_characters_max; ++i) key += "\u00e9";
+  given("a.csv", "user,at\n" + key + ",1\n" + key + "x,1\n");
+  const Rows all = rows();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_TRUE(all[0].starts_with("2 \u00e9")) << all[0];
+  EXPECT_EQ(all[1], "3! the key `user` is longer than 256 characters");
 }
 
 TEST_F(SendRowsTest, asks_for_the_format_of_other_names) {
