@@ -4,17 +4,9 @@
 
 namespace millrace::send {
 
-namespace {
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-}
-
 Result<bool> CsvReader::next(CsvRow& row) {
   for (;;) {
     row_line_ = next_line_;
-    if (next_line_ == 1) {
-      while (file_.text().size() < byte_order_mark.size() && !file_.at_end()) TRY(file_.read_more());
-      if (file_.text().starts_with(byte_order_mark)) file_.consume(byte_order_mark.size());
-    }
     Parsed parsed = parse(row);
     while (parsed == Parsed::need_more && file_.text().size() <= SendFile::text_bytes_max) {
       TRY(file_.read_more());
@@ -30,7 +22,7 @@ Result<bool> CsvReader::next(CsvRow& row) {
     }
     const std::string_view taken = file_.text().substr(0, used_);
     if (taken.empty()) return false;
-    next_line_ += std::count(taken.begin(), taken.end(), '\n');
+    next_line_ += std::count(taken.begin(), taken.end(), file_.line_end());
     file_.consume(used_);
     if (row.fields.size() == 1 && row.fields[0].empty()) continue;
     return true;
@@ -65,7 +57,8 @@ CsvReader::Parsed CsvReader::parse_quoted(std::string_view text, size_t& at, std
 
 CsvReader::Parsed CsvReader::parse(CsvRow& row) {
   const std::string_view text = file_.text();
-  const char ends[] = {separator_, '\n'};
+  const char line_end = file_.line_end();
+  const char ends[] = {separator_, line_end};
   size_t count = 0;
   size_t at = 0;
   used_ = 0;
@@ -75,18 +68,19 @@ CsvReader::Parsed CsvReader::parse(CsvRow& row) {
     field.clear();
     if (at < text.size() && text[at] == '"') {
       if (const Parsed parsed = parse_quoted(text, at, field); parsed != Parsed::row) return parsed;
-      if (at < text.size() && text[at] == '\r') {
+      if (at < text.size() && text[at] == '\r' && line_end == '\n') {
         if (at + 1 == text.size() && !file_.at_end()) return Parsed::need_more;
         if (at + 1 == text.size() || text[at + 1] == '\n') ++at;
       }
-      if (at < text.size() && text[at] != separator_ && text[at] != '\n') {
+      if (at < text.size() && text[at] != separator_ && text[at] != line_end) {
         return bad(fmt::format("text after the closing quote of field {}", count));
       }
     } else {
       const size_t end = std::min(text.find_first_of(std::string_view(ends, 2), at), text.size());
       if (end == text.size() && !file_.at_end()) return Parsed::need_more;
       std::string_view plain = text.substr(at, end - at);
-      if ((end == text.size() || text[end] == '\n') && plain.ends_with('\r')) plain.remove_suffix(1);
+      if (line_end == '\n' && (end == text.size() || text[end] == '\n') && plain.ends_with('\r'))
+        plain.remove_suffix(1);
       field.assign(plain);
       at = end;
     }
@@ -94,7 +88,7 @@ CsvReader::Parsed CsvReader::parse(CsvRow& row) {
       if (!file_.at_end()) return Parsed::need_more;
       break;
     }
-    if (text[at++] == '\n') break;
+    if (text[at++] == line_end) break;
   }
   row.fields.resize(count);
   used_ = at;

@@ -1,6 +1,6 @@
 #pragma once
-// CSV as RFC 4180 has it: quotes, doubled quotes, line breaks inside quotes, LF or CRLF; a byte order mark at the start
-// and blank lines are passed over. https://www.rfc-editor.org/rfc/rfc4180
+// CSV as RFC 4180 has it: quotes, doubled quotes, line breaks inside quotes, lines that end as the file's do; blank
+// lines are passed over. https://www.rfc-editor.org/rfc/rfc4180
 //
 // One thread at a time. Failure: invalid_argument is one bad row (an open quote, text after a closing quote, a row
 // above SendFile::text_bytes_max): the next call goes on at the line after the one where it began. Any other kind is

@@ -32,6 +32,7 @@ class CsvRows final : public RowReader {
       if (!found) return std::unexpected(found.error().within(fmt::format("{}:{}", options_.file, reader_.line())));
       if (!*found) return fail(ErrorKind::invalid_argument, "{}: the file is empty; it has no header", options_.file);
     }
+    TRY(check_header());
     columns_ = options_.columns.empty() ? fields_.fields : options_.columns;
     if (columns_.empty()) {
       return fail(ErrorKind::invalid_argument, "{}: without a header the columns need names: --columns a,b,c",
@@ -90,6 +91,19 @@ class CsvRows final : public RowReader {
   double fraction() const override { return file_->fraction(); }
 
  private:
+  // Of a file that is no text at all, this is what can be told; what stands in rows is their own matter.
+  Result<void> check_header() const {
+    for (const std::string& name : fields_.fields) {
+      if (std::ranges::none_of(name, [](unsigned char c) { return c < ' '; }) &&
+          simdjson::validate_utf8(name.data(), name.size())) {
+        continue;
+      }
+      return fail(ErrorKind::invalid_argument, "{}: {}: the columns would be: {}", options_.file,
+                  file_->compressed() ? "what is compressed in it is not text" : "this is neither gzip nor text",
+                  list_of(fields_.fields));
+    }
+    return {};
+  }
   Result<size_t> find(const std::string& column) const {
     const auto at = std::find(columns_.begin(), columns_.end(), column);
     if (at != columns_.end()) return static_cast<size_t>(at - columns_.begin());

@@ -44,7 +44,7 @@ class JsonRows final : public RowReader {
   Result<std::optional<std::string_view>> next_line() {
     file_->consume(taken_);
     taken_ = 0;
-    size_t end = file_->text().find('\n');
+    size_t end = file_->text().find(file_->line_end());
     while (end == std::string_view::npos && !file_->at_end()) {
       if (file_->text().size() > SendFile::text_bytes_max) {
         ++line_;
@@ -52,7 +52,7 @@ class JsonRows final : public RowReader {
         return fail(ErrorKind::invalid_argument, "the line is longer than {} bytes", SendFile::text_bytes_max);
       }
       TRY(file_->read_more());
-      end = file_->text().find('\n');
+      end = file_->text().find(file_->line_end());
     }
     const std::string_view text = file_->text();
     if (text.empty()) return std::optional<std::string_view>();

@@ -30,29 +30,21 @@ Result<RowFormat> guess_format(const RowOptions& options) {
               options.file);
 }
 
-bool is_text(std::string_view bytes) {
-  return std::ranges::none_of(bytes, [](unsigned char c) { return c < ' ' && (c < '\t' || c > '\r') && c != 0x1b; });
-}
-
 // What tells the rows of one source from those of another with the same name.
-Result<std::string> source_identity(SendFile& file, const RowOptions& options) {
-  if (options.file == "-") return fmt::format("{} {}", base::system_clock().now().value, getpid());
-  TRY(file.read_more());
-  const std::string_view beginning = file.text().substr(0, RowReader::identity_bytes);
-  if (!is_text(beginning)) {
-    return fail(ErrorKind::invalid_argument, "{}: {}", options.file,
-                file.compressed() ? "what is compressed in it is not text" : "this is neither gzip nor text");
-  }
-  return fmt::format("{:02x}", fmt::join(aws::Md5()(beginning), ""));
+std::string source_identity(SendFile& file, const std::string& name) {
+  if (name == "-") return fmt::format("{} {}", base::system_clock().now().value, getpid());
+  // What cannot be read is said where the rows come to it.
+  while (file.text().size() < RowReader::identity_bytes && !file.at_end() && file.read_more()) continue;
+  return fmt::format("{:02x}", fmt::join(aws::Md5()(file.text().substr(0, RowReader::identity_bytes)), ""));
 }
 
 }  // namespace
 
-Result<std::unique_ptr<RowReader>> RowReader::open(const RowOptions& options) {
+Result<std::unique_ptr<RowReader>> RowReader::open(const RowOptions& options, InputWaiting waiting) {
   TRY_ASSIGN(const RowFormat format, guess_format(options));
-  TRY_ASSIGN(auto file, SendFile::open(options.file));
-  TRY_ASSIGN(std::string source, source_identity(*file, options));
-  EventIds event_ids(options.file, std::move(source));
+  TRY_ASSIGN(auto file, SendFile::open(options.file, std::move(waiting)));
+  EventIds event_ids(options.file, source_identity(*file, options.file));
+  file->skip_byte_order_mark();
   if (format == RowFormat::ndjson) return open_json_rows(std::move(file), std::move(event_ids), options);
   return open_csv_rows(std::move(file), std::move(event_ids), options);
 }

@@ -43,7 +43,7 @@ class RowReader {
   static constexpr size_t identity_bytes = 64 * 1024;
 
   // invalid_argument: a format that cannot be guessed, a column that the header does not have, a file that is no text.
-  static Result<std::unique_ptr<RowReader>> open(const RowOptions& options);
+  static Result<std::unique_ptr<RowReader>> open(const RowOptions& options, InputWaiting waiting = {});
   virtual ~RowReader() = default;
 
   // True: `row` holds the next one. False: the end. invalid_argument: one bad row; the message does not name the file

@@ -117,12 +117,14 @@ TEST_F(SendRowsTest, gives_rows_behind_a_common_beginning_event_ids_of_their_own
 
 TEST_F(SendRowsTest, refuses_what_is_neither_gzip_nor_text) {
   given("a.csv.gz", std::string_view("\x00\x01\x02junk\n\xff\xfe", 10));
-  EXPECT_EQ(rows(), Rows{"a.csv.gz: this is neither gzip nor text"});
+  EXPECT_EQ(rows(), Rows{R"(a.csv.gz: this is neither gzip nor text: the columns would be: \x00\x01\x02junk)"});
 }
 
 TEST_F(SendRowsTest, shows_no_raw_bytes_of_a_file) {
   given("a.csv", "\x1b[31muser\xff,at\n7,1\n");
-  EXPECT_EQ(rows(), Rows{R"(a.csv: there is no column `user`; the columns are: \x1b[31muser\xff, at)"});
+  EXPECT_EQ(rows(), Rows{R"(a.csv: this is neither gzip nor text: the columns would be: \x1b[31muser\xff, at)"});
+  given("a.csv", "u\xc2\x85ser,at\n7,1\n");
+  EXPECT_EQ(rows(), Rows{R"(a.csv: there is no column `user`; the columns are: u\x85ser, at)"});
 }
 
 TEST_F(SendRowsTest, locates_bad_csv_rows_and_goes_on) {
@@ -277,6 +279,52 @@ TEST_F(SendRowsTest, counts_a_key_by_its_characters) {
   ASSERT_EQ(all.size(), 2u);
   EXPECT_TRUE(all[0].starts_with("2 \u00e9")) << all[0];
   EXPECT_EQ(all[1], "3! the key `user` is longer than 256 characters");
+}
+
+TEST_F(SendRowsTest, sends_a_control_character_wherever_it_stands) {
+  std::string text = "user,at,note\n";
+  for (int i = 0; i < 20'000; ++i) text += std::string("7,1,x\x01") + '\0' + "y\n";
+  given("a.csv", text);
+  const Rows all = rows();
+  ASSERT_EQ(all.size(), 20'000u);
+  EXPECT_EQ(all.front(), R"(2 7 1000 {"event_id":"a.csv:2","user":"7","at":"1","note":"x\u0001\u0000y"})");
+  EXPECT_EQ(all.back(), R"(20001 7 1000 {"event_id":"a.csv:20001","user":"7","at":"1","note":"x\u0001\u0000y"})");
+}
+
+TEST_F(SendRowsTest, passes_over_a_byte_order_mark) {
+  given("a.csv", "\xEF\xBB\xBFuser,at\n7,1\n");
+  EXPECT_EQ(rows(), Rows{R"(2 7 1000 {"event_id":"a.csv:2","user":"7","at":"1"})"});
+  given("a.ndjson", "\xEF\xBB\xBF{\"user\":7,\"at\":1}\n{\"user\":8,\"at\":1}\n");
+  EXPECT_EQ(rows(), (Rows{
+                        R"(1 7 1000 {"event_id":"a.ndjson:1","user":7,"at":1})",
+                        R"(2 8 1000 {"event_id":"a.ndjson:2","user":8,"at":1})",
+                    }));
+}
+
+TEST_F(SendRowsTest, ends_lines_at_carriage_returns_where_there_are_no_line_feeds) {
+  given("a.csv", "user,at,note\r7,1,x\r\r8,2,\"a\rb\nc\"\r9,3,z");
+  EXPECT_EQ(rows(), (Rows{
+                        R"(2 7 1000 {"event_id":"a.csv:2","user":"7","at":"1","note":"x"})",
+                        R"(4 8 2000 {"event_id":"a.csv:4","user":"8","at":"2","note":"a\rb\nc"})",
+                        R"(6 9 3000 {"event_id":"a.csv:6","user":"9","at":"3","note":"z"})",
+                    }));
+  given("a.ndjson", "{\"user\":7,\"at\":1}\r{\"user\":8,\"at\":1}\r");
+  EXPECT_EQ(rows(), (Rows{
+                        R"(1 7 1000 {"event_id":"a.ndjson:1","user":7,"at":1})",
+                        R"(2 8 1000 {"event_id":"a.ndjson:2","user":8,"at":1})",
+                    }));
+}
+
+TEST_F(SendRowsTest, keeps_a_carriage_return_inside_a_line_that_a_line_feed_ends) {
+  given("a.ndjson", "{\"event_id\":1,\"user\":7,\"at\":1,\"note\":\"a\rb\"}\n");
+  EXPECT_EQ(rows(), Rows{"1 7 1000 {\"event_id\":1,\"user\":7,\"at\":1,\"note\":\"a\rb\"}"});
+}
+
+TEST_F(SendRowsTest, knows_what_people_have_in_place_of_a_text) {
+  given("a.csv", std::string_view("\xff\xfeu\0s\0", 6));
+  EXPECT_EQ(rows(), Rows{"a.csv: this is UTF-16; make UTF-8 of it, such as with `iconv -f UTF-16 -t UTF-8`"});
+  given("a.csv", "PK\x03\x04...");
+  EXPECT_EQ(rows(), Rows{"a.csv: this is a zip archive (or a spreadsheet); unpack it, or export it as CSV"});
 }
 
 TEST_F(SendRowsTest, asks_for_the_format_of_other_names) {

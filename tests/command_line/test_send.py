@@ -1,5 +1,6 @@
 """`millrace send`: files as they really come, from the command line to what stands in the stream."""
 
+import gzip
 import json
 import os
 import pathlib
@@ -95,6 +96,26 @@ class RowsAsTheyCome(SendCase):
     def test_a_key_has_up_to_256_characters(self):
         self.send("--file", self.file("a.csv", "k,t\n" + "é" * 256 + ",1\n"))
         self.assertEqual(self.events("event_id"), [{"k": "é" * 256, "t": "1"}])
+
+    def test_a_byte_order_mark_is_passed_over(self):
+        self.send("--file", self.file("a.ndjson", '\ufeff{"k":"a","t":1}\n{"k":"b","t":2}\n'))
+        self.assertEqual(self.events("event_id"), [{"k": "a", "t": 1}, {"k": "b", "t": 2}])
+
+    def test_carriage_returns_alone_end_lines(self):
+        self.send("--file", self.file("a.csv", 'k,t,v\ra,1,x\rb,2,"y\nz"\r'))
+        self.assertEqual(self.events("event_id"), [{"k": "a", "t": "1", "v": "x"}, {"k": "b", "t": "2", "v": "y\nz"}])
+
+    def test_a_control_character_is_sent_wherever_it_stands(self):
+        self.send("--file", self.file("a.csv", 'k,t,v\na,1,"x\x01y"\n' + "b,2,z\n" * 100_000 + "c,3,\x01\0"))
+        events = self.events("event_id")
+        self.assertEqual((events[0]["v"], events[-1]["v"], len(events)), ("x\x01y", "\x01\0", 100_002))
+
+    def test_what_follows_gzip_data_is_no_secret(self):
+        packed = gzip.compress(b"k,t\na,1\n") + gzip.compress(b"b,2\n")
+        self.send("--file", self.file("good.csv.gz", packed + bytes(1000)))  # a tape's padding
+        said = self.send("--file", self.file("bad.csv.gz", packed + b"c,3\n"), code=1)
+        self.assertIn(f"the gzip data ends at byte {len(packed)} and something else follows", said)
+        self.assertEqual([event["k"] for event in self.events()], ["a", "b", "a", "b"])
 
 
 if __name__ == "__main__":
