@@ -111,12 +111,20 @@ Result<void> make_directories(const std::string& path) {
   for (size_t end = 0; end != std::string::npos;) {
     end = path.find('/', end + 1);
     const std::string part = path.substr(0, end);
-    if (::mkdir(part.c_str(), 0700) == 0) continue;
-    // Where nothing can be made, for a reason that does not matter if it is there.
-    const int reason = errno;
-    if (std::error_code error; !std::filesystem::is_directory(part, error)) {
-      return fail_errno(path, reason == EEXIST ? ENOTDIR : reason);
+    const bool made = ::mkdir(part.c_str(), 0700) == 0;
+    if (!made) {
+      // Where nothing can be made, for a reason that does not matter if it is there.
+      const int reason = errno;
+      if (std::error_code error; !std::filesystem::is_directory(part, error)) {
+        return fail_errno(path, reason == EEXIST ? ENOTDIR : reason);
+      }
     }
+    if (!made && end != std::string::npos) continue;
+    const size_t name = part.rfind('/');
+    const auto synced = sync_directory(name == std::string::npos ? "." : part.substr(0, name + 1));
+    // One that is there, too: who made it may have been killed before this. Somebody else's directory may be closed to
+    // this user, and is not of this user's making.
+    if (made && !synced) return synced;
   }
   return {};
 }

@@ -54,7 +54,8 @@ class File {
   std::string path_;
 };
 
-// Those that are missing on the way, for this user alone (0700).
+// Those that are missing on the way, for this user alone (0700). Durable, so that what is synced in them later
+// cannot be lost with them.
 Result<void> make_directories(const std::string& path);
 // Makes creations, renames and removals in the directory durable.
 Result<void> sync_directory(const std::string& path);
