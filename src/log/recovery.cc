@@ -62,6 +62,9 @@ class Recovery {
       }
       found_.push_back(std::move(found));
     }
+    // The run that freed them may have been killed before their new names were durable: a file that is written anew
+    // must not come back under its old one.
+    if (!result_.free_files.empty()) TRY(base::sync_directory(directory_));
     return {};
   }
 
