@@ -356,6 +356,26 @@ TEST_F(RecoveryTest, TrimmedRoomIsUsedAgain) {
   EXPECT_LT(bytes, 6 * options_.segment_bytes);
 }
 
+TEST_F(RecoveryTest, a_segment_that_cannot_be_removed_keeps_the_later_ones) {
+  options_.tail_bytes_max = 0;
+  open();
+  const uint64_t filled = fill(0, 300);
+  ASSERT_GE(files("segment-").size(), 4u);
+  // In the way of the name that the oldest one gets when it is trimmed.
+  const std::string obstacle = options_.directory + "/free-00000000000000000001.log";
+  std::filesystem::create_directories(obstacle + "/something");
+  clock_.advance_ms(1000);
+  testing::internal::CaptureStderr();
+  ASSERT_TRUE(log_->trim(clock_.now(), log_->durable_group()));
+  fill(filled, 100);
+  const std::string told = testing::internal::GetCapturedStderr();
+  EXPECT_NE(told.find("a trimmed segment could not be removed"), std::string::npos) << told;
+  std::filesystem::remove_all(obstacle);
+  reopen();
+  EXPECT_EQ(end(0), filled + 100);
+  expect_filled(oldest(0), filled + 100);
+}
+
 TEST_F(RecoveryTest, damage_that_a_read_meets_is_told_once) {
   options_.tail_bytes_max = 0;
   open();

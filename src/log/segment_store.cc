@@ -226,26 +226,37 @@ void SegmentStore::close_one(Lock& lock) {
   lock.lock();
 }
 
-// False: the process has no descriptor left; the segment stays in the queue.
+// False: it could not be removed now; it stays in the queue, and so do those behind it.
 bool SegmentStore::remove_one(Lock& lock) {
   const auto directory = files_->open(settings_.directory, O_RDONLY | O_DIRECTORY);
-  if (!directory && directory.error().kind == ErrorKind::throttled) return false;
-  SegmentPtr segment = std::move(removing_.front());
-  removing_.pop_front();
   const bool keep = settings_.free_files.size() < free_files_max;
-  lock.unlock();
+  const SegmentPtr& segment = removing_.front();
   const std::string path = segment->path;
   const std::string free = free_path(settings_.directory, segment->id);
   // A reader that still holds the file must not see it begin another life.
   const bool recycle = keep && segment.use_count() == 1;
-  segment = nullptr;
-  Result<void> removed = recycle ? base::rename_file(path, free) : base::remove_file(path);
-  if (removed) removed = directory ? directory->sync() : std::unexpected(directory.error());
-  if (!removed) {
-    std::fprintf(stderr, "millrace: a trimmed segment could not be removed: %s\n", removed.error().message.c_str());
+  lock.unlock();
+  Result<void> removed;
+  if (!directory) {
+    removed = std::unexpected(directory.error());
+  } else {
+    removed = recycle ? base::rename_file(path, free) : base::remove_file(path);
+  }
+  const bool missing = !removed && directory && removed.error().kind == ErrorKind::not_found;
+  if (!removed && !missing) {
+    if (removed.error().kind != ErrorKind::throttled) {
+      std::fprintf(stderr, "millrace: a trimmed segment could not be removed: %s\n", removed.error().message.c_str());
+    }
+    lock.lock();
+    return false;
+  }
+  // A later one may not be gone before this one surely is.
+  if (const auto synced = directory->sync(); !synced) {
+    stop_process("removing a segment failed: " + synced.error().message);
   }
   lock.lock();
-  if (removed && recycle) settings_.free_files.push_back(free);
+  removing_.pop_front();
+  if (recycle && !missing) settings_.free_files.push_back(free);
   return true;
 }
 
