@@ -183,9 +183,19 @@ struct SendCommand {
         "file\n"
         "is sent again, so that a job can drop copies; another for another file, and in each run for the standard\n"
         "input.\n\n"
-        "Ctrl-C ends it and says up to which line all rows have arrived.\n\n"
+        "A bad row, an error or Ctrl-C ends it, and it says with which --from-line the same command goes on: there no\n"
+        "row is left out, and none comes twice, but for those that a failing server took without saying so, which have "
+        "the\n"
+        "same event_id again (from the standard input only if it is their own).\n\n"
         "Example:\n  millrace send --file events.csv.gz --stream clicks --key user_id --time event_time --speed 100x");
-    command->add_option("--file", options.rows.file, "The file; - is the standard input")->required();
+    command
+        ->add_option("--file,files", options.files,
+                     "The file, or several, which are sent in this order; - is the standard input")
+        ->required();
+    command
+        ->add_option("--from-line", options.from_line,
+                     "Send only what begins on this line of the first file, or behind it")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 53));
     command->add_flag("--csv", csv, "It is CSV (default: by its name)");
     command->add_flag("--ndjson", ndjson, "It has one JSON object per line");
     command->add_flag("--no-header", no_header, "CSV: the first line is a row; needs --columns");

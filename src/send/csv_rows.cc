@@ -89,6 +89,7 @@ class CsvRows final : public RowReader {
   int64_t line() const override { return reader_.line(); }
   int64_t lines_read() const override { return reader_.lines_read(); }
   double fraction() const override { return file_->fraction(); }
+  Result<bool> skip_to_tail() override { return file_->skip_to_tail(); }
 
  private:
   // Of a file that is no text at all, this is what can be told; what stands in rows is their own matter.

@@ -101,6 +101,17 @@ Result<void> SendFile::skip_line() {
   }
 }
 
+Result<bool> SendFile::skip_to_tail() {
+  if (compressed() || bytes_->size() == 0) return false;
+  if (bytes_->size() <= static_cast<int64_t>(piece_bytes)) return true;
+  TRY(bytes_->seek(bytes_->size() - static_cast<int64_t>(tail_bytes)));
+  buffer_.clear();
+  begin_ = 0;
+  at_end_ = false;
+  TRY(skip_line());
+  return true;
+}
+
 double SendFile::fraction() const {
   if (bytes_->size() <= 0) return 0;
   if (at_end_ && text().empty()) return 1;

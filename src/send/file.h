@@ -21,6 +21,7 @@ namespace millrace::send {
 class SendFile {
  public:
   static constexpr size_t piece_bytes = 256 * 1024;
+  static constexpr size_t tail_bytes = 64 * 1024;
   static constexpr size_t text_bytes_max = size_t{1} << 20;  // of one row; a record of a stream is no larger
 
   // Waits for the first line.
@@ -40,6 +41,9 @@ class SendFile {
   Result<void> skip_line();
   // Consumes a byte order mark at the beginning.
   void skip_byte_order_mark();
+
+  // Goes on at the last lines. False, and nothing was done: it is compressed, or no file on a disk.
+  Result<bool> skip_to_tail();
 
   // How much of the file is consumed, 0 to 1; 0 if its size is not known.
   double fraction() const;

@@ -33,7 +33,7 @@ SendLanes::~SendLanes() {
   }
 }
 
-Result<void> SendLanes::put(std::string key, std::string data, int64_t line) {
+Result<void> SendLanes::put(std::string key, std::string data, Place place) {
   Lane& lane = *lanes_[shards_.shard_of(key) % lanes_.size()];
   // In the call's body the data is base64.
   const size_t bytes = key.size() + data.size() * 4 / 3 + 40;
@@ -46,23 +46,23 @@ Result<void> SendLanes::put(std::string key, std::string data, int64_t line) {
     lane.changed.wait(lock, stop_, [&] { return failure_ || lane.waiting.size() < batches_waiting_max; });
     if (failure_) return std::unexpected(*failure_);
   }
-  if (lane.gathering.records.empty()) lane.gathering.first_line = line;
-  last_line_ = line;
+  if (lane.gathering.records.empty()) lane.gathering.first = place;
+  last_ = place;
   lane.gathering.bytes += bytes;
   lane.gathering.records.push_back({std::move(key), std::move(data)});
   return {};
 }
 
-int64_t SendLanes::acknowledged_line() const {
+Place SendLanes::acknowledged_to() const {
   const std::lock_guard lock(mutex_);
-  int64_t line = last_line_;
+  Place place = last_;
   for (const auto& lane : lanes_) {
-    std::optional<int64_t> first = lane->under_way;
-    if (!first && !lane->waiting.empty()) first = lane->waiting.front().first_line;
-    if (!first && !lane->gathering.records.empty()) first = lane->gathering.first_line;
-    if (first) line = std::min(line, *first - 1);
+    std::optional<Place> first = lane->under_way;
+    if (!first && !lane->waiting.empty()) first = lane->waiting.front().first;
+    if (!first && !lane->gathering.records.empty()) first = lane->gathering.first;
+    if (first) place = std::min(place, Place{first->file, first->line - 1});
   }
-  return line;
+  return place;
 }
 
 void SendLanes::flush() {
@@ -103,7 +103,7 @@ SendLanes::Batch SendLanes::take(Lane& lane) {
     batch = std::exchange(lane.gathering, {});
     lane.flushed = false;
   }
-  if (!batch.records.empty()) lane.under_way = batch.first_line;
+  if (!batch.records.empty()) lane.under_way = batch.first;
   return batch;
 }
 

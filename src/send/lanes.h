@@ -25,6 +25,7 @@
 
 #include "base/error.h"
 #include "send/api.h"
+#include "send/place.h"
 
 namespace millrace::send {
 
@@ -38,13 +39,13 @@ class SendLanes {
             std::stop_token stop = {});
   ~SendLanes();  // without finish(): what waits is dropped
 
-  // `line` is where the record comes from; it grows. The error of a lane that gave up; then nothing more is taken.
-  Result<void> put(std::string key, std::string data, int64_t line);
+  // `place` is where the record comes from; it grows. The error of a lane that gave up; then nothing more is taken.
+  Result<void> put(std::string key, std::string data, Place place);
   void flush();           // what has gathered need not wait for a full batch; does not block
   Result<void> finish();  // sends the rest and waits for it
 
   uint64_t acknowledged() const { return acknowledged_; }
-  int64_t acknowledged_line() const;             // all records up to this line are; 0: none
+  Place acknowledged_to() const;                 // all records up to here are; line 0: none of the file
   uint64_t retries() const { return retries_; }  // calls that were made again
   uint64_t resent() const { return resent_; }    // records in them whose first sending may have arrived
   size_t lanes() const { return lanes_.size(); }
@@ -53,13 +54,13 @@ class SendLanes {
   struct Batch {
     std::vector<StreamRecord> records;
     size_t bytes = 0;
-    int64_t first_line = 0;
+    Place first;
   };
   struct Lane {
     Batch gathering;
-    std::deque<Batch> waiting;         // full ones
-    std::optional<int64_t> under_way;  // the first line of the batch that is being sent
-    bool flushed = false;              // `gathering` may go as it is
+    std::deque<Batch> waiting;       // full ones
+    std::optional<Place> under_way;  // where the batch that is being sent begins
+    bool flushed = false;            // `gathering` may go as it is
     bool ended = false;
     std::condition_variable_any changed;
     std::thread thread;
@@ -76,7 +77,7 @@ class SendLanes {
   std::stop_token stop_;
   mutable std::mutex mutex_;
   std::optional<Error> failure_;
-  int64_t last_line_ = 0;
+  Place last_;
   std::atomic<bool> stopped_ = false;
   std::atomic<uint64_t> acknowledged_ = 0;
   std::atomic<uint64_t> retries_ = 0;

@@ -24,7 +24,8 @@ namespace millrace::send {
 enum class RowFormat { automatic, csv, ndjson };
 
 struct RowOptions {
-  std::string file;  // .csv, .ndjson, .jsonl or .json, with or without .gz; anything else needs `format`
+  std::string file;  // "-": the standard input. .csv, .ndjson, .jsonl or .json, with or without .gz; anything else
+                     // needs `format`
   RowFormat format = RowFormat::automatic;
   bool header = true;                // CSV: the first row names the columns
   std::vector<std::string> columns;  // CSV: their names, if there is no header, or instead of it
@@ -52,6 +53,9 @@ class RowReader {
   virtual int64_t line() const = 0;        // of the last row or error, from 1
   virtual int64_t lines_read() const = 0;  // complete ones, so far
   virtual double fraction() const = 0;
+  // Goes on at some line near the end of the file; from then on line() counts nothing. False: all of it would have to
+  // be read for that.
+  virtual Result<bool> skip_to_tail() = 0;
 };
 
 }  // namespace millrace::send

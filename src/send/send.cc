@@ -1,6 +1,6 @@
 #include "send/send.h"
 
-#include <unistd.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,79 +11,22 @@
 #include "base/clock.h"
 #include "base/stop_signals.h"
 #include "send/lanes.h"
+#include "send/pace.h"
+#include "send/report.h"
+#include "send/series.h"
 
 namespace millrace::send {
 
 namespace {
 
 constexpr int64_t progress_ns = 250'000'000;
-constexpr int64_t plain_progress_ns = 10'000'000'000;  // where there is no terminal
 constexpr int64_t nap_ns_max = 100'000'000;
+constexpr int64_t long_wait_ns = 1'000'000'000;  // is told at once
+constexpr double fraction_min = 0.01;            // below it nothing is concluded from how long it took
 
 int64_t now_ns() {
   return base::system_clock().monotonic_ns();
 }
-
-std::string duration(double seconds) {
-  const auto whole = static_cast<int64_t>(seconds + 0.5);
-  if (whole >= 3600) return fmt::format("{}h{:02}m", whole / 3600, whole / 60 % 60);
-  if (whole >= 60) return fmt::format("{}m{:02}s", whole / 60, whole % 60);
-  return fmt::format("{}s", whole);
-}
-
-double rate(const SendSummary& summary) {
-  return summary.seconds > 0 ? static_cast<double>(summary.acknowledged) / summary.seconds : 0;
-}
-
-// Waits until the moment comes at which a row of that time is due; the first row is due at once.
-class Pace {
- public:
-  explicit Pace(double speed) : speed_(speed), start_ns_(now_ns()) {}
-
-  // 0: due; else how long to sleep before asking again.
-  int64_t wait_ns(EventTime time) {
-    if (speed_ <= 0) return 0;
-    if (!started_) first_ = time;
-    started_ = true;
-    const double since_first_ns = static_cast<double>(time.value - first_.value) * 1e6 / speed_;
-    const double wait = since_first_ns - static_cast<double>(now_ns() - start_ns_);
-    return wait <= 0 ? 0 : static_cast<int64_t>(std::min(wait, static_cast<double>(nap_ns_max)));
-  }
-
- private:
-  double speed_;
-  int64_t start_ns_;
-  EventTime first_;
-  bool started_ = false;
-};
-
-class Progress {
- public:
-  Progress() : terminal_(isatty(STDERR_FILENO) == 1), next_ns_(now_ns() + (terminal_ ? 0 : plain_progress_ns)) {}
-
-  void show(const SendSummary& summary) {
-    if (now_ns() < next_ns_) return;
-    next_ns_ = now_ns() + (terminal_ ? 0 : plain_progress_ns);
-    std::string line = fmt::format("{} rows, {:.0f} rows/s", summary.acknowledged, rate(summary));
-    if (summary.bad_rows > 0) line += fmt::format(", {} bad", summary.bad_rows);
-    if (summary.fraction > 0.01 && summary.fraction < 1) {
-      line += fmt::format(", {:.0f} %, {} left", summary.fraction * 100,
-                          duration(summary.seconds * (1 - summary.fraction) / summary.fraction));
-    }
-    if (summary.retries > 0) line += fmt::format(", {} retries", summary.retries);
-    fmt::print(stderr, "{}{}{}", terminal_ ? "\r\x1b[K" : "", line, terminal_ ? "" : "\n");
-    std::fflush(stderr);
-    shown_ = true;
-  }
-  void end() {
-    if (terminal_ && shown_) fmt::print(stderr, "\r\x1b[K");
-  }
-
- private:
-  bool terminal_;
-  int64_t next_ns_;
-  bool shown_ = false;
-};
 
 Result<ShardMap> find_shards(Api& api, const SendOptions& options) {
   const auto created =
@@ -100,14 +43,6 @@ Result<ShardMap> find_shards(Api& api, const SendOptions& options) {
   return shards;
 }
 
-std::string json_of(const SendSummary& summary) {
-  return fmt::format(
-      R"({{"rows":{},"acknowledged":{},"line":{},"bad_rows":{},"retries":{},"resent":{},"seconds":{:.3f},)"
-      R"("rows_per_s":{:.1f},"stopped":{}}})",
-      summary.rows, summary.acknowledged, summary.line, summary.bad_rows, summary.retries, summary.resent,
-      summary.seconds, rate(summary), summary.stopped);
-}
-
 // What a file's end in the middle means for who wants to go on from there.
 Error end_of_damaged(const Error& error, int64_t lines) {
   if (error.kind != ErrorKind::corrupt) return error;
@@ -119,21 +54,42 @@ Error end_of_damaged(const Error& error, int64_t lines) {
 
 Result<void> send_file(const SendOptions& options, SendSummary& summary,
                        const std::function<void(const SendSummary&)>& progress) {
-  TRY_ASSIGN(const auto rows, RowReader::open(options.rows));
+  summary.place = {0, options.from_line - 1};
+  const auto stopped = [&] { return summary.stopped = options.stop.stop_requested(); };
+  SendLanes* to_flush = nullptr;
+  auto opened = RowSeries::open(options.rows, options.files, options.from_line, {options.stop, [&to_flush] {
+                                                                                   if (to_flush) to_flush->flush();
+                                                                                 }});
+  if (!opened && stopped()) return {};
+  TRY_ASSIGN(const auto rows, std::move(opened));
   Api api(options.endpoint, options.stop);
   TRY_ASSIGN(ShardMap shards, find_shards(api, options));
   SendLanes lanes(options.endpoint, options.stream, std::move(shards), static_cast<size_t>(options.connections),
                   options.retry_for_ms, options.stop);
+  to_flush = &lanes;
 
   const int64_t start_ns = now_ns();
   int64_t progress_due_ns = start_ns + progress_ns;
+  Pace pace(options.speed);
+  const auto last_time = options.speed > 0 ? rows->last_time() : std::nullopt;
+  double first_fraction = 0;
+  const auto left_seconds = [&]() -> std::optional<double> {
+    if (summary.rows == 0) return std::nullopt;
+    std::optional<double> by_work;
+    const double done = summary.fraction - first_fraction;
+    if (done > fraction_min) by_work = summary.seconds * (1 - summary.fraction) / done;
+    if (!last_time) return by_work;
+    const double by_times = pace.seconds_until(*last_time);
+    return pace.is_behind() ? std::max(by_times, by_work.value_or(0)) : by_times;
+  };
   const auto update = [&] {
     summary.acknowledged = lanes.acknowledged();
-    summary.line = lanes.acknowledged_line();
+    summary.place = std::max(summary.place, lanes.acknowledged_to());
     summary.retries = lanes.retries();
     summary.resent = lanes.resent();
     summary.seconds = static_cast<double>(now_ns() - start_ns) / 1e9;
     summary.fraction = rows->fraction();
+    summary.left_seconds = left_seconds();
   };
   const auto tick = [&] {
     if (now_ns() < progress_due_ns) return;
@@ -143,34 +99,44 @@ Result<void> send_file(const SendOptions& options, SendSummary& summary,
   };
 
   Result<void> outcome;
-  Pace pace(options.speed);
+  bool bad = false;
   SendRow row;
   while (!options.stop.stop_requested()) {
     const auto found = rows->next(row);
-    if (!found && found.error().kind == ErrorKind::invalid_argument) {
+    bad = !found && found.error().kind == ErrorKind::invalid_argument;
+    if (bad) {
       ++summary.bad_rows;
       if (options.skip_bad) continue;
-      outcome = std::unexpected(found.error().within(fmt::format("{}:{}", options.rows.file, rows->line())));
+      outcome = std::unexpected(found.error().within(fmt::format("{}:{}", rows->file(), rows->place().line)));
       break;
     }
-    if (!found) outcome = std::unexpected(end_of_damaged(found.error(), rows->lines_read()));
+    if (!found && !options.stop.stop_requested()) {
+      outcome = std::unexpected(end_of_damaged(found.error(), rows->lines_read()));
+    }
     if (!found || !*found) break;
+    if (summary.rows == 0) first_fraction = rows->fraction();
+    summary.next = rows->place();
+    if (pace.wait_ns(row.time) > long_wait_ns) progress_due_ns = 0;
     while (const int64_t wait_ns = pace.wait_ns(row.time)) {
       lanes.flush();
       if (options.stop.stop_requested()) break;
-      std::this_thread::sleep_for(std::chrono::nanoseconds(wait_ns));
+      summary.wait_seconds = static_cast<double>(wait_ns) / 1e9;
       tick();
+      std::this_thread::sleep_for(std::chrono::nanoseconds(std::min(wait_ns, nap_ns_max)));
     }
+    summary.wait_seconds = 0;
     if (options.stop.stop_requested()) break;
     ++summary.rows;
-    outcome = lanes.put(std::move(row.key), std::move(row.json), rows->line());
+    outcome = lanes.put(std::move(row.key), std::move(row.json), rows->place());
     if (!outcome) break;
     tick();
   }
   const auto finished = lanes.finish();
   update();
-  summary.stopped = options.stop.stop_requested();
+  summary.uncertain = !finished;
+  stopped();
   TRY(finished);
+  if (bad && !options.skip_bad) summary.place = {rows->place().file, rows->place().line - 1};
   return outcome;
 }
 
@@ -182,31 +148,12 @@ int run_send(SendOptions options) {
     stop.request_stop();
   });
   SendSummary summary;
-  Progress progress;
+  Progress progress(options.files);
   const auto sent = send_file(options, summary, [&](const SendSummary& now) { progress.show(now); });
   progress.end();
-  if (!sent) {
-    fmt::print(stderr, "millrace: {}\n", sent.error().message);
-    if (summary.bad_rows > 0 && !options.skip_bad) {
-      fmt::print(stderr,
-                 "millrace: the {} rows before it are in the stream; correct the row, or pass over such rows with "
-                 "--skip-bad\n",
-                 summary.acknowledged);
-    } else if (summary.rows > 0) {
-      fmt::print(stderr, "millrace: {} rows are in the stream, all of them up to line {}\n", summary.acknowledged,
-                 summary.line);
-    }
-    if (options.json && summary.stopped) fmt::print("{}\n", json_of(summary));
-    return 1;
-  }
-  fmt::print(stderr, "millrace: {}{} rows in the stream `{}` in {:.1f} s, {:.0f} rows/s",
-             summary.stopped ? "stopped: " : "", summary.acknowledged, options.stream, summary.seconds, rate(summary));
-  if (summary.stopped) fmt::print(stderr, "; all of them up to line {} of {}", summary.line, options.rows.file);
-  if (summary.bad_rows > 0) fmt::print(stderr, "; {} bad rows passed over", summary.bad_rows);
-  if (summary.resent > 0) fmt::print(stderr, "; {} sent twice, perhaps (they have the same event_id)", summary.resent);
-  fmt::print(stderr, "\n");
-  if (options.json) fmt::print("{}\n", json_of(summary));
-  return summary.stopped ? 1 : 0;
+  say_end(options, summary, sent);
+  if (options.json && (sent || summary.stopped)) fmt::print("{}\n", json_of(summary, options.files));
+  return sent && !summary.stopped ? 0 : 1;
 }
 
 }  // namespace millrace::send

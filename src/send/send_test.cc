@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -109,7 +111,7 @@ class SendTest : public testing::Test {
     char name[] = "/tmp/millrace-send-XXXXXX";
     directory_ = mkdtemp(name);
     server_ = std::make_unique<Server>(directory_ + "/streams");
-    options_.rows.file = directory_ + "/events.csv";
+    options_.files = {directory_ + "/events.csv"};
     options_.rows.key_column = "user";
     options_.rows.time_column = "at";
     options_.stream = "events";
@@ -124,7 +126,7 @@ class SendTest : public testing::Test {
   }
 
   void given_rows(int rows, std::string_view more = "") {
-    std::ofstream file(options_.rows.file);
+    std::ofstream file(options_.files[0]);
     file << "user,at,number\n";
     for (int i = 0; i < rows; ++i) file << fmt::format("u{},{},{}\n", i % 97, 1'700'000'000 + i / 10, i);
     file << more;
@@ -213,7 +215,7 @@ TEST_F(SendTest, stops_at_a_bad_row_after_the_good_ones_before_it) {
   given_rows(700, "u1,1700000000\nu2,1700000001,700\n");
   const auto sent = send();
   ASSERT_FALSE(sent);
-  EXPECT_TRUE(sent.error().message.starts_with(options_.rows.file + ":702: 2 fields")) << sent.error().message;
+  EXPECT_TRUE(sent.error().message.starts_with(options_.files[0] + ":702: 2 fields")) << sent.error().message;
   EXPECT_EQ(summary_.acknowledged, 700u);
   options_.skip_bad = true;
   options_.stream = "other";
@@ -223,7 +225,7 @@ TEST_F(SendTest, stops_at_a_bad_row_after_the_good_ones_before_it) {
 }
 
 TEST_F(SendTest, sends_what_can_be_read_of_a_gzip_file_that_is_cut_off) {
-  const std::string name = options_.rows.file + ".gz";
+  const std::string name = options_.files[0] + ".gz";
   gzFile file = gzopen(name.c_str(), "wb");
   gzputs(file, "user,at,number\n");
   for (int i = 0; i < 50'000; ++i) {
@@ -232,16 +234,16 @@ TEST_F(SendTest, sends_what_can_be_read_of_a_gzip_file_that_is_cut_off) {
   }
   gzclose(file);
   std::filesystem::resize_file(name, std::filesystem::file_size(name) / 2);
-  options_.rows.file = name;
+  options_.files = {name};
   const auto sent = send();
   ASSERT_FALSE(sent);
   EXPECT_EQ(sent.error().kind, ErrorKind::corrupt);
   EXPECT_GT(summary_.acknowledged, 10'000u);
-  EXPECT_EQ(summary_.line, static_cast<int64_t>(summary_.acknowledged) + 1);
+  EXPECT_EQ(summary_.place.line, static_cast<int64_t>(summary_.acknowledged) + 1);
   EXPECT_EQ(
       sent.error().message,
       fmt::format("{}: the gzip data is cut off after line {}, the last complete one; the rows up to it were sent",
-                  name, summary_.line));
+                  name, summary_.place.line));
 }
 
 TEST_F(SendTest, says_how_far_it_came_when_it_is_stopped) {
@@ -255,7 +257,62 @@ TEST_F(SendTest, says_how_far_it_came_when_it_is_stopped) {
   ASSERT_TRUE(sent) << sent.error().message;
   EXPECT_TRUE(summary_.stopped);
   EXPECT_EQ(summary_.acknowledged, 10u);
-  EXPECT_EQ(summary_.line, 11);
+  EXPECT_EQ(summary_.place.line, 11);
+}
+
+TEST_F(SendTest, goes_on_from_a_line_without_a_copy_or_a_gap) {
+  given_rows(700, "u1,1700000000\nu2,1700000001,701\n");
+  ASSERT_FALSE(send());
+  EXPECT_EQ(summary_.place, (Place{0, 701}));
+  given_rows(700, "u1,1700000000,700\nu2,1700000001,701\n");
+  options_.from_line = summary_.place.line + 1;
+  const auto sent = send();
+  ASSERT_TRUE(sent) << sent.error().message;
+  expect_all_in_order(702, true);
+}
+
+TEST_F(SendTest, sends_several_files_and_says_where_in_them_it_is) {
+  given_rows(100);
+  options_.files.push_back(directory_ + "/more.csv");
+  std::ofstream(options_.files[1]) << "number,at,user\n100,1700000100,u\n101,never,u\n";
+  const auto sent = send();
+  ASSERT_FALSE(sent);
+  EXPECT_TRUE(sent.error().message.starts_with(options_.files[1] + ":3: ")) << sent.error().message;
+  EXPECT_EQ(summary_.place, (Place{1, 2}));
+  expect_all_in_order(101, true);
+}
+
+TEST_F(SendTest, tells_the_time_that_is_left_by_the_recorded_times) {
+  given_rows(1'000);
+  options_.speed = 50;  // 99 s of events, so 1.98 s
+  std::vector<double> errors;
+  const auto start = std::chrono::steady_clock::now();
+  const auto sent = send_file(options_, summary_, [&](const SendSummary& now) {
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+    errors.push_back(std::abs(now.left_seconds.value_or(1e9) + passed.count() - 1.98));
+  });
+  ASSERT_TRUE(sent);
+  ASSERT_GT(errors.size(), 2u);
+  std::ranges::sort(errors);
+  EXPECT_LT(errors[errors.size() / 2], 0.7);
+}
+
+TEST_F(SendTest, tells_how_long_the_next_row_is_waited_for) {
+  given_rows(1, "u,1700864000,1\n");
+  options_.create_shards = 1;
+  options_.speed = 1;
+  std::stop_source stop;
+  options_.stop = stop.get_token();
+  SendSummary first;
+  const auto sent = send_file(options_, summary_, [&](const SendSummary& now) {
+    first = now;
+    stop.request_stop();
+  });
+  ASSERT_TRUE(sent);
+  EXPECT_NEAR(first.wait_seconds, 864'000, 10);
+  EXPECT_NEAR(first.left_seconds.value_or(0), 864'000, 10);
+  EXPECT_EQ(first.next, (Place{0, 3}));
+  EXPECT_EQ(summary_.place, (Place{0, 2}));
 }
 
 TEST_F(SendTest, a_stop_ends_the_wait_for_a_server_that_went_away) {
@@ -276,7 +333,7 @@ TEST_F(SendTest, a_stop_ends_the_wait_for_a_server_that_went_away) {
   ASSERT_FALSE(sent);
   EXPECT_EQ(sent.error().kind, ErrorKind::throttled);
   EXPECT_TRUE(summary_.stopped);
-  EXPECT_EQ(summary_.line, 1);  // the header's: no row is acknowledged
+  EXPECT_EQ(summary_.place.line, 1);  // the header's: no row is acknowledged
 }
 
 TEST_F(SendTest, says_that_a_stream_is_missing) {

@@ -1,12 +1,17 @@
 """`millrace send`: files as they really come, from the command line to what stands in the stream."""
 
+import contextlib
 import gzip
 import json
 import os
 import pathlib
+import pty
+import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from server import BINARY, Server
@@ -116,6 +121,100 @@ class RowsAsTheyCome(SendCase):
         said = self.send("--file", self.file("bad.csv.gz", packed + b"c,3\n"), code=1)
         self.assertIn(f"the gzip data ends at byte {len(packed)} and something else follows", said)
         self.assertEqual([event["k"] for event in self.events()], ["a", "b", "a", "b"])
+
+
+class GoingOn(SendCase):
+    def options_in(self, said):
+        """The options that it names to go on."""
+        return re.search(r"((?:--file \S+ )*--from-line \d+)", said)[1].split()
+
+    def start(self, *options, **more):
+        process = subprocess.Popen(self.arguments(*options), stderr=subprocess.PIPE, **more)
+
+        def end():
+            process.kill()
+            process.communicate()
+        self.addCleanup(end)
+        return process
+
+    def said_on_ctrl_c(self, process):
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=WAIT_SECONDS)[1].decode()
+        self.assertEqual(process.returncode, 1, said)
+        return said
+
+    def wait_for_rows(self, count):
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            with contextlib.suppress(self.kinesis.exceptions.ResourceNotFoundException):
+                if len(self.records()) >= count:
+                    return
+            self.assertLess(time.monotonic(), deadline, "waited in vain")
+            time.sleep(0.05)
+
+    def test_a_corrected_row_goes_on_without_copies(self):
+        path = self.file("a.csv", "k,t\na,1\nb,never\nc,3\n")
+        said = self.send("--file", path, code=1)
+        self.assertIn("1 row before it is in the stream", said)
+        self.file("a.csv", "k,t\na,1\nb,2\nc,3\n")
+        self.send("--file", path, *self.options_in(said))
+        self.assertEqual([event["k"] for event in self.events()], ["a", "b", "c"])
+
+    def test_bad_rows_are_passed_over_without_copies(self):
+        path = self.file("a.ndjson", '{"k":"a","t":1}\n{"k":"b"}\n{"k":"c","t":3}\n')
+        said = self.send("--file", path, code=1)
+        self.assertIn("--from-line 2 --skip-bad", said)
+        self.send("--file", path, *self.options_in(said), "--skip-bad")
+        self.assertEqual([event["k"] for event in self.events()], ["a", "c"])
+
+    def test_ctrl_c_in_the_second_of_three_files_and_on(self):
+        files = [self.file("a.csv", "k,t\na,1\n"), self.file("b.csv", "k,t\nb,2\nc,1000000\n"),
+                 self.file("c.csv", "k,t\nd,1000001\n")]
+        process = self.start("--time", "t", "--speed", "10x", *files)
+        self.wait_for_rows(2)
+        said = self.said_on_ctrl_c(process)
+        options = self.options_in(said)
+        self.assertEqual(options, ["--file", str(files[1]), "--file", str(files[2]), "--from-line", "3"])
+        # A wait of a day, said at once, with what leaves it out.
+        self.assertRegex(said, r"b.csv:3 is due in 1d03h; a greater --speed .* Ctrl-C and --file \S*b.csv .*--from-line 3")
+        self.send(*options)
+        self.assertEqual([event["k"] for event in self.events()], ["a", "b", "c", "d"])
+
+    def test_ctrl_c_ends_the_wait_for_a_terminal_at_once(self):
+        for typed in (b"", b"k,t\na,1\n"):
+            ours, theirs = pty.openpty()
+            process = self.start("--time", "t", "--speed", "max", "--file", "-", "--csv", stdin=theirs)
+            os.write(ours, typed)
+            if typed:
+                self.wait_for_rows(1)  # what is typed is sent, before there is more
+            else:
+                time.sleep(0.3)
+            began = time.monotonic()
+            said = self.said_on_ctrl_c(process)
+            self.assertLess(time.monotonic() - began, 2)
+            self.assertIn("stopped: ", said)
+            os.close(ours)
+            os.close(theirs)
+        self.assertIn("--from-line 3", said)
+
+    def test_what_a_failing_server_makes_of_it_is_said(self):
+        path = self.file("a.csv", "k,t\na,1\nb,1000\n")
+        for file, words in ((path, "come again with the same event_id"), ("-", "again with another event_id")):
+            # Another one, for it dies between the rows.
+            self.server = Server().start()
+            self.addCleanup(self.server.stop)
+            self.kinesis = self.server.client("kinesis", retries=5)
+            process = self.start("--retry-for", "0", "--time", "t", "--speed", "300x", "--csv", "--file", file,
+                                 stdin=subprocess.PIPE)
+            process.stdin.write(path.read_bytes())
+            process.stdin.flush()
+            self.wait_for_rows(1)
+            self.server.kill()
+            said = process.communicate(timeout=WAIT_SECONDS)[1].decode()
+            self.assertEqual(process.returncode, 1)
+            self.assertIn("1 row is in the stream, all of them up to line 2", said)
+            self.assertIn("--from-line 3", said)
+            self.assertIn(words, said)
 
 
 if __name__ == "__main__":
