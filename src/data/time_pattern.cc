@@ -66,16 +66,32 @@ int take_name(std::string_view& text, const std::array<std::string_view, n>& nam
 }  // namespace
 
 struct TimePattern::Fields {
-  int64_t year = 1970;
-  int64_t month = 1;
-  int64_t day = 1;
-  int64_t hour = 0;
-  std::optional<int64_t> hour_of_half;
-  int64_t half = 0;
-  int64_t minute = 0;
-  int64_t second = 0;
-  int64_t millisecond = 0;
-  std::optional<int> weekday;
+  // A part of the time, which a pattern may have more than once.
+  class Part {
+   public:
+    // False: it was said to be another, which is no time, as for Java.
+    bool say(int64_t v) {
+      if (said_ && *said_ != v) return false;
+      said_ = v;
+      return true;
+    }
+    bool said() const { return said_.has_value(); }
+    int64_t or_else(int64_t otherwise) const { return said_.value_or(otherwise); }
+
+   private:
+    std::optional<int64_t> said_;
+  };
+
+  Part year;
+  Part month;
+  Part day;
+  Part hour;
+  Part hour_of_half;
+  Part half;
+  Part minute;
+  Part second;
+  Part millisecond;
+  Part weekday;
 
   bool take(char letter, int count, std::string_view& text) {
     return shows_name(letter, count) ? take_word(letter, count, text) : take_number(letter, count, text);
@@ -87,10 +103,8 @@ struct TimePattern::Fields {
                       : letter == 'E' ? take_name(text, weekdays, whole)
                                       : take_name(text, months, whole);
     if (found < 0) return false;
-    if (letter == 'a') half = found;
-    if (letter == 'E') weekday = found;
-    if (letter == 'M') month = found + 1;
-    return true;
+    if (letter == 'a') return half.say(found);
+    return letter == 'E' ? weekday.say(found) : month.say(found + 1);
   }
 
   bool take_number(char letter, int count, std::string_view& text) {
@@ -106,44 +120,46 @@ struct TimePattern::Fields {
     switch (letter) {
       case 'y':
       case 'u':
-        year = count == 2 ? 2000 + v : v;
-        break;
+        return year.say(count == 2 ? 2000 + v : v);
       case 'M':
-        month = v;
-        break;
+        return month.say(v);
       case 'd':
-        day = v;
-        break;
+        return day.say(v);
       case 'H':
-        hour = v;
-        break;
+        return hour.say(v);
       case 'h':
-        hour_of_half = v;
-        break;
+        return hour_of_half.say(v);
       case 'm':
-        minute = v;
-        break;
+        return minute.say(v);
       case 's':
-        second = v;
-        break;
+        return second.say(v);
       default:
         for (int i = digits; i < 3; ++i) v *= 10;
         for (int i = digits; i > 3; --i) v /= 10;
-        millisecond = v;
+        return millisecond.say(v);
     }
-    return true;
   }
 
   std::optional<int64_t> time() const {
-    if (month < 1 || month > 12 || day < 1 || year > 9999 || hour > 23 || minute > 59 || second > 59 ||
-        day > days_of_month(year, static_cast<int>(month))) {
-      return std::nullopt;
+    const int64_t y = year.or_else(1970);
+    const int64_t m = month.or_else(1);
+    const int64_t d = day.or_else(1);
+    if (m < 1 || m > 12 || d < 1 || y > 9999 || d > days_of_month(y, static_cast<int>(m))) return std::nullopt;
+    int64_t h = hour.or_else(0);
+    if (hour_of_half.said()) {
+      const int64_t of_half = hour_of_half.or_else(0);
+      if (of_half < 1 || of_half > 12) return std::nullopt;
+      const int64_t hours = of_half % 12 + half.or_else(0) * 12;
+      if (hour.said() && h != hours) return std::nullopt;
+      h = hours;
     }
-    if (hour_of_half && (*hour_of_half < 1 || *hour_of_half > 12)) return std::nullopt;
-    const int64_t hours = hour_of_half ? *hour_of_half % 12 + half * 12 : hour;
-    const int64_t days = days_of_date(year, static_cast<int>(month), static_cast<int>(day));
-    if (weekday && *weekday != weekday_of_days(days)) return std::nullopt;
-    return days * day_ms + hours * 3'600'000 + minute * 60'000 + second * 1000 + millisecond;
+    const int64_t minutes = minute.or_else(0);
+    const int64_t seconds = second.or_else(0);
+    if (h > 23 || minutes > 59 || seconds > 59) return std::nullopt;
+    const int64_t days = days_of_date(y, static_cast<int>(m), static_cast<int>(d));
+    const int day_of_week = weekday_of_days(days);
+    if (weekday.or_else(day_of_week) != day_of_week) return std::nullopt;
+    return days * day_ms + h * 3'600'000 + minutes * 60'000 + seconds * 1000 + millisecond.or_else(0);
   }
 };
 

@@ -49,6 +49,12 @@ TEST(TimePattern, parses) {
     EXPECT_EQ(parsed("yyyy-MM-dd", text), "none") << text;
   }
   EXPECT_EQ(parsed("EEE yyyy-MM-dd", "Fri 2019-10-03"), "none");
+  // What stands twice must be the same twice.
+  EXPECT_EQ(parsed("yyyy M MMM", "2019 10 Oct"), "2019-10-01 00:00:00");
+  EXPECT_EQ(parsed("yyyy M MMM", "2019 10 Nov"), "none");
+  EXPECT_EQ(parsed("yyyy yy", "2019 20"), "none");
+  EXPECT_EQ(parsed("H h a", "13 1 PM"), "1970-01-01 13:00:00");
+  EXPECT_EQ(parsed("H h a", "13 2 PM"), "none");
   EXPECT_EQ(parsed("h a", "13 PM"), "none");
   EXPECT_EQ(parsed("h a", "0 PM"), "none");
 }
