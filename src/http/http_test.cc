@@ -241,6 +241,18 @@ TEST_F(HttpServer, ChunkedRequestsAreJoined) {
   EXPECT_TRUE(wire.receive_until("GET /next [] |"));
 }
 
+// Beast's parser stopped the process at the fourth byte of the last chunk.
+TEST_F(HttpServer, AnEmptyChunkedBodyMayComeInSingleBytes) {
+  serve();
+  Wire wire(port_);
+  wire.send("POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (const char c : std::string_view("0\r\n\r\n")) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    wire.send({&c, 1});
+  }
+  EXPECT_TRUE(wire.receive_until("POST /c [] |"));
+}
+
 TEST_F(HttpServer, ALargeChunkedBodyArrivesWhole) {
   serve();
   Wire wire(port_);

@@ -6,6 +6,11 @@
 
 namespace millrace::http {
 namespace beast = boost::beast::http;
+namespace {
+
+constexpr size_t last_chunk_bytes_min = 5;
+
+}  // namespace
 
 RequestParser::RequestParser(const ParserLimits& limits, std::vector<HeaderSpan>& headers)
     : limits_(limits), headers_(headers) {
@@ -18,6 +23,8 @@ RequestParser::Progress RequestParser::parse(const char* request, size_t& parsed
   request_ = request;
   request_end_ = request + size;
   while (parsed < size) {
+    // Beast asserts that the last chunk's head comes with five bytes ("0", two ends of line). No body ends in less.
+    if (head_done_ && size - parsed < last_chunk_bytes_min) break;
     error_code error;
     parsed += put(boost::asio::const_buffer(request + parsed, size - parsed), error);
     if (error == beast::error::need_more) break;
