@@ -96,17 +96,21 @@ class Recovery {
   }
 
   Result<void> take_sealed(Found& found) {
-    for (const Span& span : *found.spans) {
-      const auto known = result_.next_sequences.find(span.shard);
-      if (known != result_.next_sequences.end() && known->second != span.first) {
-        return fail(ErrorKind::corrupt, "{}: shard {} begins at {}, after {} in the segment before",
-                    found.segment->path, span.shard, span.first, known->second);
-      }
-      result_.next_sequences[span.shard] = span.next;
-    }
+    for (const Span& span : *found.spans) TRY(begin_shard(*found.segment, span.shard, span.first, span.next));
     result_.next_group = found.segment->last_group() + 1;
     result_.last_time = found.segment->last_time;
     result_.segments.push_back({found.segment, *found.spans});
+    return {};
+  }
+
+  // A shard in a segment begins where it ended in the one before.
+  Result<void> begin_shard(const Segment& segment, uint32_t shard, uint64_t first, uint64_t next) {
+    const auto known = result_.next_sequences.find(shard);
+    if (known != result_.next_sequences.end() && known->second != first) {
+      return fail(ErrorKind::corrupt, "{}: shard {} begins at {}, after {} in the segment before", segment.path, shard,
+                  first, known->second);
+    }
+    result_.next_sequences[shard] = next;
     return {};
   }
 
@@ -115,7 +119,7 @@ class Recovery {
     Segment& segment = *found.segment;
     const bool newest = i + 1 == found_.size();
     const uint64_t limit = newest ? UINT64_MAX : found_[i + 1].first_group();
-    for (const OpeningShard& shard : found.shards) result_.next_sequences[shard.shard] = shard.next;
+    for (const OpeningShard& shard : found.shards) TRY(begin_shard(segment, shard.shard, shard.next, shard.next));
     result_.next_group = found.opening->first_group;
     result_.last_time = std::max(result_.last_time, found.opening->last_time);
     segment.index = std::make_shared<SegmentIndex>();

@@ -4,6 +4,7 @@
 #include "log/recovery.h"
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 
 #include "log/test_log.h"
@@ -184,6 +185,36 @@ TEST_F(RecoveryTest, ADamagedOpeningBeforeWholeGroupsIsReported) {
   damaged[header_page_bytes + 16] ^= 1;
   write_file(path, damaged);
   options_.directory = image;
+  EXPECT_EQ(expect_no_opening().kind, ErrorKind::corrupt);
+}
+
+// It was believed, and the segment sealed: the log opened once, and then no more.
+TEST_F(RecoveryTest, an_opening_that_contradicts_the_segment_before_is_reported) {
+  open();
+  fill(0, 100);
+  log_.reset();
+  const std::string path = newest(options_.directory);
+  std::string bytes = read_file(path);
+  // As before it was sealed.
+  std::fill_n(bytes.begin() + seal_offset, sizeof(Seal), '\0');
+  write_file(path, bytes);
+  const uint64_t id = id_in_name(path.substr(path.rfind('/') + 1), "segment-").value();
+  ASSERT_GT(id, 1u);
+  // The one before claims a record more than it has.
+  const std::string before = segment_path(options_.directory, id - 1);
+  bytes = read_file(before);
+  Seal seal;
+  std::memcpy(&seal, bytes.data() + seal_offset, sizeof(seal));
+  ASSERT_EQ(seal.span_count, 1u);
+  Span span;
+  std::memcpy(&span, bytes.data() + seal.footer_offset, sizeof(span));
+  ++span.next;
+  const std::string_view span_bytes(reinterpret_cast<const char*>(&span), sizeof(span));
+  seal.spans_checksum = base::crc32c(span_bytes);
+  seal.checksum = checksum_of(seal);
+  std::memcpy(bytes.data() + seal_offset, &seal, sizeof(seal));
+  std::memcpy(bytes.data() + seal.footer_offset, &span, sizeof(span));
+  write_file(before, bytes);
   EXPECT_EQ(expect_no_opening().kind, ErrorKind::corrupt);
 }
 
