@@ -82,7 +82,7 @@ bool like(Text text, Text pattern, char escape) {
     p = star_pattern;
     t = ++star_text;
   }
-  while (p < pattern.size() && pattern[p] == '%') ++p;
+  while (p < pattern.size() && pattern[p] == '%' && escape != '%') ++p;
   return p == pattern.size();
 }
 
