@@ -56,7 +56,8 @@ bool DashboardShop::open(std::string_view name, Feed& feed, const std::function<
   }
   if (feed.table && feed.table->keyspace == (*table)->keyspace) return true;
   const auto range = tables_.journal().range((*table)->keyspace);
-  feed.next = range ? range->end : SequenceNumber(0);
+  feed.reader.emplace(stream::ShardSource{&tables_.journal(), (*table)->keyspace, nullptr},
+                      range ? range->end : SequenceNumber(0));
   table::QueryRequest request;
   request.table = name;
   request.scan = true;
@@ -74,16 +75,14 @@ bool DashboardShop::open(std::string_view name, Feed& feed, const std::function<
 
 void DashboardShop::read(Feed& feed, const std::function<void(const log::BlockPtr&, const log::Record&)>& each) {
   for (;;) {
-    const auto blocks = tables_.journal().read(feed.table->keyspace, feed.next, read_bytes_max);
-    if (!blocks) {
-      feed.table = nullptr;  // trimmed while nobody looked: begin again with what the table holds
-      return;
+    const auto more = feed.reader->read(read_bytes_max);
+    if (!more) feed.table = nullptr;  // trimmed while nobody looked: begin again with what the table holds
+    if (!more || !*more) return;
+    while (const log::Record* const record = feed.reader->peek()) {
+      each(feed.reader->block(), *record);
+      feed.reader->pop();
     }
-    if (blocks->empty()) return;
-    for (const log::BlockPtr& block : *blocks) {
-      log::for_each_record(*block, feed.next, [&](const log::Record& record) { each(block, record); });
-      feed.next = std::max(feed.next, block->end());
-    }
+    feed.reader->forget();
   }
 }
 

@@ -21,8 +21,8 @@
 
 #include "app/metrics.h"
 #include "base/clock.h"
-#include "log/block.h"
 #include "pricing/pricing.h"
+#include "stream/reader.h"
 #include "table/table.h"
 
 namespace millrace::app {
@@ -78,7 +78,7 @@ class DashboardShop {
  private:
   struct Feed {
     table::TablePtr table;
-    SequenceNumber next;
+    std::optional<stream::Reader> reader;
   };
   struct Visible {
     GroupNumber group;
@@ -86,7 +86,7 @@ class DashboardShop {
   };
 
   bool open(std::string_view name, Feed& feed, const std::function<void(const table::Item&)>& take);
-  void read(Feed& feed, const std::function<void(const log::BlockPtr&, const log::Record&)>& each);
+  static void read(Feed& feed, const std::function<void(const log::BlockPtr&, const log::Record&)>& each);
   DashboardProduct* product_of(const table::Item& item);
   void take_product(const table::Item& item, std::optional<GroupNumber> group);
   void take_demand(const table::Item& item);

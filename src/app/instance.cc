@@ -53,47 +53,19 @@ Result<void> check_data_directory(const std::string& directory) {
               *foreign);
 }
 
-// The streams, as jobs and mappings look for them.
-class Sources final : public function::StreamSource, public engine::Environment {
+class JobEnvironment final : public engine::Environment {
  public:
-  Sources(stream::Streams& streams, table::Tables& tables, base::Clock& clock, std::string region)
-      : streams_(streams), tables_(tables), clock_(clock), region_(std::move(region)) {}
+  JobEnvironment(stream::Streams& streams, table::Tables& tables, base::Clock& clock)
+      : streams_(streams), tables_(tables), clock_(clock) {}
 
-  Result<function::StreamSource::Stream> find_stream(std::string_view name) override {
-    TRY_ASSIGN(const stream::StreamPtr stream, active(name));
-    return function::StreamSource::Stream{stream->log(), stream->shard_count(),
-                                          fmt::format("arn:aws:kinesis:{}:000000000000:stream/{}", region_, name),
-                                          fmt::format("{:016x}", stream->id), stream};
-  }
-
-  Result<engine::Environment::Stream> stream(std::string_view name) override {
-    TRY_ASSIGN(const stream::StreamPtr stream, active(name));
-    return engine::Environment::Stream{stream->id, stream->log(), stream->shard_count(), stream};
-  }
+  stream::Sources& streams() override { return streams_; }
   table::Tables& tables() override { return tables_; }
   base::Clock& clock() override { return clock_; }
 
  private:
-  Result<stream::StreamPtr> active(std::string_view name) const {
-    stream::StreamPtr stream = streams_.find(name);
-    if (!stream || stream->status() != stream::StreamStatus::active) {
-      if (streams_.is_damaged(name)) {
-        return fail(ErrorKind::not_found,
-                    "the stream `{}` is damaged and not served; the server's log says what is damaged and what to do",
-                    name);
-      }
-      return fail(
-          ErrorKind::not_found,
-          "there is no stream `{}`; create it with `aws kinesis create-stream --stream-name {} --shard-count N`", name,
-          name);
-    }
-    return stream;
-  }
-
   stream::Streams& streams_;
   table::Tables& tables_;
   base::Clock& clock_;
-  std::string region_;
 };
 
 // What functions sign with: no key of the configuration, so that whoever sees one of theirs has it no longer than they.
@@ -191,7 +163,7 @@ class RunningInstance final : public Instance {
     kinesis_.reset();
     dynamodb_.reset();
     dynamodb_streams_.reset();
-    sources_.reset();
+    job_environment_.reset();
     streams_.reset();
     tables_.reset();
     store_.reset();
@@ -296,12 +268,12 @@ class RunningInstance final : public Instance {
                                            .clock = &clock,
                                            .io = io_.get()}));
     TRY_ASSIGN(tables_, table::Tables::open(*store_, clock, changed));
-    sources_ = std::make_unique<Sources>(*streams_, *tables_, clock, configuration_.region);
+    job_environment_ = std::make_unique<JobEnvironment>(*streams_, *tables_, clock);
     return {};
   }
 
   Result<void> start_work() {
-    TRY_ASSIGN(jobs_, engine::Jobs::open(*sources_, {}));
+    TRY_ASSIGN(jobs_, engine::Jobs::open(*job_environment_, {}));
     kinesis_ = std::make_unique<aws::Kinesis>(*streams_, aws::KinesisOptions{});
     kinesis_->add_to(*service_);
     dynamodb_ = std::make_unique<aws::DynamoDb>(*tables_, aws::DynamoDbOptions{});
@@ -313,7 +285,7 @@ class RunningInstance final : public Instance {
     function::Functions::Environment environment;
     environment.reactor = reactor_.get();
     environment.tables = tables_.get();
-    environment.streams = sources_.get();
+    environment.streams = streams_.get();
     environment.clock = &base::system_clock();
     environment.region = configuration_.region;
     environment.endpoint_url = fmt::format("http://{}:{}", reachable(configuration_.host), server_->port());
@@ -351,7 +323,7 @@ class RunningInstance final : public Instance {
   std::unique_ptr<stream::Streams> streams_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<table::Tables> tables_;
-  std::unique_ptr<Sources> sources_;
+  std::unique_ptr<JobEnvironment> job_environment_;
   std::unique_ptr<engine::Jobs> jobs_;
   std::unique_ptr<JobOperations> job_operations_;
   std::unique_ptr<function::Functions> functions_;

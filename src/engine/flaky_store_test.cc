@@ -88,7 +88,7 @@ class RefusingTables final : public table::Tables {
 class RefusingEnvironment final : public Environment {
  public:
   explicit RefusingEnvironment(TestEnvironment& real) : refusing(real.tables()), real_(real) {}
-  Result<Stream> stream(std::string_view name) override { return real_.stream(name); }
+  stream::Sources& streams() override { return real_; }
   table::Tables& tables() override { return refusing; }
   base::Clock& clock() override { return real_.clock(); }
   RefusingTables refusing;

@@ -90,12 +90,13 @@ Result<std::unique_ptr<Lane>> Lane::make(const sql::Plan& plan, std::string_view
     if (!restored) TRY(scan->start());
     scan->begin(environment.clock().now());
     scan->skip_bad(&lane->skip_bad_);
-    for (const ShardSource& source : scan->sources()) {
+    for (size_t n = 0; n < scan->shards(); ++n) {
+      const stream::ShardSource& source = scan->source(n);
       // A stream's log is followed as a whole; of the tables' journal, which this job writes too, only the feed.
       if (std::find(followed.begin(), followed.end(), source.log) != followed.end()) continue;
       std::optional<ShardId> shard;
       if (source.log == journal) {
-        shard = source.shard;
+        shard = source.id;
       } else {
         followed.push_back(source.log);
       }
@@ -431,7 +432,7 @@ Lane::Figures Lane::figures() const {
     }
   }
   for (const Scan* scan : pipeline_->scans()) {
-    const Scan::Lag lag = scan->lag(now);
+    const stream::Reader::Lag lag = scan->lag(now);
     figures.lag_records += lag.records;
     figures.lag_ms = std::max(figures.lag_ms, lag.ms);
   }

@@ -133,21 +133,13 @@ class Builder {
 
   Made make(const sql::Node&, const sql::ScanNode& scan) {
     const sql::TableDefinition& definition = plan_.tables[scan.table];
-    Source source;
+    stream::Source source;
+    table::TablePtr feed;
     if (definition.connector == sql::Connector::kinesis) {
-      auto stream = environment_.stream(definition.resource);
-      if (!stream && stream.error().kind == ErrorKind::not_found) {
-        return millrace::fail(ErrorKind::not_found,
-                              "there is no stream {}; create it first: aws kinesis create-stream --stream-name {} "
-                              "--shard-count 1",
-                              definition.resource, definition.resource);
-      }
-      if (!stream) return std::unexpected(stream.error());
-      source.id = stream->id;
-      for (uint32_t n = 0; n < stream->shards; ++n) source.shards.push_back({stream->log, ShardId(n), stream->owner});
+      TRY_ASSIGN(source, environment_.streams().source(definition.resource));
     } else if (definition.connector == sql::Connector::dynamodb_streams) {
-      TRY_ASSIGN(source.feed, find_table(definition));
-      if (scan.retracts && source.feed->change_feed != table::ViewType::new_and_old_images) {
+      TRY_ASSIGN(feed, find_table(definition));
+      if (scan.retracts && feed->change_feed != table::ViewType::new_and_old_images) {
         return millrace::fail(ErrorKind::invalid_argument,
                               "table {} must have a change feed with NEW_AND_OLD_IMAGES so that updates can be taken "
                               "back; create it with --stream-specification "
@@ -155,13 +147,12 @@ class Builder {
                               "'scan.changelog-mode' = 'insert-only' if its items never change",
                               definition.resource);
       }
-      source.id = source.feed->keyspace.value;
-      source.shards.push_back({&environment_.tables().journal(), source.feed->keyspace, nullptr});
+      source = {feed->keyspace.value, {{&environment_.tables().journal(), feed->keyspace, nullptr}}};
     } else {
       return millrace::fail(ErrorKind::unsupported, "{} cannot be read as a source", definition.name);
     }
     scan_shards_[id_] = source.shards.size();
-    return std::make_unique<Scan>(scan, definition, std::move(source));
+    return std::make_unique<Scan>(scan, definition, std::move(source), std::move(feed));
   }
   Made make(const sql::Node&, const sql::CalcNode& calc) { return Calc::make(calc); }
   Made make(const sql::Node&, const sql::WatermarkNode& watermark) {

@@ -53,15 +53,15 @@ class Scan::FeedDecoder {
       : schema_(std::move(schema)), table_(std::move(table)), retracts_(retracts), ignore_errors_(ignore_errors) {}
 
   // `skip`: whether the record whose error it is may be left out.
-  Result<data::Batch> decode(std::span<const PendingRecord> records, const std::function<bool(const Error&)>& skip) {
+  Result<data::Batch> decode(std::span<const log::Record> records, const std::function<bool(const Error&)>& skip) {
     auto arena = std::make_shared<data::StringArena>();
     std::vector<std::shared_ptr<data::Column>> columns;
     for (const auto& field : schema_) columns.push_back(std::make_shared<data::Column>(field.type, records.size() * 2));
     auto weights = std::make_shared<data::Weights>();
     Arrived arrived;
-    for (const PendingRecord& pending : records) {
-      arrived.next(pending.record.time, weights->size());
-      TRY_ASSIGN(const table::Change change, table::decode_change(*table_, pending.record));
+    for (const log::Record& record : records) {
+      arrived.next(record.time, weights->size());
+      TRY_ASSIGN(const table::Change change, table::decode_change(*table_, record));
       if (change.kind != table::Change::Kind::insert) {
         if (!retracts_) {
           ++bad_;
@@ -70,13 +70,13 @@ class Scan::FeedDecoder {
         if (!change.old_image) {
           return millrace::fail(ErrorKind::invalid_argument,
                                 "the change feed of table {} has no old image at {}; it needs NEW_AND_OLD_IMAGES",
-                                table_->name, pending.record.sequence);
+                                table_->name, record.sequence);
         }
-        TRY(add(*change.old_image, pending.record.sequence, columns, weights->size(), *arena, skip));
+        TRY(add(*change.old_image, record.sequence, columns, weights->size(), *arena, skip));
         weights->push_back(-1);
       }
       if (change.new_image) {
-        TRY(add(*change.new_image, pending.record.sequence, columns, weights->size(), *arena, skip));
+        TRY(add(*change.new_image, record.sequence, columns, weights->size(), *arena, skip));
         weights->push_back(1);
       }
     }
@@ -124,17 +124,13 @@ class Scan::FeedDecoder {
   uint64_t bad_ = 0;
 };
 
-Scan::Scan(const sql::ScanNode& node, const sql::TableDefinition& definition, Source source)
-    : node_(node),
-      resource_(definition.resource),
-      id_(source.id),
-      sources_(std::move(source.shards)),
-      shards_(sources_.size()),
-      activity_(sources_.size()),
-      progress_(std::make_unique<Progress[]>(sources_.size())) {
+Scan::Scan(const sql::ScanNode& node, const sql::TableDefinition& definition, stream::Source source,
+           table::TablePtr feed)
+    : node_(node), resource_(definition.resource), id_(source.id), activity_(source.shards.size()) {
+  for (stream::ShardSource& shard : source.shards) shards_.emplace_back(std::move(shard));
   const data::Schema schema = read_columns(node, definition);
-  if (source.feed) {
-    feed_ = std::make_unique<FeedDecoder>(schema, std::move(source.feed), node.retracts, node.ignore_parse_errors);
+  if (feed) {
+    feed_ = std::make_unique<FeedDecoder>(schema, std::move(feed), node.retracts, node.ignore_parse_errors);
   } else {
     json_ = std::make_unique<data::JsonDecoder>(schema, data::JsonDecoder::Options{node.ignore_parse_errors});
   }
@@ -151,8 +147,8 @@ Result<uint64_t> Scan::current_id(Environment& environment) const {
     TRY_ASSIGN(const table::TablePtr table, environment.tables().find(resource_));
     return table->keyspace.value;
   }
-  TRY_ASSIGN(const Environment::Stream stream, environment.stream(resource_));
-  return stream.id;
+  TRY_ASSIGN(const stream::Source source, environment.streams().source(resource_));
+  return source.id;
 }
 
 std::unexpected<Error> Scan::another_source() const {
@@ -173,21 +169,22 @@ Result<void> Scan::check_source(Environment& environment) const {
 }
 
 Result<void> Scan::start() {
-  for (size_t n = 0; n < shards_.size(); ++n) {
-    const ShardSource& source = sources_[n];
+  for (Shard& shard : shards_) {
+    const stream::ShardSource& source = shard.reader.source();
     switch (node_.start) {
       case sql::ScanNode::Start::trim_horizon: {
-        TRY_ASSIGN(const log::ShardRange range, source.log->range(source.shard));
-        shards_[n].next = range.oldest;
+        TRY_ASSIGN(const log::ShardRange range, source.log->range(source.id));
+        shard.reader.seek(range.oldest);
         break;
       }
       case sql::ScanNode::Start::latest: {
-        TRY_ASSIGN(const log::ShardRange range, source.log->range(source.shard));
-        shards_[n].next = range.end;
+        TRY_ASSIGN(const log::ShardRange range, source.log->range(source.id));
+        shard.reader.seek(range.end);
         break;
       }
       case sql::ScanNode::Start::at_timestamp: {
-        TRY_ASSIGN(shards_[n].next, source.log->find(source.shard, ProcessingTime(node_.start_ms)));
+        TRY_ASSIGN(const SequenceNumber first, source.log->find(source.id, ProcessingTime(node_.start_ms)));
+        shard.reader.seek(first);
         break;
       }
     }
@@ -198,31 +195,22 @@ Result<void> Scan::start() {
 
 void Scan::begin(ProcessingTime now) {
   for (ShardActivity& activity : activity_) activity = {false, now};
-  for (size_t n = 0; n < shards_.size(); ++n) progress_[n].next = shards_[n].next.value;
+  for (Shard& shard : shards_) shard.reader.commit();
 }
 
 Result<void> Scan::read(size_t number, size_t bytes_max) {
   Shard& shard = shards_[number];
-  if (shard.at < shard.pending.size()) return {};
-  shard.blocks.clear();
-  shard.pending.clear();
-  shard.at = 0;
-  if (shard.end && shard.next >= *shard.end) return {};
-  auto blocks = sources_[number].log->read(sources_[number].shard, shard.next, bytes_max);
-  if (!blocks) {
-    if (blocks.error().kind != ErrorKind::trimmed) return std::unexpected(blocks.error().within(resource_));
-    return millrace::fail(ErrorKind::trimmed,
-                          "{}: the records after position {} of shard {} have been deleted by retention before the job "
-                          "read them; remove the job and submit it again to start from what is left",
-                          resource_, shard.next, sources_[number].shard);
-  }
-  shard.blocks = std::move(*blocks);
-  for (uint32_t n = 0; n < shard.blocks.size(); ++n) {
-    log::for_each_record(*shard.blocks[n], shard.next, [&](const log::Record& record) {
-      shard.pending.push_back({record, n});
-    });
-  }
-  return {};
+  stream::Reader& reader = shard.reader;
+  if (reader.peek() != nullptr) return {};
+  reader.forget();
+  if (shard.end && reader.next() >= *shard.end) return {};
+  const auto read = reader.read(bytes_max);
+  if (read) return {};
+  if (read.error().kind != ErrorKind::trimmed) return std::unexpected(read.error().within(resource_));
+  return millrace::fail(ErrorKind::trimmed,
+                        "{}: the records after position {} of shard {} have been deleted by retention before the job "
+                        "read them; remove the job and submit it again to start from what is left",
+                        resource_, reader.next(), reader.source().id);
 }
 
 // The bad record is the decoder's to count.
@@ -233,17 +221,29 @@ bool Scan::may_skip(const Error& error) {
   return true;
 }
 
-Result<data::Batch> Scan::decode_json(size_t number, size_t count) {
-  Shard& shard = shards_[number];
+void Scan::take_records(stream::Reader& reader) {
+  const size_t records_max = json_ ? data::batch_rows_max : changes_per_batch_max;
+  records_.clear();
+  blocks_.clear();
+  while (records_.size() < records_max) {
+    const log::Record* const record = reader.peek();
+    if (record == nullptr) return;
+    if (blocks_.empty() || blocks_.back() != reader.block()) blocks_.push_back(reader.block());
+    records_.push_back(*record);
+    reader.pop();
+  }
+}
+
+Result<data::Batch> Scan::decode_json(size_t shard) {
   Arrived arrived;
-  for (size_t n = shard.at; n < shard.at + count; ++n) {
-    arrived.next(shard.pending[n].record.time, json_->rows());
-    auto added = json_->add(shard.pending[n].record.data);
+  for (const log::Record& record : records_) {
+    arrived.next(record.time, json_->rows());
+    auto added = json_->add(record.data);
     if (added) continue;
     const Error error = added.error().within(
         fmt::format("stream {}, record {} of shard {} (`millrace jobs resume JOB --skip 1` goes on after it; with "
                     "'json.ignore-parse-errors' = 'true' such records are skipped)",
-                    resource_, shard.pending[n].record.sequence, number));
+                    resource_, record.sequence, shard));
     if (!may_skip(error)) return std::unexpected(error);
   }
   data::Batch batch = json_->take();
@@ -252,31 +252,27 @@ Result<data::Batch> Scan::decode_json(size_t number, size_t count) {
 }
 
 Result<size_t> Scan::pump(size_t number, ProcessingTime now) {
-  Shard& shard = shards_[number];
-  const size_t waiting = shard.pending.size() - shard.at;
-  activity_[number].at_end = waiting == 0;
-  if (waiting == 0) return 0;
+  stream::Reader& reader = shards_[number].reader;
+  const SequenceNumber first = reader.next();
+  take_records(reader);
+  activity_[number].at_end = records_.empty();
+  if (records_.empty()) return 0;
   activity_[number].last_activity = now;
 
-  const size_t count = std::min(waiting, json_ ? data::batch_rows_max : changes_per_batch_max);
-  data::Batch batch;
-  if (json_) {
-    TRY_ASSIGN(batch, decode_json(number, count));
-  } else {
-    TRY_ASSIGN(batch, feed_->decode(std::span(shard.pending).subspan(shard.at, count),
-                                    [this](const Error& error) { return may_skip(error); }));
+  auto decoded =
+      json_ ? decode_json(number) : feed_->decode(records_, [this](const Error& error) { return may_skip(error); });
+  if (!decoded) {
+    reader.seek(first);  // nothing of it was pushed
+    return std::unexpected(std::move(decoded).error());
   }
-  const PendingRecord& last = shard.pending[shard.at + count - 1];
-  for (uint32_t n = shard.pending[shard.at].block; n <= last.block; ++n) batch.owners.push_back(shard.blocks[n]);
+  data::Batch batch = std::move(*decoded);
+  batch.owners.insert(batch.owners.end(), blocks_.begin(), blocks_.end());
   batch.shard = static_cast<uint32_t>(number);
-  batch.arrived = last.record.time;
-  shard.next = last.record.sequence.next();
-  shard.newest = last.record.time;
-  shard.at += count;
+  batch.arrived = records_.back().time;
   changed_ = true;
   rows_ += batch.rows;
   TRY(emit(batch));
-  return count;
+  return records_.size();
 }
 
 Result<void> Scan::process(int, const data::Batch&) {
@@ -285,18 +281,15 @@ Result<void> Scan::process(int, const data::Batch&) {
 
 void Scan::clear_changes() {
   changed_ = false;
-  for (size_t n = 0; n < shards_.size(); ++n) {
-    progress_[n].next = shards_[n].next.value;
-    progress_[n].newest = shards_[n].newest.value;
-  }
+  for (Shard& shard : shards_) shard.reader.commit();
 }
 
 void Scan::put_state(std::string& out, bool) const {
   base::put_fixed(out, id_);
   base::put_varint(out, shards_.size());
-  for (size_t n = 0; n < shards_.size(); ++n) {
-    base::put_varint(out, sources_[n].shard.value);
-    base::put_varint(out, shards_[n].next.value);
+  for (const Shard& shard : shards_) {
+    base::put_varint(out, shard.reader.source().id.value);
+    base::put_varint(out, shard.reader.next().value);
   }
 }
 
@@ -313,10 +306,11 @@ Result<void> Scan::get_state(base::ByteReader& in) {
   for (size_t n = 0; n < count; ++n) {
     const ShardId shard(static_cast<uint32_t>(in.varint()));
     const SequenceNumber next(in.varint());
-    if (!in.ok() || shard != sources_[n].shard) {
+    const stream::ShardSource& source = this->source(n);
+    if (!in.ok() || shard != source.id) {
       return millrace::fail(ErrorKind::corrupt, "the state of {} does not fit its shards", label());
     }
-    TRY_ASSIGN(const log::ShardRange range, sources_[n].log->range(shard));
+    TRY_ASSIGN(const log::ShardRange range, source.log->range(shard));
     // Such as an older copy of the stream's directory.
     if (next > range.end) {
       return millrace::fail(
@@ -325,28 +319,26 @@ Result<void> Scan::get_state(base::ByteReader& in) {
           "which ends at {}; remove the job and submit it again",
           label(), next, shard, range.end);
     }
-    shards_[n].next = next;
+    shards_[n].reader.seek(next);
   }
   return {};
 }
 
-Scan::Lag Scan::lag(ProcessingTime now) const {
-  Lag lag;
-  for (size_t n = 0; n < shards_.size(); ++n) {
-    const auto range = sources_[n].log->range(sources_[n].shard);
-    const uint64_t next = progress_[n].next;
-    if (!range || range->end.value <= next) continue;
-    lag.records += range->end.value - std::max(next, range->oldest.value);
-    const int64_t newest = progress_[n].newest;
-    if (newest > 0) lag.ms = std::max(lag.ms, now.value - newest);
+stream::Reader::Lag Scan::lag(ProcessingTime now) const {
+  stream::Reader::Lag all;
+  for (const Shard& shard : shards_) {
+    const stream::Reader::Lag lag = shard.reader.lag(now);
+    all.records += lag.records;
+    all.ms = std::max(all.ms, lag.ms);
   }
-  return lag;
+  return all;
 }
 
 Result<void> Scan::stop_at_end() {
-  for (size_t n = 0; n < shards_.size(); ++n) {
-    TRY_ASSIGN(const log::ShardRange range, sources_[n].log->range(sources_[n].shard));
-    shards_[n].end = range.end;
+  for (Shard& shard : shards_) {
+    const stream::ShardSource& source = shard.reader.source();
+    TRY_ASSIGN(const log::ShardRange range, source.log->range(source.id));
+    shard.end = range.end;
   }
   return {};
 }

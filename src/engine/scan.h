@@ -8,7 +8,7 @@
 // The shards are those of the start; new ones are not discovered. Positions belong to one stream or table, not to its
 // name: one that was deleted and created again is another. The lane's thread, but for lag().
 
-#include <atomic>
+#include <deque>
 #include <memory>
 #include <optional>
 
@@ -16,27 +16,16 @@
 #include "engine/environment.h"
 #include "engine/operator.h"
 #include "engine/watermark.h"
-#include "log/block.h"
 #include "sql/plan.h"
+#include "stream/reader.h"
 #include "table/table.h"
 
 namespace millrace::engine {
 
-struct ShardSource {
-  log::Log* log;
-  ShardId shard;
-  std::shared_ptr<const void> owner;  // keeps the log open; null: it outlives all jobs
-};
-
-struct Source {
-  uint64_t id = 0;  // of this stream or table, whatever has its name later
-  std::vector<ShardSource> shards;
-  table::TablePtr feed;  // the table whose change feed is read; null: a stream
-};
-
 class Scan final : public Operator {
  public:
-  Scan(const sql::ScanNode& node, const sql::TableDefinition& definition, Source source);
+  // `feed`: the table whose change feed is read; null: a stream.
+  Scan(const sql::ScanNode& node, const sql::TableDefinition& definition, stream::Source source, table::TablePtr feed);
   ~Scan() override;
 
   // The first positions, as the plan says. Not called when positions were restored.
@@ -48,7 +37,7 @@ class Scan final : public Operator {
   void skip_bad(uint64_t* records) { skip_bad_ = records; }
 
   size_t shards() const { return shards_.size(); }
-  const std::vector<ShardSource>& sources() const { return sources_; }
+  const stream::ShardSource& source(size_t shard) const { return shards_[shard].reader.source(); }
   // Reads on in the log, about `bytes_max`, if all that was read is pushed. throttled: the process has no descriptor
   // left; nothing has changed, try again.
   Result<void> read(size_t shard, size_t bytes_max);
@@ -66,48 +55,33 @@ class Scan final : public Operator {
   bool has_changes() const override { return changed_; }
   void clear_changes() override;  // what was read so far is committed
 
-  struct Lag {
-    uint64_t records = 0;
-    int64_t ms = 0;  // how long the oldest record that waits has been there
-  };
-  Lag lag(ProcessingTime now) const;  // behind what is committed; any thread
+  stream::Reader::Lag lag(ProcessingTime now) const;  // of all shards together; any thread
   // From now on nothing is read that is not there yet: what a drain works off.
   Result<void> stop_at_end();
   uint64_t rows() const { return rows_; }
   uint64_t bad() const;
 
  private:
-  struct PendingRecord {
-    log::Record record;
-    uint32_t block;
-  };
   struct Shard {
-    SequenceNumber next;                // of the next record to push
-    ProcessingTime newest{0};           // arrival of the newest record that was pushed; 0: none yet
+    explicit Shard(stream::ShardSource source) : reader(std::move(source)) {}
+    stream::Reader reader;              // next(): of the next record to push; committed(): as of the last commit
     std::optional<SequenceNumber> end;  // of a drain
-    std::vector<log::BlockPtr> blocks;
-    std::vector<PendingRecord> pending;
-    size_t at = 0;  // in pending
   };
   class FeedDecoder;
-  // What lag() reads while the lane works: the shard as of the last commit.
-  struct Progress {
-    std::atomic<uint64_t> next{0};
-    std::atomic<int64_t> newest{0};
-  };
 
   std::string label() const;
   Result<uint64_t> current_id(Environment& environment) const;
   std::unexpected<Error> another_source() const;
-  Result<data::Batch> decode_json(size_t number, size_t count);
+  void take_records(stream::Reader& reader);
+  Result<data::Batch> decode_json(size_t shard);
 
   sql::ScanNode node_;
   std::string resource_;
   uint64_t id_;
-  std::vector<ShardSource> sources_;
-  std::vector<Shard> shards_;
+  std::deque<Shard> shards_;
   std::vector<ShardActivity> activity_;
-  std::unique_ptr<Progress[]> progress_;
+  std::vector<log::Record> records_;   // of the batch that is made
+  std::vector<log::BlockPtr> blocks_;  // in which they lie
   std::unique_ptr<data::JsonDecoder> json_;
   std::unique_ptr<FeedDecoder> feed_;
   bool may_skip(const Error& error);

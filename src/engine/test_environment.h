@@ -18,7 +18,7 @@
 
 namespace millrace::engine {
 
-class TestEnvironment final : public Environment {
+class TestEnvironment final : public Environment, public stream::Sources {
  public:
   TestEnvironment() {
     std::string pattern = testing::TempDir() + "engine_test_XXXXXX";
@@ -32,12 +32,17 @@ class TestEnvironment final : public Environment {
     if (owned_) std::filesystem::remove_all(root_);
   }
 
-  Result<Stream> stream(std::string_view name) override {
+  Result<stream::Source> source(std::string_view name) override {
     std::lock_guard lock(streams_mutex_);
     const auto found = streams_.find(std::string(name));
-    if (found == streams_.end()) return millrace::fail(ErrorKind::not_found, "no stream {}", name);
-    return Stream{found->second.id, found->second.log.get(), found->second.shards, found->second.log};
+    if (found == streams_.end()) return millrace::fail(ErrorKind::not_found, "there is no stream {}", name);
+    stream::Source source{found->second.id, {}};
+    for (uint32_t shard = 0; shard < found->second.shards; ++shard) {
+      source.shards.push_back({found->second.log.get(), ShardId(shard), found->second.log});
+    }
+    return source;
   }
+  stream::Sources& streams() override { return *this; }
   table::Tables& tables() override { return *tables_; }
   base::Clock& clock() override { return clock_; }
 

@@ -8,10 +8,6 @@
 
 namespace millrace::function {
 
-std::string shard_name(ShardId shard) {
-  return fmt::format("shardId-{:012}", shard.value);
-}
-
 void put_stream_record(std::string& out, const EventSource& source, const log::Record& record) {
   const std::string sequence = table::wire_sequence_number(record.sequence);
   out += R"({"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":)";

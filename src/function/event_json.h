@@ -22,8 +22,6 @@ struct EventSource {
   table::ViewType view = table::ViewType::new_image;
 };
 
-std::string shard_name(ShardId shard);
-
 // Appends one element of "Records".
 void put_stream_record(std::string& out, const EventSource& source, const log::Record& record);
 Result<void> put_change_record(std::string& out, const EventSource& source, const log::Record& record);

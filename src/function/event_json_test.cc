@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "stream/shard_ranges.h"
+
 namespace millrace::function {
 namespace {
 
@@ -9,7 +11,7 @@ TEST(EventJson, a_record_of_a_stream_looks_as_lambda_shows_it) {
   EventSource source;
   source.region = "us-east-2";
   source.arn = "arn:aws:kinesis:us-east-2:000000000000:stream/clicks";
-  source.shard_name = shard_name(ShardId(6));
+  source.shard_name = stream::shard_name(ShardId(6));
   std::string out;
   put_stream_record(out, source, {SequenceNumber(41), ProcessingTime(1'545'084'650'007), "visitor \"7\"", "Hello"});
   EXPECT_EQ(out, R"({"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":"visitor \"7\"",)"

@@ -25,7 +25,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "http/reactor.h"
-#include "log/block.h"
+#include "stream/source.h"
 #include "table/table.h"
 
 namespace millrace::function {
@@ -51,20 +51,6 @@ struct MappingDefinition {
   std::string
       on_failure_table;  // key: mapping (S, hash), batch (S, range); empty: failed batches are only counted and logged
   bool enabled = true;
-};
-
-// Where mappings find streams; the app implements it.
-class StreamSource {
- public:
-  struct Stream {
-    log::Log* log = nullptr;
-    uint32_t shards = 0;
-    std::string arn;
-    std::string id;                     // differs from that of an earlier stream of the same name; no spaces
-    std::shared_ptr<const void> owner;  // keeps `log` alive while a mapping reads it, even if the stream is deleted
-  };
-  virtual ~StreamSource() = default;
-  virtual Result<Stream> find_stream(std::string_view name) = 0;  // not_found
 };
 
 // Access keys for functions: one for each process, good as long as it runs. The app implements it. The reactor's
@@ -108,7 +94,7 @@ class Functions {
   struct Environment {
     http::Reactor* reactor = nullptr;
     table::Tables* tables = nullptr;
-    StreamSource* streams = nullptr;
+    stream::Sources* streams = nullptr;
     base::Clock* clock = nullptr;
     std::string region;
     std::string endpoint_url;           // given to functions as AWS_ENDPOINT_URL

@@ -23,7 +23,7 @@
 namespace millrace::function {
 namespace {
 
-class FunctionsTest : public testing::Test, public StreamSource {
+class FunctionsTest : public testing::Test, public stream::Sources {
  protected:
   FunctionsTest() {
     directory_ = testing::TempDir() + "/millrace-functions-" + std::to_string(::getpid()) + "-" +
@@ -66,7 +66,7 @@ class FunctionsTest : public testing::Test, public StreamSource {
   }
   void recreate_stream() {
     empty_stream();
-    stream_id_ = "another";
+    ++stream_id_;
   }
   void close() {
     functions_.reset();
@@ -79,10 +79,11 @@ class FunctionsTest : public testing::Test, public StreamSource {
     reactor_.reset();
   }
 
-  Result<Stream> find_stream(std::string_view name) override {
+  Result<stream::Source> source(std::string_view name) override {
     if (!name.starts_with("clicks") || !stream_exists_) return fail(ErrorKind::not_found, "no stream {}", name);
-    return Stream{log_.get(), shards, fmt::format("arn:aws:kinesis:us-east-1:000000000000:stream/{}", name), stream_id_,
-                  nullptr};
+    stream::Source source{stream_id_, {}};
+    for (uint32_t shard = 0; shard < shards; ++shard) source.shards.push_back({log_.get(), ShardId(shard), nullptr});
+    return source;
   }
 
   static FunctionDefinition a_function(const std::string& kind, const std::vector<std::string>& arguments = {}) {
@@ -231,7 +232,7 @@ class FunctionsTest : public testing::Test, public StreamSource {
   std::unique_ptr<table::Tables> tables_;
   std::unique_ptr<Functions> functions_;
   std::atomic<bool> stream_exists_ = true;
-  std::string stream_id_ = "first";
+  uint64_t stream_id_ = 1;
   FunctionDefinition function_;
   MappingDefinition mapping_;
 };
@@ -597,7 +598,7 @@ TEST_F(FunctionsTest, a_stream_that_was_created_anew_is_read_from_its_beginning)
     EXPECT_EQ(wait_until_caught_up().records, 1U);
     functions_.reset();
     empty_stream();
-    stream_id_ = "first";
+    stream_id_ = 1;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "log/log.h"
+#include "stream/shard_ranges.h"
 
 namespace millrace::function {
 
@@ -70,24 +71,22 @@ Result<void> Mapping::follow_source() {
 Result<Mapping::Sources> Mapping::find_sources() const {
   Sources sources;
   if (!definition_.stream.empty()) {
-    TRY_ASSIGN(const StreamSource::Stream stream, environment_.streams->find_stream(definition_.stream));
-    for (uint32_t shard = 0; shard < stream.shards; ++shard) {
+    TRY_ASSIGN(const stream::Source found, environment_.streams->source(definition_.stream));
+    for (const stream::ShardSource& shard : found.shards) {
       MappingShard::Source source;
-      source.log = stream.log;
-      source.shard = ShardId(shard);
+      source.shard = shard;
+      source.identity = {"stream/" + definition_.stream, fmt::format("{:016x}", found.id)};
       source.event.region = environment_.region;
-      source.identity = {"stream/" + definition_.stream, stream.id};
-      source.event.arn = stream.arn;
-      source.owner = stream.owner;
-      source.event.shard_name = shard_name(source.shard);
+      source.event.arn =
+          fmt::format("arn:aws:kinesis:{}:000000000000:stream/{}", environment_.region, definition_.stream);
+      source.event.shard_name = stream::shard_name(shard.id);
       sources.push_back(std::move(source));
     }
     return sources;
   }
   TRY_ASSIGN(const table::TablePtr table, environment_.tables->find(definition_.table));
   MappingShard::Source source;
-  source.log = &environment_.tables->journal();
-  source.shard = table->keyspace;
+  source.shard = {&environment_.tables->journal(), table->keyspace, nullptr};
   source.identity = {"table/" + definition_.table, std::to_string(table->keyspace.value)};
   source.event.region = environment_.region;
   source.event.arn = fmt::format("arn:aws:dynamodb:{}:000000000000:table/{}/stream/{}", environment_.region,
@@ -106,9 +105,9 @@ Result<std::vector<SequenceNumber>> Mapping::find_positions(const Sources& sourc
   std::vector<SequenceNumber> positions;
   bool as_stored = stored.size() == sources.size();
   for (const MappingShard::Source& source : sources) {
-    TRY_ASSIGN(const log::ShardRange range, source.log->range(source.shard));
+    TRY_ASSIGN(const log::ShardRange range, source.shard.log->range(source.shard.id));
     const SequenceNumber position = positions.emplace_back(position_in(source, range, stored));
-    const std::string key = position_key(definition_.name, source.shard);
+    const std::string key = position_key(definition_.name, source.shard.id);
     records[key] = position_value(position, source.identity);
     const auto at = stored.find(key);
     as_stored &= at != stored.end() && at->second.next == position && at->second.source == source.identity;
@@ -141,12 +140,12 @@ Result<std::map<std::string, Position>> Mapping::stored_positions() const {
 
 SequenceNumber Mapping::position_in(const MappingShard::Source& source, const log::ShardRange& range,
                                     const std::map<std::string, Position>& stored) const {
-  const auto at = stored.find(position_key(definition_.name, source.shard));
+  const auto at = stored.find(position_key(definition_.name, source.shard.id));
   const bool of_older_version = at != stored.end() && at->second.source == SourceIdentity();
   if (at != stored.end() && (at->second.source == source.identity || of_older_version)) {
     if (at->second.next <= range.end) return at->second.next;
     spdlog::warn("mapping {}: its position {} is past the end {} of shard {} of {}", definition_.name, at->second.next,
-                 range.end, source.shard, source.identity.name);
+                 range.end, source.shard.id, source.identity.name);
     // A log that is not synced may have lost its newest records: those had been delivered.
     return of_older_version ? range.oldest : range.end;
   }
@@ -163,7 +162,8 @@ SequenceNumber Mapping::position_in(const MappingShard::Source& source, const lo
 
 bool Mapping::same_sources(const Sources& sources) const {
   return std::ranges::equal(sources, sources_, [](const MappingShard::Source& a, const MappingShard::Source& b) {
-    return a.log == b.log && a.shard == b.shard && a.identity == b.identity && a.event.arn == b.event.arn;
+    return a.shard.log == b.shard.log && a.shard.id == b.shard.id && a.identity == b.identity &&
+           a.event.arn == b.event.arn;
   });
 }
 

@@ -44,12 +44,12 @@ void MappingProgress::note_error(std::string_view error) {
 MappingShard::MappingShard(const Context& context, Source source, SequenceNumber position)
     : context_(context),
       source_(std::move(source)),
-      position_(position.value),
+      reader_(source_.shard, position),
       records_max_(context.definition.batch_records_max) {}
 
 void MappingShard::start() {
   // Before the first look, so that nothing that is written meanwhile goes unseen.
-  subscription_ = source_.log->subscribe(source_.shard, [weak = weak_from_this()] {
+  subscription_ = source_.shard.log->subscribe(source_.shard.id, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->wake();
   });
   pump();
@@ -60,13 +60,10 @@ void MappingShard::stop() {
   subscription_.reset();
   context_.environment.reactor->cancel(timer_);
   set_retrying(false);
-  ahead_.clear();
 }
 
 uint64_t MappingShard::lag_records() const {
-  const auto range = source_.log->range(source_.shard);
-  const uint64_t position = position_.load(std::memory_order_relaxed);
-  return range && range->end.value > position ? range->end.value - position : 0;
+  return reader_.lag(context_.environment.clock->now()).records;
 }
 
 int64_t MappingShard::oldest_waiting_ms(int64_t now_ms) const {
@@ -108,7 +105,7 @@ void MappingShard::pump() {
   woken_ = false;
   if (state_ != State::idle) return;
   if (wait_for_more()) return;
-  const size_t records_max = retry_end_ ? retry_end_->value - position_ : records_max_;
+  const size_t records_max = retry_end_ ? retry_end_->value - reader_.committed().value : records_max_;
   auto batch = make_batch(records_max, context_.definition.batch_bytes_max);
   if (!batch) return source_failed(batch.error());
   if (attempts_ == 0) set_retrying(false);
@@ -126,7 +123,7 @@ void MappingShard::pump() {
 }
 
 Result<void> MappingShard::put_position(table::Transaction& transaction, SequenceNumber next) const {
-  return transaction.put_record(position_key(context_.definition.name, source_.shard),
+  return transaction.put_record(position_key(context_.definition.name, source_.shard.id),
                                 position_value(next, source_.identity));
 }
 
@@ -134,10 +131,8 @@ Result<void> MappingShard::put_position(table::Transaction& transaction, Sequenc
 bool MappingShard::wait_for_more() {
   const MappingDefinition& definition = context_.definition;
   if (definition.batch_window_ms <= 0 || window_over_ || retry_end_) return false;
-  const auto range = source_.log->range(source_.shard);
-  if (!range || range->end.value <= position_ || range->end.value - position_ >= records_max_) {
-    return false;
-  }
+  const uint64_t waiting = lag_records();
+  if (waiting == 0 || waiting >= records_max_) return false;
   if (timer_ == 0) {
     // The shard stays idle, so that a wake-up looks whether the batch is full now.
     timer_ = context_.environment.reactor->after_ms(definition.batch_window_ms, [this] {
@@ -150,62 +145,50 @@ bool MappingShard::wait_for_more() {
 }
 
 // Reads on behind what is in memory. False: there is nothing more.
-Result<bool> MappingShard::read_ahead(SequenceNumber next) {
-  auto blocks = source_.log->read(source_.shard, next, read_ahead_bytes_max);
-  if (!blocks && blocks.error().kind == ErrorKind::trimmed) {
-    TRY_ASSIGN(const log::ShardRange range, source_.log->range(source_.shard));
-    spdlog::warn("mapping {}: retention has passed its position {} in shard {}, it goes on at {}",
-                 context_.definition.name, position_.load(), source_.shard, range.oldest);
-    context_.progress.note_error("retention has passed the position; records were lost");
-    position_ = range.oldest.value;
-    ahead_.clear();
-    retry_end_.reset();
-    wake();
-    return false;
-  }
-  if (!blocks) return std::unexpected(blocks.error());
-  ahead_.insert(ahead_.end(), blocks->begin(), blocks->end());
-  return !blocks->empty();
+Result<bool> MappingShard::read_ahead() {
+  auto read = reader_.read(read_ahead_bytes_max);
+  if (read || read.error().kind != ErrorKind::trimmed) return read;
+  // What was read before goes to the function first.
+  if (reader_.next() != reader_.committed()) return false;
+  TRY_ASSIGN(const log::ShardRange range, source_.shard.log->range(source_.shard.id));
+  spdlog::warn("mapping {}: retention has passed its position {} in shard {}, it goes on at {}",
+               context_.definition.name, reader_.committed(), source_.shard.id, range.oldest);
+  context_.progress.note_error("retention has passed the position; records were lost");
+  reader_.seek(range.oldest);
+  reader_.commit();
+  retry_end_.reset();
+  wake();
+  return false;
 }
 
 Result<MappingShard::Batch> MappingShard::make_batch(size_t records_max, size_t bytes_max) {
   Batch batch;
-  batch.first = SequenceNumber(position_);
-  batch.end = batch.first;
+  reader_.seek(reader_.committed());
+  batch.first = reader_.next();
   batch.event = event_begin;
-  bool full = false;
-  std::optional<Error> failed;
-  const auto add = [&](const log::Record& record) {
-    if (full || failed) return;
-    const size_t before = batch.event.size();
-    if (batch.records > 0) batch.event += ',';
-    if (source_.event.table) {
-      if (const auto put = put_change_record(batch.event, source_.event, record); !put) {
-        failed = put.error();
-        return;
-      }
-    } else {
-      put_stream_record(batch.event, source_.event, record);
-    }
-    if (batch.records > 0 && batch.event.size() + event_end.size() > bytes_max) {
-      batch.event.resize(before);
-      full = true;
-      return;
-    }
-    if (batch.records == 0) batch.arrival = record.time;
-    batch.end = record.sequence.next();
-    full = ++batch.records == records_max;
-  };
-  for (size_t block = 0; !full && !failed;) {
-    if (block == ahead_.size()) {
-      TRY_ASSIGN(const bool more, read_ahead(batch.end));
+  while (batch.records < records_max) {
+    const log::Record* const record = reader_.peek();
+    if (record == nullptr) {
+      TRY_ASSIGN(const bool more, read_ahead());
       if (!more) break;
       continue;
     }
-    if (ahead_[block]->end() > batch.end) log::for_each_record(*ahead_[block], batch.end, add);
-    ++block;
+    const size_t before = batch.event.size();
+    if (batch.records > 0) batch.event += ',';
+    if (source_.event.table) {
+      TRY(put_change_record(batch.event, source_.event, *record));
+    } else {
+      put_stream_record(batch.event, source_.event, *record);
+    }
+    if (batch.records > 0 && batch.event.size() + event_end.size() > bytes_max) {
+      batch.event.resize(before);
+      break;
+    }
+    if (batch.records == 0) batch.arrival = record->time;
+    ++batch.records;
+    reader_.pop();
   }
-  if (failed) return std::unexpected(*failed);
+  batch.end = reader_.next();
   batch.event += event_end;
   return batch;
 }
@@ -280,8 +263,9 @@ Result<void> MappingShard::try_commit_answer(SequenceNumber target) {
 }
 
 void MappingShard::advance(SequenceNumber target) {
-  position_ = target.value;
-  while (!ahead_.empty() && ahead_.front()->end() <= target) ahead_.pop_front();
+  reader_.seek(target);
+  reader_.commit();
+  reader_.forget();
   arrival_ms_ = 0;
   attempts_ = 0;
   retry_end_.reset();
@@ -335,13 +319,13 @@ void MappingShard::batch_failed(std::string error) {
     // Less and less often: the status says it all the time.
     if (std::has_single_bit(static_cast<unsigned>(attempts_))) {
       spdlog::warn("mapping {}: batch {} to {} of shard {} failed, attempt {}; it comes again after {:.1f} s: {}",
-                   definition.name, batch_.first, batch_.end.value - 1, source_.shard, attempts_,
+                   definition.name, batch_.first, batch_.end.value - 1, source_.shard.id, attempts_,
                    static_cast<double>(pause_ms) / 1000, error);
     }
     return pause(pause_ms, State::pausing, &MappingShard::pump);
   }
   spdlog::error("mapping {}: batch {} to {} of shard {} failed for good after {} attempts: {}", definition.name,
-                batch_.first, batch_.end.value - 1, source_.shard, attempts_, error);
+                batch_.first, batch_.end.value - 1, source_.shard.id, attempts_, error);
   failure_ = std::move(error);
   commit_failure();
 }
@@ -407,7 +391,7 @@ Result<table::WriteRequest> MappingShard::failure_item() {
   const auto number = [](uint64_t value) { return table::AttributeValue(static_cast<int64_t>(value)); };
   request.item = {
       {"mapping", context_.definition.name},
-      {"batch", fmt::format("{:010}-{:020}-{}", source_.shard.value, batch_.first.value, source_.identity.id)},
+      {"batch", fmt::format("{:010}-{:020}-{}", source_.shard.id.value, batch_.first.value, source_.identity.id)},
       {"function", context_.definition.function},
       {"error", failure_},
       {"attempts", number(static_cast<uint64_t>(attempts_))},

@@ -10,7 +10,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -24,7 +23,7 @@
 #include "function/functions.h"
 #include "function/position.h"
 #include "function/worker.h"
-#include "log/block.h"
+#include "stream/reader.h"
 #include "table/table.h"
 
 namespace millrace::function {
@@ -56,11 +55,9 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
     MappingProgress& progress;
   };
   struct Source {
-    log::Log* log = nullptr;
-    ShardId shard;
+    stream::ShardSource shard;
     SourceIdentity identity;
     EventSource event;
-    std::shared_ptr<const void> owner;  // of the log
   };
 
   MappingShard(const Context& context, Source source, SequenceNumber position);
@@ -85,7 +82,7 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
   Result<void> put_position(table::Transaction& transaction, SequenceNumber next) const;
   bool wait_for_more();
   Result<Batch> make_batch(size_t records_max, size_t bytes_max);
-  Result<bool> read_ahead(SequenceNumber next);
+  Result<bool> read_ahead();
   void source_failed(const Error& error);
 
   void on_outcome(const Outcome& outcome);
@@ -108,9 +105,8 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
   std::atomic<bool> woken_ = false;
 
   State state_ = State::idle;
-  std::atomic<uint64_t> position_;
+  stream::Reader reader_;                // committed(): the position; what lies behind it stays until it was handled
   std::atomic<int64_t> arrival_ms_ = 0;  // of the record at the position; 0: not known
-  std::deque<log::BlockPtr> ahead_;      // blocks from the position on
   Batch batch_;
   Answer answer_;
   std::optional<SequenceNumber> retry_end_;  // a batch that is tried again keeps its end

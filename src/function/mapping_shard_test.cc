@@ -93,7 +93,7 @@ TEST(MappingShard, leaves_no_timer_behind_when_a_window_meets_an_error) {
   MappingProgress progress;
   const MappingShard::Context context{environment, definition, worker, progress};
   MappingShard::Source source;
-  source.log = &log;
+  source.shard.log = &log;
   const auto shard = std::make_shared<MappingShard>(context, source, SequenceNumber(0));
   shard->start();
   log.grow();

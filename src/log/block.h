@@ -51,18 +51,24 @@ inline void put_record(std::string& payload, std::string_view key, std::string_v
   payload.append(data);
 }
 
-// Calls f(const Record&) for each record of the block from `from` on. Inline: this is the engine's hot path.
+// The record at which `in` stands in the block's payload; it is number `n` there, from 0. Inline: this is the engine's
+// hot path.
+inline Record next_record(base::ByteReader& in, const Block& block, uint32_t n) {
+  const uint64_t key_size = in.varint();
+  const uint64_t data_size = in.varint();
+  const std::string_view key = in.raw(key_size);
+  const std::string_view data = in.raw(data_size);
+  CHECK(in.ok(), "block of shard {} at {}", block.shard, block.first);
+  return {SequenceNumber(block.first.value + n), block.time, key, data};
+}
+
+// Calls f(const Record&) for each record of the block from `from` on.
 template <class F>
 void for_each_record(const Block& block, SequenceNumber from, F&& f) {
   base::ByteReader in(block.payload);
-  for (uint32_t i = 0; i < block.count; ++i) {
-    const uint64_t key_size = in.varint();
-    const uint64_t data_size = in.varint();
-    const std::string_view key = in.raw(key_size);
-    const std::string_view data = in.raw(data_size);
-    CHECK(in.ok(), "block of shard {} at {}", block.shard, block.first);
-    const SequenceNumber sequence(block.first.value + i);
-    if (sequence >= from) f(Record{sequence, block.time, key, data});
+  for (uint32_t n = 0; n < block.count; ++n) {
+    const Record record = next_record(in, block, n);
+    if (record.sequence >= from) f(record);
   }
 }
 

@@ -386,6 +386,25 @@ void Streams::work() {
   }
 }
 
+Result<Source> Streams::source(std::string_view name) {
+  const StreamPtr stream = find(name);
+  if (!stream || stream->status() != StreamStatus::active) {
+    if (is_damaged(name)) {
+      return fail(ErrorKind::not_found,
+                  "the stream `{}` is damaged and not served; the server's log says what is damaged and what to do",
+                  name);
+    }
+    return fail(ErrorKind::not_found,
+                "there is no stream {}; create it first: aws kinesis create-stream --stream-name {} --shard-count 1",
+                name, name);
+  }
+  Source source{stream->id, {}};
+  for (uint32_t shard = 0; shard < stream->shard_count(); ++shard) {
+    source.shards.push_back({stream->log(), ShardId(shard), stream});
+  }
+  return source;
+}
+
 StreamPtr Streams::find(std::string_view name) const {
   std::lock_guard lock(mutex_);
   const auto found = streams_.find(name);

@@ -29,6 +29,7 @@
 #include "base/ids.h"
 #include "log/block.h"
 #include "stream/shard_ranges.h"
+#include "stream/source.h"
 
 namespace millrace::stream {
 
@@ -76,7 +77,7 @@ struct StreamsOptions {
   std::function<void()> changed;
 };
 
-class Streams {
+class Streams final : public Sources {
  public:
   static constexpr int64_t default_retention_ms = 24 * 3'600'000;
 
@@ -84,7 +85,7 @@ class Streams {
   // stream whose files do not hold is left as it is, and the others are served: see damaged().
   // in_use, throttled, disk_full: a stream could not be opened, though its files may be whole; the message names it.
   static Result<std::unique_ptr<Streams>> open(StreamsOptions options);
-  ~Streams();  // waits for creations under way, closes the logs
+  ~Streams() override;  // waits for creations under way, closes the logs
 
   // Begins to create; `done` is called on another thread when the stream is active, or could not be made (it is gone
   // again then). already_exists, in_use (a damaged stream has the name), limit_exceeded, invalid_argument at once.
@@ -105,6 +106,8 @@ class Streams {
   const std::vector<Damaged>& damaged() const { return damaged_; }
   bool is_damaged(std::string_view name) const;
 
+  // An active stream, to be followed even if it is deleted meanwhile. not_found.
+  Result<Source> source(std::string_view name) override;
   StreamPtr find(std::string_view name) const;                                   // null: no such stream
   std::vector<StreamPtr> list() const;                                           // by name
   std::vector<StreamPtr> list_after(std::string_view name, size_t count) const;  // names greater than `name`

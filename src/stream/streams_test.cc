@@ -111,6 +111,22 @@ TEST_F(StreamsTest, what_a_crash_left_of_a_creation_is_removed) {
   EXPECT_NE(streams_->find("clicks"), nullptr);
 }
 
+TEST_F(StreamsTest, a_follower_finds_the_shards_of_a_stream_or_learns_what_to_do) {
+  const auto missing = streams_->source("clicks");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().kind, ErrorKind::not_found);
+  EXPECT_EQ(
+      missing.error().message,
+      "there is no stream clicks; create it first: aws kinesis create-stream --stream-name clicks --shard-count 1");
+  const StreamPtr stream = streams_->ensure("clicks", 2).value();
+  const auto source = streams_->source("clicks");
+  ASSERT_TRUE(source) << source.error().message;
+  EXPECT_EQ(source->id, stream->id);
+  ASSERT_EQ(source->shards.size(), 2U);
+  EXPECT_EQ(source->shards[1].log, stream->log());
+  EXPECT_EQ(source->shards[1].id, ShardId(1));
+}
+
 class DamagedStreams : public StreamsTest {
  protected:
   DamagedStreams() {
@@ -152,6 +168,7 @@ class DamagedStreams : public StreamsTest {
     ASSERT_NE(streams_, nullptr);
     EXPECT_EQ(records("orders"), 1u);
     EXPECT_EQ(streams_->find("clicks"), nullptr) << reason;
+    EXPECT_NE(streams_->source("clicks").error().message.find("is damaged and not served"), std::string::npos);
     ASSERT_EQ(streams_->damaged().size(), 1u) << reason;
     EXPECT_EQ(streams_->damaged()[0].name, "clicks");
     EXPECT_NE(streams_->damaged()[0].reason.find(reason), std::string::npos) << streams_->damaged()[0].reason;

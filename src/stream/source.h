@@ -1,0 +1,35 @@
+#pragma once
+// What can be followed, and where followers find it by name. Values; any thread.
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "log/block.h"
+
+namespace millrace::stream {
+
+struct ShardSource {
+  log::Log* log = nullptr;
+  ShardId id;
+  std::shared_ptr<const void> owner;  // keeps the log open; null: it outlives all followers
+};
+
+// The shards of a stream, or of a table's change feed. A name may be given again, the id is not: it tells a follower
+// with a stored position whether this is what the position is in.
+struct Source {
+  uint64_t id = 0;
+  std::vector<ShardSource> shards;
+};
+
+// Where followers look for streams. The implementation outlives them.
+class Sources {
+ public:
+  virtual ~Sources() = default;
+  virtual Result<Source> source(std::string_view name) = 0;  // not_found: the message says what to do
+};
+
+}  // namespace millrace::stream
