@@ -363,15 +363,14 @@ DynamoDb::State::Reply DynamoDb::State::create_table(const Call& call, JsonObjec
   TRY(calls.ended());
   TRY_ASSIGN(auto definition, arguments.definition());
   TRY_ASSIGN(const Billing billing, arguments.billing());
-  TRY_ASSIGN(const auto table, tables.create(std::move(definition)));
+  const auto records_of = [&](const TableDefinition& table) -> table::Tables::Records {
+    if (!billing.provisioned) return {};
+    return {{billing_record(table), encode(billing)}};
+  };
+  TRY_ASSIGN(const auto table, tables.create(std::move(definition), records_of));
 
   DynamoDbReply reply;
   reply.commit = table->commit;
-  if (billing.provisioned) {
-    TRY_ASSIGN(const auto transaction, tables.try_begin());
-    TRY(transaction->put_record(billing_record(*table), encode(billing)));
-    TRY_ASSIGN(reply.commit, transaction->commit());
-  }
   // Usable at once: there is no CREATING to wait for.
   reply.body = "{\"TableDescription\":";
   append_description(reply.body, call, *table, "ACTIVE");
@@ -431,14 +430,8 @@ DynamoDb::State::Reply DynamoDb::State::delete_table(const Call& call, JsonObjec
   reply.body = "{\"TableDescription\":";
   append_description(reply.body, call, *table, "DELETING");
   reply.body += '}';
-  TRY_ASSIGN(reply.commit, tables.drop(name));
-  TRY_ASSIGN(const auto record, tables.get_record(billing_record(*table)));
-  if (record) {
-    TRY_ASSIGN(const auto transaction, tables.try_begin());
-    TRY(transaction->erase_record(billing_record(*table)));
-    TRY_ASSIGN(const auto erased, transaction->commit());
-    reply.commit = std::max(reply.commit, erased);
-  }
+  const std::array records = {billing_record(*table)};
+  TRY_ASSIGN(reply.commit, tables.drop(name, records));
   return reply;
 }
 

@@ -50,10 +50,16 @@ class RefusingTables final : public table::Tables {
     return real_.try_begin();
   }
 
-  Result<table::TablePtr> create(table::TableDefinition d) override { return real_.create(std::move(d)); }
+  using table::Tables::create;
+  using table::Tables::drop;
+  Result<table::TablePtr> create(table::TableDefinition d, const RecordsOf& records_of) override {
+    return real_.create(std::move(d), records_of);
+  }
   Result<table::TablePtr> find(std::string_view name) const override { return real_.find(name); }
   std::vector<table::TablePtr> list() const override { return real_.list(); }
-  Result<table::CommitId> drop(std::string_view name) override { return real_.drop(name); }
+  Result<table::CommitId> drop(std::string_view name, std::span<const std::string> records) override {
+    return real_.drop(name, records);
+  }
   uint64_t item_count(const table::TableDefinition& t) const override { return real_.item_count(t); }
   uint64_t size_bytes(const table::TableDefinition& t) const override { return real_.size_bytes(t); }
   Result<table::WriteResult> write(const table::WriteRequest& r) override { return real_.write(r); }

@@ -43,6 +43,13 @@ Result<TableStatePtr> Catalog::need(std::string_view name) const {
   return fail(ErrorKind::not_found, "Requested resource not found: Table: {} not found", name);
 }
 
+Result<void> check_record_key(std::string_view key) {
+  if (key.empty() || key.starts_with(own_records)) {
+    return fail(ErrorKind::invalid_argument, "the records below \"{}\" are the tables' own", own_records);
+  }
+  return {};
+}
+
 std::string definition_record(std::string_view table_name) {
   return std::string(definition_records).append(table_name);
 }

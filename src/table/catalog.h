@@ -18,8 +18,8 @@ namespace millrace::table {
 struct TableState {
   TablePtr definition;
   std::atomic<int64_t> items{0};
-  std::atomic<int64_t> bytes{0};  // of stored keys and values
-  uint64_t unsaved_changes = 0;   // since the counts were last written down
+  std::atomic<int64_t> bytes{0};             // of stored keys and values
+  std::atomic<uint64_t> unsaved_changes{0};  // since the counts were last written down
 };
 using TableStatePtr = std::shared_ptr<TableState>;
 
@@ -43,6 +43,7 @@ class Catalog {
 
 // Where the tables' own records lie among the records.
 inline constexpr std::string_view own_records = "table/";
+Result<void> check_record_key(std::string_view key);  // invalid_argument: it lies there, so it is no caller's
 std::string definition_record(std::string_view table_name);
 std::string counts_record(store::Keyspace keyspace);
 std::string dropping_record(store::Keyspace keyspace);

@@ -156,10 +156,16 @@ class Tables {
                                               std::function<void()> changed = {});
   virtual ~Tables() = default;
 
-  virtual Result<TablePtr> create(TableDefinition definition) = 0;  // already_exists
-  virtual Result<TablePtr> find(std::string_view name) const = 0;   // not_found
-  virtual std::vector<TablePtr> list() const = 0;                   // by name
-  virtual Result<CommitId> drop(std::string_view name) = 0;
+  // The caller's records of a table go with it: `records_of` gives, for a table with all that create() sets, the keys
+  // and values that are written in the commit that makes it; drop() erases the keys it is given.
+  using Records = std::vector<std::pair<std::string, std::string>>;
+  using RecordsOf = std::function<Records(const TableDefinition&)>;
+  virtual Result<TablePtr> create(TableDefinition definition, const RecordsOf& records_of) = 0;  // already_exists
+  Result<TablePtr> create(TableDefinition definition) { return create(std::move(definition), {}); }
+  virtual Result<TablePtr> find(std::string_view name) const = 0;  // not_found
+  virtual std::vector<TablePtr> list() const = 0;                  // by name
+  virtual Result<CommitId> drop(std::string_view name, std::span<const std::string> records) = 0;
+  Result<CommitId> drop(std::string_view name) { return drop(name, {}); }
   // Approximate, for DescribeTable.
   virtual uint64_t item_count(const TableDefinition& table) const = 0;
   virtual uint64_t size_bytes(const TableDefinition& table) const = 0;

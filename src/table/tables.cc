@@ -40,10 +40,12 @@ class TablesImpl final : public Tables {
 
   Result<void> load();
 
-  Result<TablePtr> create(TableDefinition definition) override;
+  using Tables::create;
+  using Tables::drop;
+  Result<TablePtr> create(TableDefinition definition, const RecordsOf& records_of) override;
   Result<TablePtr> find(std::string_view name) const override;
   std::vector<TablePtr> list() const override;
-  Result<CommitId> drop(std::string_view name) override;
+  Result<CommitId> drop(std::string_view name, std::span<const std::string> records) override;
   uint64_t item_count(const TableDefinition& table) const override;
   uint64_t size_bytes(const TableDefinition& table) const override;
 
@@ -144,7 +146,7 @@ Result<void> TablesImpl::load_counts(TableState& state) {
   return {};
 }
 
-Result<TablePtr> TablesImpl::create(TableDefinition definition) {
+Result<TablePtr> TablesImpl::create(TableDefinition definition, const RecordsOf& records_of) {
   TRY(check_definition(definition));
   std::lock_guard definitions_lock(definitions_mutex_);
   if (catalog_.find(definition.name)) {
@@ -162,6 +164,10 @@ Result<TablePtr> TablesImpl::create(TableDefinition definition) {
   std::string record;
   put_definition(record, definition);
   TRY(transaction->put(store::records_keyspace, definition_record(definition.name), bytes(std::move(record))));
+  for (auto& [key, value] : records_of ? records_of(definition) : Records()) {
+    TRY(check_record_key(key));
+    TRY(transaction->put(store::records_keyspace, key, bytes(std::move(value))));
+  }
   store_.add_keyspace(definition.keyspace);
   TRY_ASSIGN(definition.commit, transaction->commit());
 
@@ -183,13 +189,17 @@ std::vector<TablePtr> TablesImpl::list() const {
   return definitions;
 }
 
-Result<CommitId> TablesImpl::drop(std::string_view name) {
+Result<CommitId> TablesImpl::drop(std::string_view name, std::span<const std::string> records) {
   std::lock_guard definitions_lock(definitions_mutex_);
   TRY_ASSIGN(const auto state, catalog_.need(name));
   const store::Keyspace keyspace = state->definition->keyspace;
   TRY_ASSIGN(const auto transaction, store_.try_begin());
   TRY(transaction->erase(store::records_keyspace, definition_record(name)));
   TRY(transaction->erase(store::records_keyspace, counts_record(keyspace)));
+  for (const std::string& key : records) {
+    TRY(check_record_key(key));
+    TRY(transaction->erase(store::records_keyspace, key));
+  }
   std::string dropping;
   base::put_varint(dropping, keyspace.value);
   TRY(transaction->put(store::records_keyspace, dropping_record(keyspace), bytes(std::move(dropping))));

@@ -419,6 +419,43 @@ TEST_F(TablesTest, items_and_bytes_are_counted) {
   EXPECT_EQ(tables_->size_bytes(*table), bytes);
 }
 
+// A saved count that was not saved would be wrong after the next start, for good.
+TEST_F(TablesTest, a_refused_commit_leaves_the_counts_to_be_saved) {
+  const auto table = create("Catalog");
+  put("Catalog", R"({"id":{"S":"first"}})");
+  reopen();  // the counts are written down
+  for (int i = 0; i < 10; ++i) put("Catalog", fmt::format(R"({{"id":{{"S":"{}"}}}})", i));
+  {
+    const auto transaction = tables_->begin();
+    const Item large = item(fmt::format(R"({{"text":{{"S":"{}"}}}})", std::string(100'000, 'x')));
+    for (int i = 0; i < 300; ++i) {  // more than a group of the journal may hold
+      WriteRequest request{.kind = WriteRequest::Kind::put, .table = "Catalog", .item = large};
+      request.item.emplace("id", fmt::format("large {}", i));
+      ASSERT_TRUE(transaction->write(request));
+    }
+    ASSERT_FALSE(transaction->commit());
+  }
+  EXPECT_EQ(tables_->item_count(*table), 11u);
+  reopen();
+  EXPECT_EQ(tables_->item_count(*table), 11u);
+}
+
+TEST_F(TablesTest, a_record_of_a_table_comes_and_goes_with_it) {
+  const auto record_of = [](const TableDefinition& table) {
+    return Tables::Records{{fmt::format("test/of/{}", table.keyspace), "kept"}};
+  };
+  const auto table = tables_->create({.name = "Catalog", .hash_key = {"id"}}, record_of);
+  ASSERT_TRUE(table) << table.error().message;
+  const std::string key = fmt::format("test/of/{}", (*table)->keyspace);
+  EXPECT_EQ(tables_->get_record(key).value(), "kept");
+  EXPECT_TRUE(tables_->drop("Catalog", std::array{key}));
+  EXPECT_EQ(tables_->get_record(key).value(), std::nullopt);
+
+  const auto not_the_callers = [](const TableDefinition&) { return Tables::Records{{"table/counts/1", "x"}}; };
+  EXPECT_FALSE(tables_->create({.name = "Other", .hash_key = {"id"}}, not_the_callers));
+  EXPECT_FALSE(tables_->find("Other"));
+}
+
 TEST_F(TablesTest, writers_of_one_item_lose_no_update) {
   create("Counters");
   std::vector<std::thread> threads;

@@ -31,13 +31,6 @@ Result<void> check_return_values(const WriteRequest& request) {
   return fail(ErrorKind::invalid_argument, "Return values set to invalid value");
 }
 
-Result<void> check_record_key(std::string_view key) {
-  if (key.empty() || key.starts_with(own_records)) {
-    return fail(ErrorKind::invalid_argument, "the records below \"{}\" are the tables' own", own_records);
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<void> put_key_of_write(std::string& out, const TableDefinition& table, const WriteRequest& request) {
@@ -268,6 +261,8 @@ Result<CommitId> TransactionImpl::commit() {
     for (Target& target : targets_) {
       target.state->items -= target.items;
       target.state->bytes -= target.bytes;
+      // What was to be written down was not, and another commit may have written these counts down meanwhile.
+      target.state->unsaved_changes += changes_between_saves;
     }
     return commit;
   }
