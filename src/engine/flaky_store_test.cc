@@ -38,6 +38,7 @@ class RefusingTables final : public table::Tables {
   int refused = 0;
   std::optional<int> allowed;  // begins, before all are refused
   std::atomic<bool> full = false;
+  std::atomic<bool> slow = false;  // a job's state is not given before this falls
 
   Result<std::unique_ptr<table::Transaction>> try_begin() override {
     if (full) return std::make_unique<FullDiskTransaction>();
@@ -78,6 +79,8 @@ class RefusingTables final : public table::Tables {
   Result<std::optional<std::string>> get_record(std::string_view key) override { return real_.get_record(key); }
   Result<void> scan_records(std::string_view prefix,
                             const std::function<bool(std::string_view, std::string_view)>& each) override {
+    while (slow && prefix.find("/job/job/state/") != prefix.npos)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return real_.scan_records(prefix, each);
   }
   void when_durable(table::CommitId commit, std::function<void()> done) override {
@@ -121,7 +124,7 @@ class RefusedCommits : public testing::Test {
     options.retry_wait_ms = 1;
     const auto plan = sql::compile(script);
     CHECK(plan, "{}", plan.error().message);
-    auto lane = Lane::make(*plan, "job", 1, environment_, options, [] {});
+    auto lane = make_lane(*plan, "job", 1, environment_, options);
     CHECK(lane, "{}", lane.error().message);
     return std::move(*lane);
   }
@@ -129,6 +132,53 @@ class RefusedCommits : public testing::Test {
   TestEnvironment real_;
   RefusingEnvironment environment_{real_};
 };
+
+// A server with large jobs answers while their state is being read.
+TEST_F(RefusedCommits, jobs_are_open_before_their_state_is_restored) {
+  const auto open = [&] {
+    auto jobs = Jobs::open(environment_, {});
+    CHECK(jobs, "{}", jobs.error().message);
+    return std::move(*jobs);
+  };
+  const auto await = [&](Jobs& jobs, uint64_t rows) {
+    for (int i = 0; i < 5000 && jobs.status("job")->rows_in < rows; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return jobs.status("job")->rows_in;
+  };
+  auto jobs = open();
+  ASSERT_TRUE(jobs->submit("job", script));
+  real_.send("clicks", 0, R"({"product":"a"})");
+  ASSERT_EQ(await(*jobs, 1), 1u);
+  jobs.reset();
+
+  environment_.refusing.slow = true;
+  jobs = open();
+  EXPECT_EQ(jobs->status("job")->state, JobState::running);
+  EXPECT_EQ(jobs->status("job")->reason, "its state is being restored");
+  EXPECT_GT(jobs->status("job")->lag_records, 0u);
+  EXPECT_EQ(jobs->status("job")->rows_in, 1u);
+  ASSERT_TRUE(jobs->submit("other", script));  // waits for nobody
+  real_.send("clicks", 0, R"({"product":"a"})");
+  environment_.refusing.slow = false;
+  EXPECT_EQ(await(*jobs, 2), 2u);
+  EXPECT_EQ(jobs->status("job")->reason, "");
+  ASSERT_TRUE(jobs->remove("other"));
+
+  // Told to stop meanwhile, it does; and it is where it was.
+  environment_.refusing.slow = true;
+  jobs = nullptr;
+  jobs = open();
+  std::thread stopping([&] { EXPECT_TRUE(jobs->stop("job")); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  environment_.refusing.slow = false;
+  stopping.join();
+  EXPECT_EQ(jobs->status("job")->state, JobState::stopped);
+  real_.send("clicks", 0, R"({"product":"a"})");
+  ASSERT_TRUE(jobs->resume("job"));
+  EXPECT_EQ(await(*jobs, 3), 3u);
+  EXPECT_EQ(real_.rows("Counts"), std::vector<std::string>{R"({"n":{"N":"3"},"product":{"S":"a"}})"});
+}
 
 TEST_F(RefusedCommits, are_tried_again_until_they_succeed) {
   auto lane = start();
@@ -203,7 +253,7 @@ TEST_F(RefusedCommits, of_several_transactions_are_finished_by_the_next_run_wher
     ASSERT_TRUE(plan);
     const auto run = [&](LaneOptions options) {
       options.retry_wait_ms = 1;
-      auto lane = Lane::make(*plan, "job", 1, environment, options, [] {});
+      auto lane = make_lane(*plan, "job", 1, environment, options);
       CHECK(lane, "{}", lane.error().message);
       return std::move(*lane);
     };
@@ -284,7 +334,7 @@ TEST_F(RefusedCommits, of_large_items_are_divided_by_what_the_journal_takes) {
   counting.replace(counting.find(table_name), table_name.size(), "'table-name' = 'Large'");
   const auto plan = sql::compile(counting);
   ASSERT_TRUE(plan) << plan.error().message;
-  auto lane = Lane::make(*plan, "job", 1, environment_, {}, [] {});
+  auto lane = make_lane(*plan, "job", 1, environment_);
   ASSERT_TRUE(lane) << lane.error().message;
   work(**lane);
   const auto rows = real_.rows("Large");

@@ -1,17 +1,21 @@
 #include "engine/job.h"
 
+#include <fmt/format.h>
 #include <pthread.h>
+
+#include "base/storage_failures.h"
 
 namespace millrace::engine {
 
-Job::Job(Environment& environment, std::function<void(End, std::string)> ended)
-    : environment_(environment), ended_(std::move(ended)) {}
+Job::Job(std::string_view name, Environment& environment, std::function<void(End, std::string)> ended)
+    : name_(name), environment_(environment), ended_(std::move(ended)) {}
 
 Result<std::unique_ptr<Job>> Job::start(const sql::Plan& plan, std::string_view name, uint64_t plan_hash,
-                                        Environment& environment, const LaneOptions& options,
+                                        Environment& environment, const LaneOptions& options, bool restored,
                                         std::function<void(End, std::string)> ended) {
-  std::unique_ptr<Job> job(new Job(environment, std::move(ended)));
+  std::unique_ptr<Job> job(new Job(name, environment, std::move(ended)));
   TRY_ASSIGN(job->lane_, Lane::make(plan, name, plan_hash, environment, options, [job = job.get()] { job->wake(); }));
+  if (restored) TRY(job->lane_->restore());
   job->thread_ = std::thread([job = job.get()] { job->run(); });
   return job;
 }
@@ -60,6 +64,7 @@ void Job::join() {
 void Job::run() {
   pthread_setname_np(pthread_self(), "lane");
   auto end = work();
+  if (!end) base::note_storage_failure(fmt::format("job {}", name_), end.error());
   release_lane();
   ended_(end ? *end : End::failed, end ? std::string() : end.error().message);
 }
@@ -77,6 +82,9 @@ Lane::Figures Job::figures() const {
 }
 
 Result<Job::End> Job::work() {
+  if (const auto restored = lane_->restore(); !restored) {
+    return gave_up(restored.error()) ? Result<End>(End::stopped) : std::unexpected(restored.error());
+  }
   bool draining = false;
   for (;;) {
     bool start_drain = false;

@@ -18,8 +18,10 @@ class Job {
  public:
   enum class End : uint8_t { running, stopped, drained, failed };
 
+  // `restored`: what keeps the job's state from being restored is an error of this call, which takes as long as that is
+  // large; else it is how the job ends.
   static Result<std::unique_ptr<Job>> start(const sql::Plan& plan, std::string_view name, uint64_t plan_hash,
-                                            Environment& environment, const LaneOptions& options,
+                                            Environment& environment, const LaneOptions& options, bool restored,
                                             std::function<void(End, std::string reason)> ended);
   ~Job();  // stops and joins
 
@@ -32,7 +34,7 @@ class Job {
   Lane::Figures figures() const;  // the last ones, once it has ended
 
  private:
-  Job(Environment& environment, std::function<void(End, std::string)> ended);
+  Job(std::string_view name, Environment& environment, std::function<void(End, std::string)> ended);
   void wake();
   void run();
   void release_lane();
@@ -41,6 +43,7 @@ class Job {
   bool gave_up(const Error& error);
   void wait(std::optional<ProcessingTime> until);
 
+  const std::string name_;
   Environment& environment_;
   std::function<void(End, std::string)> ended_;
   std::mutex mutex_;

@@ -92,7 +92,7 @@ Result<std::unique_ptr<Jobs>> Jobs::open(Environment& environment, const Options
   if (!read) return std::unexpected(read.error());
   for (auto& [name, entry] : jobs->entries_) {
     if (!is_active(entry.state)) continue;
-    if (auto started = jobs->start(name, entry); !started) {
+    if (auto started = jobs->start(name, entry, false); !started) {
       std::lock_guard lock(jobs->mutex_);
       entry.state = JobState::failed;
       entry.reason = started.error().message;
@@ -156,7 +156,7 @@ Result<void> Jobs::forget_state(const std::string& name) {
 }
 
 // Called with changes_mutex_ held, or before anybody else knows the jobs.
-Result<void> Jobs::start(const std::string& name, Entry& entry, uint64_t skip_bad_records) {
+Result<void> Jobs::start(const std::string& name, Entry& entry, bool restored, uint64_t skip_bad_records) {
   TRY_ASSIGN(const sql::Plan plan, sql::compile(entry.script));
   uint64_t run = 0;
   {
@@ -165,7 +165,7 @@ Result<void> Jobs::start(const std::string& name, Entry& entry, uint64_t skip_ba
   }
   LaneOptions lane = options_.lane;
   lane.skip_bad_records = skip_bad_records;
-  auto job = Job::start(plan, name, base::hash64(entry.script), environment_, lane,
+  auto job = Job::start(plan, name, base::hash64(entry.script), environment_, lane, restored,
                         [this, name, run](Job::End end, const std::string& reason) { ended(name, run, end, reason); });
   if (!job) return std::unexpected(job.error());
   std::lock_guard lock(mutex_);
@@ -255,7 +255,7 @@ Result<void> Jobs::submit(std::string_view name_view, std::string_view script) {
       entry.state = JobState::running;
       lock.unlock();
       auto started = forget_state(name);
-      if (started) started = start(name, entry);
+      if (started) started = start(name, entry, true);
       if (started) started = store(name);
       if (!started) {
         lock.lock();
@@ -298,7 +298,7 @@ Result<void> Jobs::resume(std::string_view name_view, uint64_t skip_bad_records)
     former_reason = std::exchange(entry->reason, {});
   }
   former.reset();
-  auto resumed = start(name, *entry, skip_bad_records);
+  auto resumed = start(name, *entry, true, skip_bad_records);
   if (!resumed) former_reason = resumed.error().message;
   if (resumed) resumed = store(name);
   if (resumed) return {};

@@ -60,7 +60,8 @@ class Jobs {
     size_t jobs_max = 64;
     size_t script_bytes_max = size_t{256} << 10;
   };
-  // Starts the jobs that were running. A job that cannot start is `failed`, and says why.
+  // Starts the jobs that were running, each of which restores its state on its own thread. A job that cannot start is
+  // `failed`, and says why.
   static Result<std::unique_ptr<Jobs>> open(Environment& environment, const Options& options);
   ~Jobs();  // close()
 
@@ -98,7 +99,7 @@ class Jobs {
 
   Jobs(Environment& environment, const Options& options) : environment_(environment), options_(options) {}
 
-  Result<void> start(const std::string& name, Entry& entry, uint64_t skip_bad_records = 0);
+  Result<void> start(const std::string& name, Entry& entry, bool restored, uint64_t skip_bad_records = 0);
   Result<uint64_t> begin_stop(const std::string& name, bool drain);
   bool runs(const std::string& name, uint64_t run) const;
   std::unique_ptr<Job> take_job(Entry& entry);

@@ -275,7 +275,7 @@ TEST_F(JobsTest, a_stream_that_was_created_again_is_another_one) {
   click("c", 1000);
   click("c", 1000);
   open();
-  EXPECT_EQ(jobs_->status("job")->state, JobState::failed);
+  await_state(JobState::failed);
   EXPECT_NE(jobs_->status("job")->reason.find("is not the one that the job has read so far"), std::string::npos);
 }
 

@@ -77,19 +77,41 @@ Result<std::unique_ptr<Lane>> Lane::make(const sql::Plan& plan, std::string_view
   std::unique_ptr<Lane> lane(new Lane(environment, options, job, plan_hash));
   lane->skip_bad_ = options.skip_bad_records;
   TRY_ASSIGN(lane->pipeline_, Pipeline::make(plan, environment));
-  TRY_ASSIGN(const bool restored, lane->state_log_.restore(*lane->pipeline_, plan_hash, lane->restored_));
-  TRY_ASSIGN(auto unfinished, lane->state_log_.unfinished_rows());
-  if (unfinished) {
-    TRY_ASSIGN(lane->unfinished_, CommitRows::decode(std::move(unfinished->rows), environment.tables()));
-    lane->unfinished_from_ = unfinished->written;
-  }
+  TRY_ASSIGN(lane->has_state_, lane->state_log_.open(plan_hash, lane->restored_));
   lane->in_flight_->wake = std::move(wake);
-  const log::Log* journal = &environment.tables().journal();
+  if (lane->has_state_) {
+    lane->figures_.totals = lane->restored_;
+    lane->restoring_ = true;
+    lane->figures_.waiting = "its state is being restored";
+    return lane;
+  }
+  // Where a new job begins is fixed before anybody hears that it runs.
+  for (Scan* scan : lane->pipeline_->scans()) TRY(scan->start());
+  TRY(lane->begin());
+  return lane;
+}
+
+Result<void> Lane::restore() {
+  if (!restoring_) return {};
+  TRY(state_log_.restore(*pipeline_, given_up_));
+  TRY_ASSIGN(auto unfinished, state_log_.unfinished_rows());
+  if (unfinished) {
+    TRY_ASSIGN(unfinished_, CommitRows::decode(std::move(unfinished->rows), environment_.tables()));
+    unfinished_from_ = unfinished->written;
+  }
+  TRY(begin());
+  restoring_ = false;
+  std::lock_guard lock(figures_mutex_);
+  figures_.waiting.clear();
+  return {};
+}
+
+Result<void> Lane::begin() {
+  const log::Log* journal = &environment_.tables().journal();
   std::vector<const log::Log*> followed;
-  for (Scan* scan : lane->pipeline_->scans()) {
-    if (!restored) TRY(scan->start());
-    scan->begin(environment.clock().now());
-    scan->skip_bad(&lane->skip_bad_);
+  for (Scan* scan : pipeline_->scans()) {
+    scan->begin(environment_.clock().now());
+    scan->skip_bad(&skip_bad_);
     for (size_t n = 0; n < scan->shards(); ++n) {
       const stream::ShardSource& source = scan->source(n);
       // A stream's log is followed as a whole; of the tables' journal, which this job writes too, only the feed.
@@ -100,16 +122,15 @@ Result<std::unique_ptr<Lane>> Lane::make(const sql::Plan& plan, std::string_view
       } else {
         followed.push_back(source.log);
       }
-      lane->subscriptions_.push_back(
-          source.log->subscribe(shard, [in_flight = lane->in_flight_] { in_flight->call(); }));
+      subscriptions_.push_back(source.log->subscribe(shard, [in_flight = in_flight_] { in_flight->call(); }));
     }
   }
   // Positions such as "the newest record now" are fixed by a commit before anything else.
-  lane->first_commit_due_ = !restored;
-  if (restored) lane->pipeline_->clear_changes();
-  lane->rate_since_ns_ = environment.clock().monotonic_ns();
-  lane->publish();
-  return lane;
+  first_commit_due_ = !has_state_;
+  if (has_state_) pipeline_->clear_changes();
+  rate_since_ns_ = environment_.clock().monotonic_ns();
+  publish();
+  return {};
 }
 
 Result<Lane::Step> Lane::step() {
@@ -430,6 +451,10 @@ Lane::Figures Lane::figures() const {
       figures.rows_per_second =
           static_cast<double>(figures.totals.rows_in - rate_rows_) * 1e9 / static_cast<double>(since);
     }
+  }
+  if (restoring_) {
+    figures.lag_records = 1;  // the sources are not to be asked yet
+    return figures;
   }
   for (const Scan* scan : pipeline_->scans()) {
     const stream::Reader::Lag lag = scan->lag(now);

@@ -37,11 +37,15 @@ struct LaneOptions {
 
 class Lane {
  public:
-  // Restores the job's state if it has one. `wake` is called from any thread when step() may have work again.
+  // Quick, whatever the size of the job's state. `wake` is called from any thread when step() may have work again.
   static Result<std::unique_ptr<Lane>> make(const sql::Plan& plan, std::string_view job, uint64_t plan_hash,
                                             Environment& environment, const LaneOptions& options,
                                             std::function<void()> wake);
   ~Lane();  // no call of `wake` afterwards
+
+  // Before anything but figures() and give_up(): brings back the job's state, if it has one. Takes as long as that is
+  // large; once more it does nothing. unavailable: give_up() was called.
+  Result<void> restore();
 
   struct Step {
     bool again = false;                  // call step() again at once
@@ -63,7 +67,7 @@ class Lane {
   struct Figures {
     JobTotals totals;
     EventTime watermark = no_watermark;
-    uint64_t lag_records = 0;  // not committed yet; at least 1 while closed windows are being emitted
+    uint64_t lag_records = 0;  // not committed yet; at least 1 while closed windows are emitted, or the state restored
     int64_t lag_ms = 0;
     double rows_per_second = 0;
     double commit_ms = 0;  // of the last commit: from the epoch's end to the journal's acceptance
@@ -86,6 +90,7 @@ class Lane {
   // False: it does not fit into one transaction, and nothing was written.
   Result<bool> write_at_once(const std::vector<SinkWrite>& writes, const StateLog::Writes& state,
                              table::CommitId& commit);
+  Result<void> begin();
   Result<void> write_unfinished();
   Result<table::CommitId> write_rows(const std::vector<SinkWrite>& writes, size_t from);
   // Runs `fill` in a transaction and commits; again for as long as the store refuses and nobody gives up.
@@ -107,6 +112,8 @@ class Lane {
 
   uint64_t skip_bad_ = 0;  // how many more
 
+  bool has_state_ = false;  // an earlier run's
+  std::atomic<bool> restoring_ = false;
   JobTotals restored_;  // what earlier runs of the job counted
   table::CommitId last_commit_;
   uint64_t rows_out_ = 0;

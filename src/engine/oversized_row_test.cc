@@ -25,7 +25,7 @@ TEST(OversizedRow, is_left_out_and_counted) {
   const auto plan = sql::compile(script);
   ASSERT_TRUE(plan) << plan.error().message;
   const auto make = [&] {
-    auto lane = Lane::make(*plan, "test", 1, environment, {}, [] {});
+    auto lane = make_lane(*plan, "test", 1, environment);
     EXPECT_TRUE(lane) << lane.error().message;
     return std::move(*lane);
   };

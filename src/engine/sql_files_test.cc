@@ -176,7 +176,7 @@ class FileRun {
     lane_.reset();
     const auto plan = sql::compile(script_);
     ASSERT_TRUE(plan) << plan.error().message;
-    auto lane = Lane::make(*plan, "test", 1, environment_, {}, [] {});
+    auto lane = make_lane(*plan, "test", 1, environment_);
     ASSERT_TRUE(lane) << lane.error().message;
     lane_ = std::move(*lane);
   }

@@ -79,7 +79,7 @@ std::string StateLog::generation_prefix(uint64_t generation) const {
   return fmt::format("{}state/{:016x}/", prefix_, generation);
 }
 
-Result<bool> StateLog::restore(Pipeline& pipeline, uint64_t plan_hash, JobTotals& totals) {
+Result<bool> StateLog::open(uint64_t plan_hash, JobTotals& totals) {
   TRY_ASSIGN(const auto stored, tables_.get_record(prefix_ + "commit"));
   if (!stored) {
     TRY(find_left_over());
@@ -91,14 +91,25 @@ Result<bool> StateLog::restore(Pipeline& pipeline, uint64_t plan_hash, JobTotals
                           "the plan of the script is not the one that the state was made by; remove the job and submit "
                           "it again");
   }
+  any_ = true;
+  generation_ = header.generation;
+  number_ = header.number;
+  change_bytes_ = header.change_bytes;
+  snapshot_bytes_ = header.snapshot_bytes;
+  totals = header.totals;
+  row_records_ = header.row_records;
+  return true;
+}
+
+Result<void> StateLog::restore(Pipeline& pipeline, const std::atomic<bool>& give_up) {
   Result<void> applied;
   std::string piece;
   std::string piece_number;
-  const std::string prefix = generation_prefix(header.generation);
-  const std::string last = fmt::format("{:016x}", header.number);
+  const std::string prefix = generation_prefix(generation_);
+  const std::string last = fmt::format("{:016x}", number_);
   TRY(tables_.scan_records(prefix, [&](std::string_view key, std::string_view value) {
     const std::string_view number = key.substr(prefix.size(), 16);
-    if (number > last) return false;
+    if (number > last || give_up) return false;
     if (number != piece_number) {
       if (!piece.empty()) applied = apply_piece(pipeline, piece);
       piece.clear();
@@ -107,18 +118,13 @@ Result<bool> StateLog::restore(Pipeline& pipeline, uint64_t plan_hash, JobTotals
     piece += value;
     return applied.has_value();
   }));
+  if (give_up) {
+    return millrace::fail(ErrorKind::unavailable, "the job was stopped before its state was restored");
+  }
   if (applied && !piece.empty()) applied = apply_piece(pipeline, piece);
   if (!applied) return std::unexpected(applied.error());
   if (piece_number != last) return millrace::fail(ErrorKind::corrupt, "a job's last state record is missing");
-  any_ = true;
-  generation_ = header.generation;
-  number_ = header.number;
-  change_bytes_ = header.change_bytes;
-  snapshot_bytes_ = header.snapshot_bytes;
-  totals = header.totals;
-  row_records_ = header.row_records;
-  TRY(find_left_over());
-  return true;
+  return find_left_over();
 }
 
 // Pieces that went ahead of a commit which never came would be read together with those of the next one. That one

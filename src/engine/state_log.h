@@ -7,6 +7,7 @@
 // the rows move to their tables in several transactions, each of which notes how far they have come. A restart goes on
 // with that, so what the tables' followers see never goes back. The lane's thread.
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,8 +46,11 @@ class StateLog {
 
   StateLog(table::Tables& tables, std::string_view job);
 
-  // Brings the pipeline to the last commit; false: there is none. `plan_hash` must be what it was then. Writes nothing.
-  Result<bool> restore(Pipeline& pipeline, uint64_t plan_hash, JobTotals& totals);
+  // What the last commit says of itself, read at once whatever the state's size; false: there is none. `plan_hash` must
+  // be what it was then.
+  Result<bool> open(uint64_t plan_hash, JobTotals& totals);
+  // After open() has found a commit: brings the pipeline there. Writes nothing. unavailable: `give_up` was set.
+  Result<void> restore(Pipeline& pipeline, const std::atomic<bool>& give_up);
 
   struct Record {
     std::string key;

@@ -27,7 +27,7 @@ class StateLogTest : public testing::Test {
   Result<std::unique_ptr<Lane>> start(uint64_t plan_hash = 1) {
     const auto plan = sql::compile(script);
     CHECK(plan, "{}", plan.error().message);
-    return Lane::make(*plan, "job", plan_hash, environment_, {}, [] {});
+    return make_lane(*plan, "job", plan_hash, environment_);
   }
   std::vector<std::string> records() {
     std::vector<std::string> keys;

@@ -193,6 +193,14 @@ class TestEnvironment final : public Environment, public stream::Sources {
   uint64_t next_id_ = 1;
 };
 
+// A lane where its job's last commit left it.
+inline Result<std::unique_ptr<Lane>> make_lane(const sql::Plan& plan, std::string_view job, uint64_t plan_hash,
+                                               Environment& environment, const LaneOptions& options = {}) {
+  TRY_ASSIGN(auto lane, Lane::make(plan, job, plan_hash, environment, options, [] {}));
+  TRY(lane->restore());
+  return lane;
+}
+
 // Runs a lane until it has nothing to do, and waits until all is durable.
 inline void work(Lane& lane) {
   for (;;) {
