@@ -4,17 +4,10 @@
 
 #include <random>
 
-#include "aws/crc32.h"
 #include "stream/md5_lanes.h"
 
 namespace millrace::aws {
 namespace {
-
-TEST(Crc32, KnownVectors) {
-  EXPECT_EQ(crc32(""), 0u);
-  EXPECT_EQ(crc32("123456789"), 0xcbf43926u);
-  EXPECT_EQ(crc32("The quick brown fox jumps over the lazy dog"), 0x414fa339u);
-}
 
 std::string hex(const Digest256& digest) {
   std::string out;

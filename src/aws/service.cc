@@ -1,6 +1,7 @@
 #include "aws/service.h"
 
 #include <fmt/format.h>
+#include <zlib.h>
 
 #include <array>
 #include <charconv>
@@ -9,7 +10,6 @@
 #include <random>
 #include <unordered_map>
 
-#include "aws/crc32.h"
 #include "aws/credentials.h"
 #include "aws/sigv4.h"
 
@@ -101,7 +101,9 @@ void Answer::send(int status, std::string body, std::string_view error_name) {
   response.headers.reserve(3);
   response.headers.emplace_back("x-amzn-RequestId", request_id_);
   if (protocol_->extended_id) response.headers.emplace_back("x-amz-id-2", make_extended_id());
-  if (protocol_->body_crc32) response.headers.emplace_back("x-amz-crc32", std::to_string(crc32(body)));
+  if (protocol_->body_crc32)
+    response.headers.emplace_back("x-amz-crc32",
+                                  std::to_string(crc32_z(0, reinterpret_cast<const Bytef*>(body.data()), body.size())));
   if (!error_name.empty()) response.headers.emplace_back("x-amzn-ErrorType", error_name);
   response.body = std::move(body);
   reply_.send(std::move(response));
