@@ -16,29 +16,32 @@ std::string_view host_and_port_of(std::string_view origin) {
   return scheme == std::string_view::npos ? origin : origin.substr(scheme + 3);
 }
 
-void refuse(http::Reply reply, std::string why) {
-  reply.send({.status = 403, .content_type = "text/plain; charset=utf-8", .body = std::move(why)});
+constexpr int forbidden = 403;
+
+http::Response in_plain_text(int status, std::string_view reason) {
+  return {.status = status, .content_type = "text/plain; charset=utf-8", .body = std::string(reason) + "\n"};
 }
 
 }  // namespace
 
-http::Handler guarded(http::Handler handler, std::vector<std::string> allowed_hosts) {
-  return [handler = std::move(handler), allowed = std::move(allowed_hosts)](const http::Request& request,
-                                                                            http::Reply reply) {
+http::Handler guarded(http::Handler handler, std::vector<std::string> allowed_hosts, Refusal refusal) {
+  if (!refusal) refusal = in_plain_text;
+  return [handler = std::move(handler), allowed = std::move(allowed_hosts), refusal = std::move(refusal)](
+             const http::Request& request, http::Reply reply) {
     const std::string_view named = request.header("Host");
     const std::string_view host = base::host_of(named);
     const bool known = named.empty() || base::is_loopback(host) || base::is_ip_address(host) ||
                        std::ranges::find(allowed, host) != allowed.end();
     if (!known) {
-      return refuse(std::move(reply),
-                    fmt::format("\"{}\" is not a name of this server. If it is, add it to the configuration file: "
-                                "allowed_hosts = [\"{}\"]\n",
-                                host, host));
+      return reply.send(
+          refusal(forbidden, fmt::format("\"{}\" is not a name of this server. If it is, add it to the configuration "
+                                         "file: allowed_hosts = [\"{}\"]",
+                                         host, host)));
     }
     const std::string_view origin = request.header("Origin");
     const bool reads = request.method == "GET" || request.method == "HEAD";
     if (!reads && !origin.empty() && host_and_port_of(origin) != named) {
-      return refuse(std::move(reply), fmt::format("a page of {} may not change anything here\n", origin));
+      return reply.send(refusal(forbidden, fmt::format("a page of {} may not change anything here", origin)));
     }
     handler(request, std::move(reply));
   };

@@ -6,14 +6,18 @@
 // https://developer.mozilla.org/en-US/docs/Glossary/Origin
 // The reactor's thread.
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "http/server.h"
 
 namespace millrace::app {
 
-// The handler behind the guard; who is not let in is answered 403, with what to do.
-http::Handler guarded(http::Handler handler, std::vector<std::string> allowed_hosts);
+// The handler behind the guard; who is not let in is answered 403, with what to do, in the form that `refusal` gives
+// (none: plain text).
+using Refusal = std::function<http::Response(int status, std::string_view reason)>;
+http::Handler guarded(http::Handler handler, std::vector<std::string> allowed_hosts, Refusal refusal = {});
 
 }  // namespace millrace::app

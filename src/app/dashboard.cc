@@ -420,6 +420,9 @@ std::string Dashboard::metrics_text(const StatusSample& status) const {
   of_each("millrace_function_failing", Type::gauge, "1: the function cannot start.", "function", status.functions,
           [](const auto& function) { return function.state == "failing" ? 1 : 0; });
 
+  value("millrace_storage_failures_total", Type::counter,
+        "Times that stored data was found damaged, or could not be read or written.",
+        static_cast<double>(status.storage_failures));
   value("millrace_store_commits_total", Type::counter, "Commits to the tables.",
         static_cast<double>(status.store.commits));
   value("millrace_store_overlay_bytes", Type::gauge, "Committed and not in RocksDB yet.",

@@ -8,6 +8,7 @@
 
 #include "app/instance.h"
 #include "base/clock.h"
+#include "base/storage_failures.h"
 #include "engine/jobs.h"
 #include "log/log.h"
 #include "stream/streams.h"
@@ -83,6 +84,7 @@ StatusSample sample_status(Instance& instance) {
   status.functions = instance.functions().functions();
   status.mappings = instance.functions().mappings();
   status.store = instance.store().statistics();
+  status.storage_failures = base::storage_failures();
   status.resident_bytes = resident_bytes();
   status.cpu_s = cpu_s();
   return status;
@@ -93,6 +95,16 @@ std::string health_json(Instance& instance) {
   for (const auto& stream : instance.streams().damaged()) {
     problems.push_back(
         fmt::format("stream {} is damaged and not served; the server's log says what to do", stream.name));
+  }
+  for (const engine::JobStatus& job : instance.jobs().list()) {
+    if (job.state == engine::JobState::failed)
+      problems.push_back(fmt::format("job {} has failed: {}", job.name, job.reason));
+  }
+  if (const uint64_t failures = base::storage_failures(); failures > 0) {
+    problems.push_back(
+        fmt::format("stored data was damaged or could not be read or written {} time{} since the start; the server's "
+                    "log says where",
+                    failures, failures == 1 ? "" : "s"));
   }
   if (problems.empty()) return "{\"status\":\"ok\"}\n";
   std::string out = R"({"status":"degraded","problems":[)";

@@ -42,6 +42,7 @@ struct StatusSample {
   std::vector<function::FunctionStatus> functions;
   std::vector<function::MappingStatus> mappings;
   store::Store::Statistics store;
+  uint64_t storage_failures = 0;  // base/storage_failures.h
   uint64_t resident_bytes = 0;
   double cpu_s = 0;
 

@@ -218,12 +218,13 @@ class RunningInstance final : public Instance {
     http::ServerLimits limits;
     limits.connections_max = std::min(limits.connections_max, descriptors_.sockets * 3 / 4);
     limits.refusal = [this](int status, std::string_view reason) { return service_->refusal(status, reason); };
+    const Refusal refusal = limits.refusal;
     http::Handler api = [this, refuse_for_now](const http::Request& request, http::Reply reply) {
       if (!ready_) return refuse_for_now(std::move(reply));
       service_->handle(request, std::move(reply));
     };
     // A signature says more than a Host or an Origin.
-    if (!configuration_.authenticate) api = guarded(std::move(api), configuration_.allowed_hosts);
+    if (!configuration_.authenticate) api = guarded(std::move(api), configuration_.allowed_hosts, refusal);
     auto server = http::Server::listen(*reactor_, configuration_.host, configuration_.port, std::move(api), limits);
     if (!server) return std::unexpected(server.error().within("--listen"));
     server_ = std::move(*server);

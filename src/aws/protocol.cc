@@ -82,6 +82,22 @@ std::string_view prefix_of(const Protocol& protocol, std::string_view name) {
   return protocol.error_prefix;
 }
 
+// A client is not told where the server keeps what.
+std::string message_for_clients(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::corrupt:
+      return "stored data is damaged; the server's log says where";
+    case ErrorKind::io:
+      return "the server could not read or write its data; its log says why";
+    case ErrorKind::disk_full:
+      return "the server's disk is full: reads go on, writes are refused until there is space";
+    case ErrorKind::internal:
+      return "the request failed inside the server; its log says how";
+    default:
+      return error.message;
+  }
+}
+
 }  // namespace
 
 AwsError to_aws_error(const Protocol& protocol, const Error& error) {
@@ -98,7 +114,7 @@ AwsError to_aws_error(const Protocol& protocol, const Error& error) {
       mapped = map_millrace(error.kind);
       break;
   }
-  return {mapped.status, std::string(mapped.name), error.message};
+  return {mapped.status, std::string(mapped.name), message_for_clients(error)};
 }
 
 std::string error_body(const Protocol& protocol, const AwsError& error) {

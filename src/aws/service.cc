@@ -1,6 +1,7 @@
 #include "aws/service.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include <zlib.h>
 
 #include <array>
@@ -12,6 +13,7 @@
 
 #include "aws/credentials.h"
 #include "aws/sigv4.h"
+#include "base/storage_failures.h"
 
 namespace millrace::aws {
 namespace {
@@ -83,6 +85,8 @@ void Answer::ok(std::string json) {
 }
 
 void Answer::fail(const Error& error) {
+  base::note_storage_failure(fmt::format("request {}", request_id_), error);
+  if (error.kind == ErrorKind::internal) spdlog::error("request {}: {}", request_id_, error.message);
   fail(to_aws_error(*protocol_, error));
 }
 
@@ -197,6 +201,7 @@ void Service::handle_without_target(const http::Request& request, http::Reply re
 
 http::Response Service::refusal(int status, std::string_view reason) const {
   std::string_view name = "BadRequestException";
+  if (status == 403) name = "AccessDeniedException";
   if (status == 408) name = "RequestTimeoutException";
   if (status == 413) name = "RequestEntityTooLargeException";
   if (status >= 500) name = "ServiceUnavailable";

@@ -52,8 +52,8 @@ std::unexpected<Error> fail_errno(std::string_view what, int error_number) {
   if (error_number == ENOSPC || error_number == EDQUOT) kind = ErrorKind::disk_full;
   if (error_number == ENOENT) kind = ErrorKind::not_found;
   if (error_number == EMFILE || error_number == ENFILE) {
-    return fail(ErrorKind::throttled,
-                "{}: {}; it works again when some are closed (`ulimit -n` sets how many there are)", what,
+    // Clients are told of what is throttled, and not of paths.
+    return fail(ErrorKind::throttled, "{}; it works again when some are closed (`ulimit -n` sets how many there are)",
                 std::generic_category().message(error_number));
   }
   return fail(kind, "{}: {}", what, std::generic_category().message(error_number));

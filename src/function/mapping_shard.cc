@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/storage_failures.h"
 #include "function/error_text.h"
 #include "log/log.h"
 
@@ -147,6 +148,7 @@ bool MappingShard::wait_for_more() {
 // Reads on behind what is in memory. False: there is nothing more.
 Result<bool> MappingShard::read_ahead() {
   auto read = reader_.read(read_ahead_bytes_max);
+  if (!read) base::note_storage_failure(fmt::format("mapping {}", context_.definition.name), read.error());
   if (read || read.error().kind != ErrorKind::trimmed) return read;
   // What was read before goes to the function first.
   if (reader_.next() != reader_.committed()) return false;

@@ -201,7 +201,7 @@ Error History::why_unreadable(ShardId id, SequenceNumber from, Error error) {
   if (found == shards_.end()) return error;
   const Shard& shard = found->second;
   if (const uint64_t oldest = shard.oldest(); from.value < oldest) return trimmed(id, oldest, from).error();
-  return {ErrorKind::unavailable, error.message + " (the log was deleted, or its file taken away)"};
+  return {ErrorKind::unavailable, "the log was deleted, or its file taken away"};
 }
 
 Result<std::vector<BlockPtr>> History::read_durable(ShardId id, SequenceNumber from, size_t bytes_max) {

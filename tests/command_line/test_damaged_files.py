@@ -64,6 +64,30 @@ class DamagedFiles(unittest.TestCase):
         self.server.start()
         self.assertEqual(self.count(self.server.client("kinesis"), "clicks"), 1)
 
+    def test_damage_met_while_serving_is_told_to_the_operator_and_not_to_the_client(self):
+        self.server.start()
+        for name in os.listdir(self.path("streams", "clicks")):
+            with open(self.path("streams", "clicks", name), "rb+") as f:
+                at = f.read().find(b"text")
+                if at >= 0:
+                    f.seek(at)
+                    f.write(b"tent")
+        kinesis = self.server.client("kinesis")
+        with self.assertRaises(botocore.exceptions.ClientError) as refused:
+            self.count(kinesis, "clicks")
+        self.assertEqual(refused.exception.response["ResponseMetadata"]["HTTPStatusCode"], 500)
+        self.assertIn("the server's log", refused.exception.response["Error"]["Message"])
+        self.assertNotIn(self.server.data, refused.exception.response["Error"]["Message"])
+        self.assertIn(self.path("streams", "clicks"), self.server.messages())
+        request = refused.exception.response["ResponseMetadata"]["RequestId"]
+        self.assertIn(request, self.server.messages())
+        with urllib.request.urlopen(f"http://{self.page}/health", timeout=5) as answer:
+            health = json.load(answer)
+        self.assertIn("damaged", health["problems"][0])
+        with urllib.request.urlopen(f"http://{self.page}/metrics", timeout=5) as answer:
+            self.assertIn("\nmillrace_storage_failures_total 1\n", answer.read().decode())
+        self.assertEqual(self.count(kinesis, "orders"), 1)
+
     def test_files_and_directories_are_for_their_owner_alone(self):
         for directory, _, names in os.walk(self.path()):
             self.assertEqual(stat.S_IMODE(os.stat(directory).st_mode), 0o700, directory)
