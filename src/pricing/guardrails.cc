@@ -13,6 +13,7 @@ std::string_view spoken(std::string_view guardrail) {
   if (guardrail == "sample") return "too few events";
   if (guardrail == "cool_down") return "the cool-down";
   if (guardrail == "discount_delay") return "the delay before a discount";
+  if (guardrail == "traffic_gap") return "the pause of all traffic";
   if (guardrail == "step") return "the largest step";
   if (guardrail == "floor") return "the floor";
   if (guardrail == "ceiling") return "the ceiling";
@@ -97,6 +98,10 @@ Decision decide(const Rules& rules, const Signals& signals, const CurrentPrice& 
       bind("discount_delay", signals.list_price_cents);
     }
   }
+  if (signals.traffic_since_ms && signals.last_event_ms - *signals.traffic_since_ms < guardrails.discount_delay_ms) {
+    const int64_t no_lower = std::min(current.price_cents, signals.list_price_cents);
+    if (price < no_lower) bind("traffic_gap", no_lower);
+  }
   if (std::abs(price - current.price_cents) > step_max) {
     bind("step", price > current.price_cents ? current.price_cents + step_max : current.price_cents - step_max);
   }
@@ -112,7 +117,36 @@ Decision decide(const Rules& rules, const Signals& signals, const CurrentPrice& 
   }
   decision.changed = price != current.price_cents;
   decision.price_cents = price;
+  decision.held = current.held;
+  if (current.price_cents == decision.proposal.rest_cents) {
+    decision.held = {decision.proposal.full_baseline, signals.last_event_ms};
+  }
+  if (price == decision.proposal.rest_cents) decision.held.reset();
   decision.reason = sentence(signals, current, decision);
+  return decision;
+}
+
+Decision go_home(const Rules& rules, const Signals& signals, const CurrentPrice& current, int64_t now_ms) {
+  const Guardrails& guardrails = rules.guardrails;
+  Decision decision;
+  decision.price_cents = current.price_cents;
+  if (signals.list_price_cents <= 0 || current.price_cents <= 0) return decision;
+  if (current.priced_ms && now_ms - *current.priced_ms < guardrails.cool_down_ms) return decision;
+  const int64_t rest = resting_price(rules.policy, signals);
+  const auto now = static_cast<double>(current.price_cents);
+  const int64_t step_max = std::max<int64_t>(1, static_cast<int64_t>(std::floor(now * guardrails.step_max + 1e-9)));
+  decision.price_cents = std::clamp(rest, current.price_cents - step_max, current.price_cents + step_max);
+  decision.changed = decision.price_cents != current.price_cents;
+  if (decision.price_cents != rest) {
+    decision.guardrails.push_back("step");
+    decision.held = current.held;
+  }
+  decision.proposal.multiplier = static_cast<double>(rest) / static_cast<double>(signals.list_price_cents);
+  decision.proposal.price_cents = decision.proposal.rest_cents = rest;
+  decision.proposal.returning = true;
+  decision.reason = fmt::format(
+      "no event for {} min: {} towards the list price{}", (now_ms - signals.last_event_ms) / 60'000,
+      decision.price_cents > current.price_cents ? "raised" : "lowered", limits(decision.guardrails, "limited"));
   return decision;
 }
 

@@ -62,11 +62,33 @@ Expectation expect(const Policy& policy, double fast, double slow, double elapse
   return expectation;
 }
 
+// The price that usual demand has.
+struct Rest {
+  double multiplier = 1;  // of the list price
+  bool low_stock = false;
+};
+
+Rest rest_of(const Policy& policy, const Signals& signals) {
+  if (!signals.stock || *signals.stock >= policy.low_stock) return {};
+  const double left = static_cast<double>(std::max<int64_t>(*signals.stock, 0));
+  return {1 + policy.low_stock_raise * (1 - left / static_cast<double>(policy.low_stock)), true};
+}
+
 double root(double count) {
   return std::sqrt(count + 3.0 / 8.0);
 }
 
+// How much of what a steady rate gathers in the end it has gathered by now.
+double share_gathered(double elapsed_ms, double half_life_ms) {
+  return gathered(std::max(elapsed_ms, 1.0), half_life_ms) * std::numbers::ln2 / half_life_ms;
+}
+
 }  // namespace
+
+int64_t resting_price(const Policy& policy, const Signals& signals) {
+  const double price = static_cast<double>(signals.list_price_cents) * rest_of(policy, signals).multiplier;
+  return std::llround(std::min(price, 9e15));
+}
 
 Proposal propose(const Policy& policy, const Signals& signals, const CurrentPrice& current) {
   Proposal proposal;
@@ -75,9 +97,21 @@ Proposal propose(const Policy& policy, const Signals& signals, const CurrentPric
   const double weight_mean = slow_events > 0 ? slow / slow_events : policy.view_weight;
   // The counts are read just after an event, which is therefore always among them: one too many on average.
   proposal.demand = std::max(0.0, weighted(policy, signals.fast) - weight_mean);
-  const Expectation expected = expect(policy, proposal.demand, std::max(0.0, slow - weight_mean),
-                                      static_cast<double>(signals.last_event_ms - signals.first_event_ms));
+  const auto elapsed_ms = static_cast<double>(signals.last_event_ms - signals.first_event_ms);
+  const Expectation expected = expect(policy, proposal.demand, std::max(0.0, slow - weight_mean), elapsed_ms);
   proposal.baseline = expected.mean;
+  const double in_fast = share_gathered(elapsed_ms, policy.fast_half_life_ms);
+  if (current.held) {
+    const auto held_ms = static_cast<double>(std::max<int64_t>(signals.last_event_ms - current.held->since_ms, 0));
+    const double weight = std::exp2(-held_ms / policy.held_half_life_ms);
+    // The geometric mean, or a share of a rush that is many times the usual would soon be all of it.
+    constexpr double anscombe = 3.0 / 8.0;
+    const double held = counted(current.held->count) * in_fast;
+    proposal.baseline =
+        std::max(0.0, std::exp(weight * std::log(held + anscombe) + (1 - weight) * std::log(expected.mean + anscombe)) -
+                          anscombe);
+  }
+  proposal.full_baseline = proposal.baseline / in_fast;
 
   // In units in which the variance is the mean, as the Anscombe transform wants it: a sum of weights w varies by
   // E[w^2]/E[w] per unit, and a decayed count by less than its mean, because old events weigh little.
@@ -90,16 +124,13 @@ Proposal propose(const Policy& policy, const Signals& signals, const CurrentPric
   proposal.score = 2 * (seen - usual) / doubt;
   proposal.ratio = (seen / usual) * (seen / usual);
 
-  double scarcity = 1;
-  if (signals.stock && *signals.stock < policy.low_stock) {
-    proposal.low_stock = true;
-    const double left = static_cast<double>(std::max<int64_t>(*signals.stock, 0));
-    scarcity = 1 + policy.low_stock_raise * (1 - left / static_cast<double>(policy.low_stock));
-  }
-  const int64_t at_rest = std::llround(static_cast<double>(signals.list_price_cents) * scarcity);
+  const Rest rest = rest_of(policy, signals);
+  const double scarcity = rest.multiplier;
+  proposal.low_stock = rest.low_stock;
+  proposal.rest_cents = resting_price(policy, signals);
 
   // Hysteresis: much is needed to leave the resting price, less to stay away from it.
-  const bool away = current.price_cents != at_rest;
+  const bool away = current.price_cents != proposal.rest_cents;
   const bool surprising = std::abs(proposal.score) >= policy.score_enter &&
                           std::max(proposal.ratio, 1 / proposal.ratio) >= policy.ratio_enter;
   double demand_multiplier = 1;

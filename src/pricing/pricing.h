@@ -30,11 +30,21 @@ struct Signals {
   int64_t last_event_ms = 0;
   int64_t list_price_cents = 0;
   std::optional<int64_t> stock;
+  // Event time since when the shop as a whole has had events without a gap of Guardrails::traffic_gap_ms: after one,
+  // few events of a product say nothing. Absent: for ever.
+  std::optional<int64_t> traffic_since_ms;
+};
+
+// What was usual when a price left its resting price: a rush must not become its own baseline.
+struct HeldBaseline {
+  double count = 0;      // what the fast count, fully gathered, would be
+  int64_t since_ms = 0;  // event time
 };
 
 struct CurrentPrice {
   int64_t price_cents = 0;
   std::optional<int64_t> priced_ms;  // event time of its last change; absent: never changed
+  std::optional<HeldBaseline> held;  // of Decision::held; absent: it is at rest
 };
 
 // How a price follows demand. docs/pricing.md derives the formulas.
@@ -44,10 +54,11 @@ struct Policy {
   double view_weight = 1;
   double cart_add_weight = 3;
   double unit_weight = 10;
-  double dispersion = 1.2;   // how much wilder than Poisson arrivals are (one visitor clicks several times)
-  double score_enter = 5.0;  // |score| from which a price leaves the list price
-  double score_exit = 1.0;   // below it, it returns; the part of a score that counts as noise
-  double ratio_enter = 1.5;  // and demand is at least so many times its usual, or one of so many
+  double dispersion = 1.2;             // how much wilder than Poisson arrivals are (one visitor clicks several times)
+  double score_enter = 5.0;            // |score| from which a price leaves the list price
+  double score_exit = 1.0;             // below it, it returns; the part of a score that counts as noise
+  double ratio_enter = 1.5;            // and demand is at least so many times its usual, or one of so many
+  double held_half_life_ms = 600'000;  // of the held baseline's weight: what lasts becomes usual in the end
   double gain = 0.3;       // of the multiplier per e-fold of demand; times the elasticity of demand below 1: no swings
   int64_t low_stock = 10;  // fewer than that raise the price
   double low_stock_raise = 0.1;  // at stock 0
@@ -60,6 +71,9 @@ struct Guardrails {
   int64_t cool_down_ms = 500;           // event time between two changes
   int64_t discount_delay_ms = 240'000;  // after a change, before a price goes below the list price: a rush that ends
                                         // leaves an inflated baseline for a while, which is no reason for a discount
+  int64_t traffic_gap_ms = 10'000;      // event time without any event in the shop: no price goes below the list price
+                                        // for discount_delay_ms after it
+  int64_t return_after_ms = 600'000;    // event time without an event of the product, after which its price goes home
   double step_max = 0.1;                // largest change, as a fraction of the current price
   double floor = 0.7;                   // fractions of the list price; they win over the step and the cool-down
   double ceiling = 1.6;
@@ -90,9 +104,13 @@ struct Proposal {
   double score = 0;       // how surprising that is, in standard deviations (Anscombe)
   double multiplier = 1;  // of the list price
   int64_t price_cents = 0;
+  double full_baseline = 0;  // the baseline if the product had been there for ever
+  int64_t rest_cents = 0;    // resting_price()
   bool low_stock = false;
   bool returning = false;  // demand is usual again and the price is not yet what it is then
 };
+// The price of usual demand: the list price, or more for the last units in stock.
+int64_t resting_price(const Policy& policy, const Signals& signals);
 Proposal propose(const Policy& policy, const Signals& signals, const CurrentPrice& current);
 
 struct Decision {
@@ -100,11 +118,15 @@ struct Decision {
   int64_t price_cents = 0;  // the current price if not changed
   std::string reason;       // "demand 3.2 × its usual: raised, limited by the largest step"
   Proposal proposal;
-  std::vector<std::string_view> guardrails;  // that bound: "sample", "cool_down", "discount_delay", "step", "floor",
-                                             // "ceiling", "change_min"
+  std::vector<std::string_view> guardrails;  // that bound: "sample", "cool_down", "discount_delay", "traffic_gap",
+                                             // "step", "floor", "ceiling", "change_min"
+  std::optional<HeldBaseline> held;          // to be kept with a changed price; absent: it is at rest
 };
 // The price to publish. Rules that check() accepts, a positive list price and a positive current price give a price
 // within floor and ceiling, whatever the signals are; with a list price of 0 or less nothing changes.
 Decision decide(const Rules& rules, const Signals& signals, const CurrentPrice& current);
+// For a product without an event since Signals::last_event_ms, return_after_ms and longer: a step towards its resting
+// price, which nothing but the cool-down delays. `now_ms` is the shop's event time.
+Decision go_home(const Rules& rules, const Signals& signals, const CurrentPrice& current, int64_t now_ms);
 
 }  // namespace millrace::pricing

@@ -66,7 +66,7 @@ class Product {
     signals_.last_event_ms = static_cast<int64_t>(at_ms);
     last_ = decide(rules_, signals_, current_);
     if (!last_.changed) return;
-    current_ = {last_.price_cents, signals_.last_event_ms};
+    current_ = {last_.price_cents, signals_.last_event_ms, last_.held};
     ++changes_;
     last_change_ms_ = at_ms;
   }
@@ -232,6 +232,36 @@ TEST(Guardrails, a_rush_that_ends_is_no_reason_for_a_discount) {
   EXPECT_EQ(decision.price_cents, 9'000);
 }
 
+TEST(Guardrails, a_pause_of_all_traffic_is_no_reason_for_a_discount) {
+  Signals signals = steady_signals(20, 0.1);
+  signals.traffic_since_ms = signals.last_event_ms - 10'000;
+  Decision decision = decide({}, signals, {10'000, {}});
+  EXPECT_FALSE(decision.changed);
+  EXPECT_EQ(decision.guardrails, std::vector<std::string_view>{"traffic_gap"});
+  EXPECT_EQ(decision.reason, "demand 0.1 × its usual: unchanged, held by the pause of all traffic");
+  // A price over the list price may come home, one below it may not go further down.
+  EXPECT_EQ(decide({}, signals, {10'500, {}}).price_cents, 10'000);
+  EXPECT_FALSE(decide({}, signals, {9'500, {}}).changed);
+  signals.traffic_since_ms = signals.last_event_ms - 240'000;
+  EXPECT_EQ(decide({}, signals, {10'000, {}}).price_cents, 9'000);
+}
+
+TEST(Guardrails, a_product_without_events_goes_home_in_steps) {
+  Signals signals = steady_signals(20, 0.1);
+  const int64_t now_ms = signals.last_event_ms + 660'000;
+  Decision decision = go_home({}, signals, {13'000, {}, HeldBaseline{1, 0}}, now_ms);
+  EXPECT_EQ(decision.price_cents, 11'700);
+  EXPECT_TRUE(decision.held);
+  EXPECT_EQ(decision.reason, "no event for 11 min: lowered towards the list price, limited by the largest step");
+  EXPECT_FALSE(go_home({}, signals, {11'700, now_ms}, now_ms + 499).changed);
+  decision = go_home({}, signals, {9'500, {}, HeldBaseline{1, 0}}, now_ms);
+  EXPECT_EQ(decision.price_cents, 10'000);
+  EXPECT_FALSE(decision.held);
+  signals.stock = 5;  // home is where the last units are
+  EXPECT_EQ(go_home({}, signals, {10'000, {}}, now_ms).price_cents, 10'500);
+  EXPECT_FALSE(go_home({}, signals, {10'500, {}}, now_ms).changed);
+}
+
 TEST(Guardrails, small_changes_are_not_published) {
   Rules rules;
   rules.policy.score_enter = 1.6;
@@ -351,6 +381,37 @@ TEST(Guardrails, a_price_comes_home_all_the_way_on_however_few_events) {
     const Decision decision = decide({}, signals, {price, signals.last_event_ms - 600'000});
     EXPECT_EQ(decision.price_cents, 10'000) << price << ": " << decision.reason;
   }
+}
+
+// What is usual was kept when the rush began, so the rush does not become it.
+TEST(Simulation, a_rush_is_not_its_own_baseline) {
+  const Rules rules;
+  Product product(rules);
+  Shoppers shoppers(17);
+  shoppers.visit(product, 4, start_ms, start_ms + 300'000);
+  ASSERT_EQ(product.price(), 10'000);
+  const double rush_ms = start_ms + 300'000;
+  shoppers.visit(product, 100, rush_ms, rush_ms + 30'000);
+  const int64_t high = product.price();
+  EXPECT_GE(high, 15'000);
+  for (int second = 30; second < 240; second += 10) {
+    shoppers.visit(product, 100, rush_ms + second * 1'000, rush_ms + second * 1'000 + 10'000);
+    EXPECT_GE(product.price(), high - 500) << second;
+  }
+  shoppers.visit(product, 4, rush_ms + 240'000, rush_ms + 300'000);
+  EXPECT_EQ(product.price(), 10'000);
+}
+
+// A level that stays becomes usual in the end.
+TEST(Simulation, a_rush_that_lasts_for_an_hour_is_usual) {
+  const Rules rules;
+  Product product(rules);
+  Shoppers shoppers(18);
+  shoppers.visit(product, 4, start_ms, start_ms + 300'000);
+  shoppers.visit(product, 16, start_ms + 300'000, start_ms + 360'000);
+  EXPECT_GT(product.price(), 12'000);
+  shoppers.visit(product, 16, start_ms + 360'000, start_ms + 3 * 3'600'000);
+  EXPECT_EQ(product.price(), 10'000);
 }
 
 TEST(Simulation, a_price_returns_to_the_list_price_after_the_rush) {

@@ -28,6 +28,7 @@ std::vector<Rule> all(Rules& rules) {
       {"score_enter", &policy.score_enter},
       {"score_exit", &policy.score_exit},
       {"ratio_enter", &policy.ratio_enter},
+      {"held_half_life_ms", &policy.held_half_life_ms},
       {"gain", &policy.gain},
       {"low_stock", &policy.low_stock},
       {"low_stock_raise", &policy.low_stock_raise},
@@ -35,6 +36,8 @@ std::vector<Rule> all(Rules& rules) {
       {"history_min_ms", &guardrails.history_min_ms},
       {"cool_down_ms", &guardrails.cool_down_ms},
       {"discount_delay_ms", &guardrails.discount_delay_ms},
+      {"traffic_gap_ms", &guardrails.traffic_gap_ms},
+      {"return_after_ms", &guardrails.return_after_ms},
       {"step_max", &guardrails.step_max},
       {"floor", &guardrails.floor},
       {"ceiling", &guardrails.ceiling},
@@ -100,6 +103,7 @@ Result<void> check(const Rules& rules) {
   TRY(must(policy.dispersion > 0, "dispersion must be over 0"));
   TRY(must(policy.score_enter > policy.score_exit, "score_enter must be over score_exit, or noise moves prices"));
   TRY(must(policy.ratio_enter >= 1, "ratio_enter must be at least 1"));
+  TRY(must(policy.held_half_life_ms >= 1, "held_half_life_ms must be at least 1"));
   TRY(must(policy.gain < 1, "gain must be below 1, or prices and demand swing each other up"));
   TRY(must(guardrails.floor > 0 && guardrails.floor <= 1, "floor must be over 0 and at most 1 (the list price)"));
   TRY(must(guardrails.ceiling >= 1, "ceiling must be at least 1 (the list price)"));

@@ -38,6 +38,16 @@ class RepriceTest : public testing::Test {
           }
           return items;
         },
+        [this]() -> Result<std::vector<table::Item>> {
+          if (catalog_fails_) return fail(ErrorKind::unavailable, "no server");
+          std::vector<table::Item> items;
+          for (const auto& [id, item] : catalog_) {
+            if (item.contains("policy_price") && item.contains("price") && item.at("price") != item.at("list_price")) {
+              items.push_back(item);
+            }
+          }
+          return items;
+        },
         clock_);
   }
 
@@ -98,6 +108,16 @@ class RepriceTest : public testing::Test {
         EXPECT_EQ(update.before, version == item.end() ? "" : version->second.number()->to_string());
         item["price"] = *table::Number::parse(update.price);
         item["price_version"] = *table::Number::parse(update.version);
+        item.erase("price_baseline");
+        item.erase("price_baseline_ms");
+        if (const std::string usual = text(body, "/ExpressionAttributeValues/:usual/N"); !usual.empty()) {
+          item["price_baseline"] = *table::Number::parse(usual);
+          item["price_baseline_ms"] = *table::Number::parse(text(body, "/ExpressionAttributeValues/:since/N"));
+          EXPECT_NE(text(body, "/UpdateExpression").find("price_baseline = :usual"), std::string::npos);
+        } else {
+          EXPECT_NE(text(body, "/UpdateExpression").find("REMOVE price_baseline, price_baseline_ms"),
+                    std::string::npos);
+        }
         item["priced_ms"] = *table::Number::parse(text(body, "/ExpressionAttributeValues/:now/N"));
       } else {
         EXPECT_EQ(text(body, "/TableName"), "PriceHistory");
@@ -225,6 +245,58 @@ TEST_F(RepriceTest, the_same_events_give_the_same_prices_with_a_restart_or_witho
   const auto straight = run(false);
   EXPECT_GT(straight.size(), 4U);
   EXPECT_EQ(run(true), straight);
+}
+
+TEST_F(RepriceTest, what_was_usual_when_a_price_left_home_is_kept_with_it) {
+  given_product("p1", "100");
+  apply(handle({demand("p1", 4, noon_ms)}));
+  ASSERT_TRUE(catalog_["p1"].contains("price_baseline"));
+  const auto usual = catalog_["p1"]["price_baseline"];
+  EXPECT_NEAR(usual.number()->to_double(), 20 * 5 / 0.6931, 1);
+  EXPECT_EQ(catalog_["p1"]["price_baseline_ms"].number()->to_int64(), noon_ms);
+  apply(handle({demand("p1", 4, noon_ms + 600)}));
+  EXPECT_EQ(catalog_["p1"]["price_baseline"], usual);
+  for (int i = 2; i < 10; ++i) apply(handle({demand("p1", 1, noon_ms + i * 600)}));
+  EXPECT_EQ(catalog_["p1"]["price"].number()->to_string(), "100");
+  EXPECT_FALSE(catalog_["p1"].contains("price_baseline"));
+}
+
+TEST_F(RepriceTest, a_product_that_nobody_visits_any_more_goes_home_with_the_events_of_others) {
+  for (const bool with_restart : {false, true}) {
+    catalog_.clear();
+    given_product("p1", "100");
+    given_product("p2", "100");
+    restart();
+    for (int i = 0; i < 3; ++i) apply(handle({demand("p1", 6, noon_ms + i * 600)}));
+    ASSERT_EQ(catalog_["p1"]["price"].number()->to_string(), "133.1");
+    if (with_restart) restart();
+    const int64_t after_ms = rules_.guardrails.return_after_ms;
+    EXPECT_EQ(handle({demand("p2", 1, noon_ms + after_ms)}), "{}");
+    auto updates = apply(handle({demand("p2", 1, noon_ms + 1'200 + after_ms)}));
+    ASSERT_EQ(updates.size(), 1U);
+    EXPECT_EQ(updates[0].product_id, "p1");
+    EXPECT_EQ(updates[0].price, "119.79");
+    EXPECT_EQ(updates[0].reason, "no event for 10 min: lowered towards the list price, limited by the largest step");
+    for (int i = 1; i < 5; ++i) apply(handle({demand("p2", 1, noon_ms + 1'200 + after_ms + i * 600)}));
+    EXPECT_EQ(catalog_["p1"]["price"].number()->to_string(), "100");
+    EXPECT_EQ(handle({demand("p2", 1, noon_ms + after_ms + 10'000)}), "{}");
+  }
+}
+
+TEST_F(RepriceTest, after_a_pause_of_the_shop_nothing_becomes_cheaper) {
+  given_product("p1", "100");
+  given_product("p2", "100");
+  const auto changes = [&](int64_t ms) { return apply(handle({demand("p1", 0.1, ms)})).size(); };
+  const auto pass = [&](int64_t from_ms, int64_t ms) {
+    for (int64_t at_ms = 0; at_ms <= ms; at_ms += 5'000) handle({demand("p2", 1, from_ms + at_ms)});
+  };
+  EXPECT_EQ(changes(noon_ms), 0U);  // it has just started
+  pass(noon_ms, 240'000);
+  EXPECT_EQ(changes(noon_ms + 240'000), 1U);
+  const int64_t later_ms = noon_ms + 240'000 + 24'000;
+  EXPECT_EQ(changes(later_ms), 0U);
+  pass(later_ms, 240'000);
+  EXPECT_EQ(changes(later_ms + 240'000), 1U);
 }
 
 TEST_F(RepriceTest, what_is_not_in_the_catalog_or_has_no_list_price_is_left_alone) {
