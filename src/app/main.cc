@@ -14,6 +14,7 @@
 #include "app/serve.h"
 #include "base/stop_signals.h"
 #include "base/suggest.h"
+#include "send/csv.h"
 #include "send/send.h"
 #include "send/time.h"
 #include "shop_functions/flag_fast_clicks.h"
@@ -170,24 +171,35 @@ struct SendCommand {
   EndpointOption endpoint;
   std::string speed = "1x";
   bool csv = false, ndjson = false, no_header = false;
+  std::string delimiter;
   int64_t retry_for_s = 60;
 
   void add_to(CLI::App& app) {
-    auto* command = app.add_subcommand("send", "Send a CSV or NDJSON file (gzip too) as a stream");
+    auto* command = app.add_subcommand("send", "Send CSV or NDJSON files (gzip too) as a stream");
     command->footer(
-        "Times: 2019-10-01, 2019-10-01 00:00:00, 2019-10-01T00:00:00.250Z, 2019-10-01 02:00:00+02:00; without a zone\n"
-        "they are UTC. Or since 1970: seconds (1569888000, 1569888000.25) and milliseconds (1569888000250).\n\n"
-        "A CSV row becomes a JSON object whose values are all strings, as they stand in the file; empty fields are "
-        "left\n"
-        "out. A line of NDJSON stays as it is. Both get an \"event_id\" unless they have one: the same when the same "
-        "file\n"
-        "is sent again, so that a job can drop copies; another for another file, and in each run for the standard\n"
-        "input.\n\n"
-        "A bad row, an error or Ctrl-C ends it, and it says with which --from-line the same command goes on: there no\n"
-        "row is left out, and none comes twice, but for those that a failing server took without saying so, which have "
-        "the\n"
-        "same event_id again (from the standard input only if it is their own).\n\n"
-        "Example:\n  millrace send --file events.csv.gz --stream clicks --key user_id --time event_time --speed 100x");
+        R"(Times: 2019-10-01, 2019-10-01 00:00:00, 2019-10-01T00:00:00.250Z, 2019-10-01 02:00:00+02:00; without a zone they are
+UTC. Or a number since 1970, whose digits tell its unit: seconds (1569888000, 1569888000.25), milliseconds
+(1569888000250), microseconds (1569888000250000), nanoseconds (1569888000250000000).
+
+A CSV row becomes a JSON object whose values are all strings, as they stand in the file; empty fields are left out. A
+line of NDJSON stays as it is, with numbers of any size. Both get an "event_id" unless they have one: the same when the
+same file is sent again, so that a job can drop copies; another for another file, and in each run for the standard
+input.
+
+Lines end with LF, CRLF or CR; a byte order mark is passed over. A row that is bad, or larger than a record may be (1
+MiB), ends it with the line that it is on, unless --skip-bad. --key and --time of NDJSON may lie deeper: user.id.
+
+A bad row, an error or Ctrl-C ends it, and it says with which --from-line the same command goes on: no row is left out
+then, and none comes twice, but for those that a failing server took without saying so; they have the same event_id
+again (from the standard input only if it is their own).
+
+At a --speed other than max a row waits until as much time has passed as was between it and the first one. A long wait
+is said when it begins, and what leaves it out.
+
+Examples:
+  millrace send --file events.csv.gz --stream clicks --key user_id --time event_time --speed 100x
+  millrace send day1.tsv day2.tsv --stream clicks --key user_id --speed max
+  tail -f app.log | millrace send --file - --ndjson --stream clicks --key user.id --speed max)");
     command
         ->add_option("--file,files", options.files,
                      "The file, or several, which are sent in this order; - is the standard input")
@@ -196,17 +208,22 @@ struct SendCommand {
         ->add_option("--from-line", options.from_line,
                      "Send only what begins on this line of the first file, or behind it")
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 53));
-    command->add_flag("--csv", csv, "It is CSV (default: by its name)");
+    command->add_flag("--csv", csv, "It is CSV (default: by its name, .csv, .tsv, .ndjson, .jsonl or .json)");
     command->add_flag("--ndjson", ndjson, "It has one JSON object per line");
+    command->add_option("--delimiter", delimiter,
+                        "CSV: what is between fields, such as ; or tab (default: tab in .tsv, else a comma)");
     command->add_flag("--no-header", no_header, "CSV: the first line is a row; needs --columns");
-    command->add_option("--columns", options.rows.columns, "CSV: the names of the columns")->delimiter(',');
+    command->add_option("--columns", options.rows.columns, "CSV: the names of the columns")
+        ->delimiter(',')
+        ->allow_extra_args(false);
     command->add_option("--stream", options.stream, "The stream")->required();
     command
         ->add_option("--create-shards", options.create_shards, "Create the stream with so many shards if it is missing")
         ->check(CLI::Range(1, 10'000));
-    command->add_option("--key", options.rows.key_column, "The column that is the partition key")->required();
-    command->add_option("--time", options.rows.time_column, "The column that says when it happened, see below")
+    command->add_option("--key", options.rows.key_column, "The column that is the partition key, see below")
         ->required();
+    command->add_option("--time", options.rows.time_column,
+                        "The column that says when it happened, see below; --speed max goes without");
     command->add_option("--speed", speed, "1x: as it happened; 100x: a hundred times as fast; max")
         ->capture_default_str();
     command->add_option("--connections", options.connections, "At most one per shard is used")
@@ -229,6 +246,15 @@ struct SendCommand {
     auto pace = send::parse_speed(speed);
     if (!pace) return refuse(pace.error().within("--speed").message);
     options.speed = *pace;
+    if (options.rows.time_column.empty() && options.speed > 0) {
+      return refuse("--time COLUMN is missing: rows go at the pace of their times; --speed max goes without");
+    }
+    if (!delimiter.empty()) {
+      if (ndjson) return refuse("--delimiter is for CSV, --ndjson is none");
+      auto separator = send::parse_delimiter(delimiter);
+      if (!separator) return refuse(separator.error().within("--delimiter").message);
+      options.rows.delimiter = *separator;
+    }
     auto server = endpoint.endpoint();
     if (!server) return refuse(server.error().within("--endpoint").message);
     options.endpoint = *server;

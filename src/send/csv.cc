@@ -4,6 +4,13 @@
 
 namespace millrace::send {
 
+Result<char> parse_delimiter(std::string_view text) {
+  if (text == "tab" || text == "\\t") return '\t';
+  const bool one = text.size() == 1 && static_cast<unsigned char>(text[0]) < 0x80;
+  if (one && std::string_view("\"\r\n").find(text[0]) == std::string_view::npos) return text[0];
+  return fail(ErrorKind::invalid_argument, "`{}` is not a delimiter; one character is, such as ; or |, or tab", text);
+}
+
 Result<bool> CsvReader::next(CsvRow& row) {
   for (;;) {
     row_line_ = next_line_;

@@ -8,12 +8,16 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
 #include "send/file.h"
 
 namespace millrace::send {
+
+// ";", "|", "\t" and "tab" for a tab. invalid_argument: what separates no fields.
+Result<char> parse_delimiter(std::string_view text);
 
 struct CsvRow {
   std::vector<std::string> fields;

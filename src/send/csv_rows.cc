@@ -23,7 +23,10 @@ std::string list_of(const std::vector<std::string>& names) {
 class CsvRows final : public RowReader {
  public:
   CsvRows(std::unique_ptr<SendFile> file, EventIds event_ids, const RowOptions& options)
-      : file_(std::move(file)), reader_(*file_), options_(options), event_ids_(std::move(event_ids)) {}
+      : file_(std::move(file)),
+        reader_(*file_, options.delimiter.value_or(',')),
+        options_(options),
+        event_ids_(std::move(event_ids)) {}
 
   Result<void> read_header() {
     if (options_.header) {
@@ -47,7 +50,9 @@ class CsvRows final : public RowReader {
       aws::append_json_string(names_.back(), column);
     }
     TRY_ASSIGN(key_, find(options_.key_column));
-    TRY_ASSIGN(time_, find(options_.time_column));
+    if (timed()) {
+      TRY_ASSIGN(time_, find(options_.time_column));
+    }
     event_id_ = static_cast<size_t>(std::ranges::find(columns_, event_id_name) - columns_.begin());
     return {};
   }
@@ -61,7 +66,9 @@ class CsvRows final : public RowReader {
                   columns_.size());
     }
     TRY(check_key(options_.key_column, fields[key_]));
-    TRY_ASSIGN(row.time, read_time(options_.time_column, fields[time_]));
+    if (timed()) {
+      TRY_ASSIGN(row.time, read_time(options_.time_column, fields[time_]));
+    }
     row.key = fields[key_];
     members_.clear();
     for (size_t i = 0; i < fields.size(); ++i) {
@@ -92,6 +99,7 @@ class CsvRows final : public RowReader {
   Result<bool> skip_to_tail() override { return file_->skip_to_tail(); }
 
  private:
+  bool timed() const { return !options_.time_column.empty(); }
   // Of a file that is no text at all, this is what can be told; what stands in rows is their own matter.
   Result<void> check_header() const {
     for (const std::string& name : fields_.fields) {

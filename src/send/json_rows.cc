@@ -66,7 +66,9 @@ class JsonRows final : public RowReader {
     TRY(json_.read(json));
     row.key = json_.text(key_path);
     TRY(check_key(options_.key_column, row.key));
-    TRY_ASSIGN(row.time, read_time(options_.time_column, json_.text(time_path)));
+    if (!options_.time_column.empty()) {
+      TRY_ASSIGN(row.time, read_time(options_.time_column, json_.text(time_path)));
+    }
     const std::string_view event_id = json_.raw(event_id_path);
     const bool none = event_id.empty();
     if (!none && event_id != "null" && event_id != "\"\"") {

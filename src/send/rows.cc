@@ -21,10 +21,14 @@ std::string kind_of_file(const std::filesystem::path& path) {
   return path.extension() == ".gz" ? path.stem().extension().string() : path.extension().string();
 }
 
+bool is_tsv(std::string_view kind) {
+  return kind == ".tsv" || kind == ".tab";
+}
+
 Result<RowFormat> guess_format(const RowOptions& options) {
   if (options.format != RowFormat::automatic) return options.format;
   const std::string kind = kind_of_file(options.file);
-  if (kind == ".csv") return RowFormat::csv;
+  if (kind == ".csv" || is_tsv(kind) || options.delimiter) return RowFormat::csv;
   if (kind == ".ndjson" || kind == ".jsonl" || kind == ".json") return RowFormat::ndjson;
   return fail(ErrorKind::invalid_argument, "{}: cannot tell its format from its name; add --csv or --ndjson",
               options.file);
@@ -46,7 +50,9 @@ Result<std::unique_ptr<RowReader>> RowReader::open(const RowOptions& options, In
   EventIds event_ids(options.file, source_identity(*file, options.file));
   file->skip_byte_order_mark();
   if (format == RowFormat::ndjson) return open_json_rows(std::move(file), std::move(event_ids), options);
-  return open_csv_rows(std::move(file), std::move(event_ids), options);
+  RowOptions csv = options;
+  if (!csv.delimiter) csv.delimiter = is_tsv(kind_of_file(options.file)) ? '\t' : ',';
+  return open_csv_rows(std::move(file), std::move(event_ids), csv);
 }
 
 }  // namespace millrace::send

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,15 +28,16 @@ struct RowOptions {
   std::string file;  // "-": the standard input. .csv, .ndjson, .jsonl or .json, with or without .gz; anything else
                      // needs `format`
   RowFormat format = RowFormat::automatic;
+  std::optional<char> delimiter;     // CSV: between fields; by default a tab in .tsv and .tab, else a comma
   bool header = true;                // CSV: the first row names the columns
   std::vector<std::string> columns;  // CSV: their names, if there is no header, or instead of it
   std::string key_column;            // the partition key; NDJSON: or a path, "user.id"
-  std::string time_column;           // when it happened; the same
+  std::string time_column;           // when it happened; the same. Empty: it is not read
 };
 
 struct SendRow {
   std::string key;
-  EventTime time;
+  EventTime time;  // 0 without a time column
   std::string json;
 };
 

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <regex>
 
+#include "send/csv.h"
 #include "send/record.h"
 
 namespace millrace::send {
@@ -325,6 +326,28 @@ TEST_F(SendRowsTest, knows_what_people_have_in_place_of_a_text) {
   EXPECT_EQ(rows(), Rows{"a.csv: this is UTF-16; make UTF-8 of it, such as with `iconv -f UTF-16 -t UTF-8`"});
   given("a.csv", "PK\x03\x04...");
   EXPECT_EQ(rows(), Rows{"a.csv: this is a zip archive (or a spreadsheet); unpack it, or export it as CSV"});
+}
+
+TEST_F(SendRowsTest, separates_fields_by_tabs_or_what_is_asked_for) {
+  given("a.tsv", "user\tat\tnote\n7\t1\ta, \"b\"\n");
+  const std::string row = R"({"event_id":"a.tsv:2","user":"7","at":"1","note":"a, \"b\""})";
+  EXPECT_EQ(rows(), Rows{"2 7 1000 " + row});
+  given("a.txt", "user;at\n7;1\n");
+  options_.delimiter = ';';
+  EXPECT_EQ(rows(), Rows{R"(2 7 1000 {"event_id":"a.txt:2","user":"7","at":"1"})"});
+  EXPECT_EQ(parse_delimiter("tab"), '\t');
+  EXPECT_EQ(parse_delimiter("\\t"), '\t');
+  EXPECT_EQ(parse_delimiter("\t"), '\t');
+  EXPECT_EQ(parse_delimiter("|"), '|');
+  for (const auto* text : {"", "\"", "\n", "||", "\u00a7"}) EXPECT_FALSE(parse_delimiter(text)) << text;
+}
+
+TEST_F(SendRowsTest, needs_no_time) {
+  options_.time_column = "";
+  given("a.csv", "user,when\n7,never\n");
+  EXPECT_EQ(rows(), Rows{R"(2 7 0 {"event_id":"a.csv:2","user":"7","when":"never"})"});
+  given("a.ndjson", "{\"user\":7,\"\":1}\n");
+  EXPECT_EQ(rows(), Rows{R"(1 7 0 {"event_id":"a.ndjson:1","user":7,"":1})"});
 }
 
 TEST_F(SendRowsTest, asks_for_the_format_of_other_names) {

@@ -61,7 +61,7 @@ double RowSeries::fraction() const {
 }
 
 std::optional<EventTime> RowSeries::last_time() const {
-  if (sizes_.back() == 0) return std::nullopt;
+  if (sizes_.back() == 0 || options_.time_column.empty()) return std::nullopt;
   RowOptions options = options_;
   options.file = files_.back();
   const auto rows = RowReader::open(options);

@@ -1,5 +1,7 @@
 #include "send/time.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -9,8 +11,11 @@ namespace millrace::send {
 
 namespace {
 
-constexpr size_t seconds_digits_max = 11;  // the year 5138; longer numbers are milliseconds
-constexpr size_t milliseconds_digits_max = 15;
+// The unit of a number by its digits: each has those of the years up to 5138 that the one before it has too many for.
+constexpr size_t seconds_digits_max = 11;
+constexpr size_t milliseconds_digits_max = 14;
+constexpr size_t microseconds_digits_max = 17;
+constexpr size_t nanoseconds_digits_max = 19;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -67,16 +72,24 @@ class Reader {
 };
 
 std::optional<EventTime> parse_epoch(std::string_view text) {
+  if (text.find_first_of("eE") != std::string_view::npos) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || !(std::abs(number) < 1e19)) return std::nullopt;
+    return parse_epoch(fmt::format("{:.3f}", number));
+  }
   const size_t point = std::min(text.find('.'), text.size());
   const std::string_view whole = text.substr(0, point);
   const std::string_view digits = whole.starts_with('-') ? whole.substr(1) : whole;
-  if (digits.empty() || digits.size() > milliseconds_digits_max) return std::nullopt;
+  if (digits.empty() || digits.size() > nanoseconds_digits_max) return std::nullopt;
   int64_t value = 0;
   const auto [end, error] = std::from_chars(whole.data(), whole.data() + whole.size(), value);
   if (error != std::errc() || end != whole.data() + whole.size()) return std::nullopt;
   Reader rest(text.substr(point));
   const auto fraction_ms = rest.fraction_ms();
   if (!fraction_ms || !rest.done()) return std::nullopt;
+  if (digits.size() > microseconds_digits_max) return EventTime(value / 1'000'000);
+  if (digits.size() > milliseconds_digits_max) return EventTime(value / 1'000);
   if (digits.size() > seconds_digits_max) return EventTime(value);
   return EventTime(value * 1000 + (whole.starts_with('-') ? -*fraction_ms : *fraction_ms));
 }

@@ -17,6 +17,26 @@ TEST(SendTimeTest, reads_seconds_and_milliseconds_since_1970) {
   EXPECT_EQ(ms("0"), 0);
 }
 
+TEST(SendTimeTest, reads_microseconds_and_nanoseconds_since_1970) {
+  EXPECT_EQ(ms("1569888000123456"), 1'569'888'000'123);
+  EXPECT_EQ(ms("1569888000123456789"), 1'569'888'000'123);
+  EXPECT_EQ(ms("1569888000123456.5"), 1'569'888'000'123);
+  EXPECT_EQ(ms("400000000000000"), 400'000'000'000);     // September 1982
+  EXPECT_EQ(ms("400000000000000000"), 400'000'000'000);  // the same
+  EXPECT_EQ(ms("99999999999"), 99'999'999'999'000);      // the last seconds
+  EXPECT_EQ(ms("99999999999999"), 99'999'999'999'999);   // the last milliseconds
+  EXPECT_EQ(ms("-1569888000123456"), -1'569'888'000'123);
+  EXPECT_EQ(ms("99999999999999999999"), -1);
+}
+
+TEST(SendTimeTest, reads_numbers_with_an_exponent) {
+  EXPECT_EQ(ms("1.569888e9"), 1'569'888'000'000);
+  EXPECT_EQ(ms("1.56988800025E9"), 1'569'888'000'250);
+  EXPECT_EQ(ms("1.569888000123456e+18"), 1'569'888'000'123);
+  EXPECT_EQ(ms("1e99"), -1);
+  EXPECT_EQ(ms("1e"), -1);
+}
+
 TEST(SendTimeTest, reads_dates_with_and_without_zone) {
   EXPECT_EQ(ms("2019-10-01"), 1'569'888'000'000);
   EXPECT_EQ(ms("2019-10-01 00:00:00 UTC"), 1'569'888'000'000);

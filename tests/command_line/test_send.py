@@ -122,6 +122,27 @@ class RowsAsTheyCome(SendCase):
         self.assertIn(f"the gzip data ends at byte {len(packed)} and something else follows", said)
         self.assertEqual([event["k"] for event in self.events()], ["a", "b", "a", "b"])
 
+    def test_delimiters_times_in_microseconds_and_paths(self):
+        self.send("--file", self.file("a.tsv", "k\tt\na\t1569888000123456\n"))
+        self.send("--file", self.file("b.csv", "k;t\nb;1569888000123456789\n"), "--delimiter", ";")
+        self.assertEqual([event["k"] for event in self.events()], ["a", "b"])
+        path = self.file("c.ndjson", '{"user":{"id":"u1"},"meta":{"at":1}}\n')
+        done = subprocess.run([BINARY, "send", path, "--stream", self.stream, "--key", "user.id", "--time", "meta.at",
+                               "--speed", "max", "--endpoint", self.server.endpoint], capture_output=True,
+                              timeout=WAIT_SECONDS)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(self.events("event_id")[-1], {"user": {"id": "u1"}, "meta": {"at": 1}})
+
+    def test_without_a_time_at_full_speed_only(self):
+        path = self.file("a.csv", "k,n\na,1\n")
+        done = subprocess.run(self.arguments(path), capture_output=True, timeout=WAIT_SECONDS)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"--time COLUMN is missing", done.stderr)
+        done = subprocess.run(self.arguments("--columns", "k,n", "--speed", "max", path), capture_output=True,
+                              timeout=WAIT_SECONDS)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(self.events("event_id"), [{"k": "a", "n": "1"}])
+
 
 class GoingOn(SendCase):
     def options_in(self, said):
@@ -146,7 +167,8 @@ class GoingOn(SendCase):
     def wait_for_rows(self, count):
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
-            with contextlib.suppress(self.kinesis.exceptions.ResourceNotFoundException):
+            with contextlib.suppress(self.kinesis.exceptions.ResourceNotFoundException,
+                                     self.kinesis.exceptions.ResourceInUseException):
                 if len(self.records()) >= count:
                     return
             self.assertLess(time.monotonic(), deadline, "waited in vain")
