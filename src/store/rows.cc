@@ -31,21 +31,23 @@ std::string_view view(const rocksdb::Slice& bytes) {
 }
 
 std::unexpected<Error> fail_status(const std::string& directory, const rocksdb::Status& status) {
-  if (status.IsNoSpace()) {
+  const std::string text = status.ToString();
+  const auto says = [&](std::string_view words) { return text.find(words) != std::string::npos; };
+  // RocksDB keeps the system's word for a failure, not its number, and wraps some failures of the system in an invalid
+  // argument.
+  const bool system_failed = status.IsIOError() || says("IO error: ");
+  if (status.IsNoSpace() || (system_failed && says(std::strerror(ENOSPC)))) {
     return fail(ErrorKind::disk_full, "{}: no space left on the disk; free some", directory);
   }
-  // RocksDB keeps the system's word for a failure, not its number.
-  if (status.IsIOError() && status.ToString().find(std::strerror(EMFILE)) != std::string::npos) {
-    return fail_errno(directory, EMFILE);
-  }
-  if (status.IsIOError() && status.ToString().find("lock") != std::string::npos) {
+  if (system_failed && says(std::strerror(EMFILE))) return fail_errno(directory, EMFILE);
+  if (status.IsIOError() && says("lock")) {
     return fail(ErrorKind::in_use, "{}: another process uses it ({}); stop that one or name another data directory",
-                directory, status.ToString());
+                directory, text);
   }
-  if (status.IsCorruption() || status.IsInvalidArgument()) {
-    return fail(ErrorKind::corrupt, "{}: the rows are damaged ({})", directory, status.ToString());
+  if (!system_failed && (status.IsCorruption() || status.IsInvalidArgument())) {
+    return fail(ErrorKind::corrupt, "{}: the rows are damaged ({})", directory, text);
   }
-  return fail(ErrorKind::io, "{}: {}", directory, status.ToString());
+  return fail(ErrorKind::io, "{}: {}", directory, text);
 }
 
 class RocksBatch final : public RowBatch {

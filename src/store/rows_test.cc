@@ -1,6 +1,8 @@
 #include "store/rows.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -87,6 +89,28 @@ TEST_F(RowsTest, a_damaged_file_is_reported_when_it_is_read) {
   const auto read = rows_->get("key0");
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().kind, ErrorKind::corrupt);
+}
+
+// At whichever of its files the last descriptor is gone.
+TEST_F(RowsTest, opening_without_a_descriptor_is_throttled_and_says_nothing_of_damage) {
+  put("a", "1", 1);
+  ASSERT_TRUE(rows_->flush(true));
+  rows_.reset();
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = dup(0);
+  close(next);
+  int refused = 0;
+  for (int more = 0; more < 12; ++more) {
+    const rlimit limit{static_cast<rlim_t>(next + more), before.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    const auto rows = Rows::open({.directory = directory_.path() + "/rocksdb"});
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+    if (rows) continue;
+    ++refused;
+    EXPECT_EQ(rows.error().kind, ErrorKind::throttled) << rows.error().message;
+  }
+  EXPECT_GT(refused, 3);
 }
 
 }  // namespace
