@@ -94,8 +94,12 @@ size_t Disk::read(Node node, char* to, size_t bytes, uint64_t offset) const {
 }
 
 bool Disk::write(Node node, std::string_view bytes, uint64_t offset) {
-  if (offset + bytes.size() > size(node) && !resize(node, offset + bytes.size())) return false;
   File& file = nodes_[node];
+  if (offset + bytes.size() > file.size) {
+    const bool had_room = file.has_room;
+    if (!resize(node, offset + bytes.size())) return false;
+    file.has_room = had_room;
+  }
   while (!bytes.empty()) {
     const size_t index = offset / page_bytes;
     const size_t at = offset % page_bytes;
@@ -135,6 +139,7 @@ bool Disk::resize(Node node, uint64_t bytes) {
   if (bytes > file.size && used > capacity_bytes) return false;
   if (bytes < file.size) cut(file, bytes);
   if (file.links > 0) used_bytes_ = used;
+  file.has_room |= bytes > file.size;
   file.size = bytes;
   return true;
 }
@@ -147,6 +152,7 @@ void Disk::sync(Node node) {
     file.synced[index] = file.now[index];
   }
   file.synced_size = file.size;
+  file.has_room = false;
   for (const Change& change : file.changes) apply(file.synced_entries, change);
   file.changes.clear();
 }
@@ -159,6 +165,8 @@ void Disk::lose_pages(File& file, Random& random) {
   // Of 8 sectors so many reach the disk: all, none or some.
   const uint64_t kept_of_eight = random.one_in(2) ? random.below(9) : (random.one_in(2) ? 0 : 8);
   const bool garbles = random.one_in(4);
+  // A file grows on the disk when what was appended has been written, unless it was given its room before.
+  const uint64_t appended_from = file.has_room ? UINT64_MAX : file.synced_size;
   file.synced.resize(std::max(file.synced.size(), file.now.size()));
   file.now.resize(file.synced.size());
   for (size_t index = 0; index < file.now.size(); ++index) {
@@ -167,24 +175,32 @@ void Disk::lose_pages(File& file, Random& random) {
     if (now == synced) continue;
     Page* const left = copy(synced);
     for (size_t at = 0; at < page_bytes; at += sector_bytes) {
-      if (random.below(8) >= kept_of_eight) continue;
+      const bool kept = random.below(8) < kept_of_eight;
       const bool garbled = garbles && random.one_in(8);
       for (size_t i = at; i < at + sector_bytes; ++i) {
+        const bool appended = index * page_bytes + i >= appended_from;
+        if (!kept && !appended) continue;
         const char written = now == nullptr ? '\0' : now->bytes[i];
-        if (written != left->bytes[i]) left->bytes[i] = garbled ? static_cast<char>(random.next()) : written;
+        if (written != left->bytes[i])
+          left->bytes[i] = garbled && !appended ? static_cast<char>(random.next()) : written;
       }
     }
     release(now);
     release(synced);
     file.now[index] = file.synced[index] = left;
   }
-  if (file.size != file.synced_size && random.one_in(2)) file.size = file.synced_size;
+  if (file.size > file.synced_size) {
+    file.size -= random.one_in(2) ? random.below(file.size - file.synced_size + 1) : 0;
+  } else if (random.one_in(2)) {
+    file.size = file.synced_size;
+  }
   cut(file, file.size);
   for (size_t index = 0; index < file.now.size(); ++index) {
     if (file.synced[index] != file.now[index]) release(file.synced[index]);
     file.synced[index] = file.now[index];
   }
   file.synced_size = file.size;
+  file.has_room = false;
 }
 
 void Disk::lose_power(Random& random) {

@@ -68,6 +68,7 @@ class Disk {
     bool directory = false;
     Pages now, synced;
     uint64_t size = 0, synced_size = 0;
+    bool has_room = false;  // it was made longer before it was written, since it was synced
     Entries entries, synced_entries;
     std::pmr::vector<Change> changes;
     uint32_t links = 0;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <cstdarg>
+#include <cstdio>
 #include <cstring>
 #include <deque>
 #include <set>
@@ -250,6 +251,11 @@ std::string path_at(int descriptor, const char* path) {
   if (*path == '/' || !is_simulated(descriptor)) return path;
   const Open* open = find_open(descriptor);
   return open == nullptr ? path : open->path + "/" + path;
+}
+
+// Of a FILE on a simulated descriptor.
+int number_of(void* cookie) {
+  return static_cast<int>(reinterpret_cast<intptr_t>(cookie));
 }
 
 template <class Function>
@@ -506,6 +512,20 @@ int closedir(DIR* directory) {
 int dirfd(DIR* directory) {
   if (!listings.contains(directory)) return next_function<int (*)(DIR*)>("dirfd")(directory);
   return reinterpret_cast<Listing*>(directory)->descriptor;
+}
+
+FILE* fdopen(int descriptor, const char* mode) {
+  if (!is_simulated(descriptor)) return next_function<FILE* (*)(int, const char*)>("fdopen")(descriptor, mode);
+  static const cookie_io_functions_t functions{
+      .read = [](void* cookie, char* to, size_t bytes) { return read(number_of(cookie), to, bytes); },
+      .write = [](void* cookie, const char* from, size_t bytes) { return write(number_of(cookie), from, bytes); },
+      .seek =
+          [](void* cookie, off64_t* offset, int from) {
+            *offset = lseek(number_of(cookie), *offset, from);
+            return *offset < 0 ? -1 : 0;
+          },
+      .close = [](void* cookie) { return close(number_of(cookie)); }};
+  return ::fopencookie(reinterpret_cast<void*>(static_cast<intptr_t>(descriptor)), mode, functions);
 }
 
 int flock(int descriptor, int operation) {

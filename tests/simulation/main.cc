@@ -18,7 +18,7 @@ namespace {
 using namespace millrace::simulation;
 
 constexpr std::string_view usage =
-    "usage: simulation_test [--scenario log] [--seed N] [--runs M] [--verbose]\n"
+    "usage: simulation_test [--scenario log|server] [--seed N] [--runs M] [--verbose]\n"
     "Runs the seeds N, N+1, ... (from 1 on; M is 1 where only the seed is given, else 100) and stops at the first one\n"
     "that breaks. A seed repeats its run exactly, and prints the same trace. --verbose: also what the server prints.\n";
 
@@ -26,7 +26,7 @@ struct Named {
   std::string_view name;
   Scenario* (*make)();
 };
-constexpr Named scenarios[] = {{"log", make_log_scenario}};
+constexpr Named scenarios[] = {{"log", make_log_scenario}, {"server", make_server_scenario}};
 
 // Without addresses that differ from run to run, for hash tables by address.
 void fix_addresses(char** arguments) {

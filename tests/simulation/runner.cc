@@ -151,7 +151,11 @@ Outcome run_seed(uint64_t seed, Scenario* (*make)(), bool verbose) {
     if (!may_end_so) break;
     // Power may also go after a clean end.
     if (w.faults.power_loss) w.disk.lose_power(w.disasters);
-    scenario->damage();
+    if (const std::string broken_now = scenario->damage(); !broken_now.empty()) {
+      outcome.holds = false;
+      outcome.report = fmt::format("after life {} of {}: {}", life, lives + 1, broken_now);
+      break;
+    }
     w.now_ns += w.disasters.between(0, 1'000'000'000);
   }
   outcome.trace = w.trace;

@@ -2,8 +2,7 @@
 // What a simulated server does, and what must hold. A scenario lies in the world's memory with all that it must
 // remember from one incarnation to the next: its containers take World::memory.
 
-#include <memory>
-#include <string_view>
+#include <string>
 
 #include "base/error.h"
 
@@ -22,13 +21,15 @@ class Scenario {
   virtual uint64_t operations_of_a_life() const = 0;
   virtual uint64_t capacity_bytes_least() const = 0;
 
-  // Between two lives, in the process that watches: what may happen to files on a shelf.
-  virtual void damage() {}
+  // Between two lives, in the process that watches: what may happen to files on a shelf. Says what does not hold; "" if
+  // all does.
+  virtual std::string damage() { return ""; }
 };
 
 // The call may have failed so, as the disk was full, had failed or no descriptor was left.
 bool is_excused(const Error& error);
 
 Scenario* make_log_scenario();
+Scenario* make_server_scenario();
 
 }  // namespace millrace::simulation
