@@ -175,7 +175,7 @@ struct SendCommand {
   int64_t retry_for_s = 60;
 
   void add_to(CLI::App& app) {
-    auto* command = app.add_subcommand("send", "Send CSV or NDJSON files (gzip too) as a stream");
+    auto* command = app.add_subcommand("send", "Send CSV or NDJSON files (gzip and zstd too) as a stream");
     command->footer(
         R"(Times: 2019-10-01, 2019-10-01 00:00:00, 2019-10-01T00:00:00.250Z, 2019-10-01 02:00:00+02:00; without a zone they are
 UTC. Or a number since 1970, whose digits tell its unit: seconds (1569888000, 1569888000.25), milliseconds

@@ -108,7 +108,8 @@ class CsvRows final : public RowReader {
         continue;
       }
       return fail(ErrorKind::invalid_argument, "{}: {}: the columns would be: {}", options_.file,
-                  file_->compressed() ? "what is compressed in it is not text" : "this is neither gzip nor text",
+                  file_->compressed() ? "what is compressed in it is not text"
+                                      : "this is no text, and compressed neither by gzip nor by zstd",
                   list_of(fields_.fields));
     }
     return {};

@@ -1,5 +1,5 @@
 #pragma once
-// A text file read in pieces, compressed by gzip or not; "-" is the standard input. Holds at most
+// A text file read in pieces, compressed by gzip or zstd or not; "-" is the standard input. Holds at most
 // `text_bytes_max` and one piece in memory.
 //
 // Lines end as the first one does, with LF or CRLF, or with CR. In JSON, where a text may hold a raw CR, it ends the

@@ -18,7 +18,8 @@ namespace {
 
 // "orders.csv.gz" -> ".csv"
 std::string kind_of_file(const std::filesystem::path& path) {
-  return path.extension() == ".gz" ? path.stem().extension().string() : path.extension().string();
+  const bool packed = path.extension() == ".gz" || path.extension() == ".zst";
+  return packed ? path.stem().extension().string() : path.extension().string();
 }
 
 bool is_tsv(std::string_view kind) {

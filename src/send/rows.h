@@ -25,8 +25,9 @@ namespace millrace::send {
 enum class RowFormat { automatic, csv, ndjson };
 
 struct RowOptions {
-  std::string file;  // "-": the standard input. .csv, .ndjson, .jsonl or .json, with or without .gz; anything else
-                     // needs `format`
+  // "-" is the standard input. .csv, .tsv, .tab, .ndjson, .jsonl or .json, with or without .gz or .zst; anything else
+  // needs `format`.
+  std::string file;
   RowFormat format = RowFormat::automatic;
   std::optional<char> delimiter;     // CSV: between fields; by default a tab in .tsv and .tab, else a comma
   bool header = true;                // CSV: the first row names the columns

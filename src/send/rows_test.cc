@@ -118,12 +118,18 @@ TEST_F(SendRowsTest, gives_rows_behind_a_common_beginning_event_ids_of_their_own
 
 TEST_F(SendRowsTest, refuses_what_is_neither_gzip_nor_text) {
   given("a.csv.gz", std::string_view("\x00\x01\x02junk\n\xff\xfe", 10));
-  EXPECT_EQ(rows(), Rows{R"(a.csv.gz: this is neither gzip nor text: the columns would be: \x00\x01\x02junk)"});
+  EXPECT_EQ(
+      rows(),
+      Rows{
+          R"(a.csv.gz: this is no text, and compressed neither by gzip nor by zstd: the columns would be: \x00\x01\x02junk)"});
 }
 
 TEST_F(SendRowsTest, shows_no_raw_bytes_of_a_file) {
   given("a.csv", "\x1b[31muser\xff,at\n7,1\n");
-  EXPECT_EQ(rows(), Rows{R"(a.csv: this is neither gzip nor text: the columns would be: \x1b[31muser\xff, at)"});
+  EXPECT_EQ(
+      rows(),
+      Rows{
+          R"(a.csv: this is no text, and compressed neither by gzip nor by zstd: the columns would be: \x1b[31muser\xff, at)"});
   given("a.csv", "u\xc2\x85ser,at\n7,1\n");
   EXPECT_EQ(rows(), Rows{R"(a.csv: there is no column `user`; the columns are: u\x85ser, at)"});
 }
@@ -340,6 +346,14 @@ TEST_F(SendRowsTest, separates_fields_by_tabs_or_what_is_asked_for) {
   EXPECT_EQ(parse_delimiter("\t"), '\t');
   EXPECT_EQ(parse_delimiter("|"), '|');
   for (const auto* text : {"", "\"", "\n", "||", "\u00a7"}) EXPECT_FALSE(parse_delimiter(text)) << text;
+}
+
+TEST_F(SendRowsTest, knows_formats_by_the_names_of_files) {
+  for (const std::string name : {"a.csv", "a.csv.gz", "a.csv.zst", "a.tsv", "a.tab.zst"}) {
+    const bool tabs = name.find(".t") != std::string::npos;
+    given(name, tabs ? "user\tat\n7\t1\n" : "user,at\n7,1\n");
+    EXPECT_EQ(rows(), Rows{fmt::format(R"(2 7 1000 {{"event_id":"{}:2","user":"7","at":"1"}})", name)});
+  }
 }
 
 TEST_F(SendRowsTest, needs_no_time) {

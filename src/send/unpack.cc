@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <cstring>
@@ -16,6 +18,13 @@ using std::string_view_literals::operator""sv;
 
 constexpr size_t buffer_bytes = 256 * 1024;
 constexpr auto gzip_magic = "\x1f\x8b"sv;
+constexpr auto zstd_magic = "\x28\xb5\x2f\xfd"sv;
+
+// Zstandard's frames to be skipped, with which some files begin: 0x184D2A50 to 0x184D2A5F.
+bool may_be_skippable(std::string_view beginning) {
+  constexpr auto rest = "\x2a\x4d\x18"sv;
+  return beginning.empty() || ((beginning[0] & 0xf0) == 0x50 && rest.starts_with(beginning.substr(1)));
+}
 
 class Plain final : public Unpacked {
  public:
@@ -86,19 +95,65 @@ class Gzip final : public Unpacked {
   bool between_ = false;
 };
 
+class Zstd final : public Unpacked {
+ public:
+  Zstd(std::unique_ptr<Input> input, std::string&& beginning)
+      : Unpacked(std::move(input), std::move(beginning)), stream_(ZSTD_createDStream()) {
+    CHECK(stream_ != nullptr);
+  }
+  ~Zstd() override { ZSTD_freeDStream(stream_); }
+
+  bool packed() const override { return true; }
+  Result<size_t> read(char* to, size_t bytes) override {
+    for (;;) {
+      const bool between = expected_ == 0;
+      if (unread_.empty() && !full_) {
+        TRY_ASSIGN(const bool more, fill());
+        if (!more && between) return size_t{0};
+        if (!more) return damaged("zstd", "cut off");
+      }
+      if (between) frame_ = place();
+      ZSTD_inBuffer in{unread_.data(), unread_.size(), 0};
+      ZSTD_outBuffer out{to, bytes, 0};
+      const size_t code = ZSTD_decompressStream(stream_, &out, &in);
+      unread_.remove_prefix(in.pos);
+      if (ZSTD_isError(code)) {
+        if (ZSTD_getErrorCode(code) == ZSTD_error_prefix_unknown) return behind("zstd", frame_);
+        return damaged("zstd", fmt::format("damaged ({})", ZSTD_getErrorName(code)));
+      }
+      expected_ = code;
+      full_ = out.pos == bytes && code != 0;
+      if (out.pos > 0) return out.pos;
+    }
+  }
+
+ private:
+  ZSTD_DStream* stream_;
+  size_t expected_ = 0;  // 0: between frames
+  bool full_ = false;    // it may hold back more than there was room for
+  int64_t frame_ = 0;    // where the last one began
+};
+
 }  // namespace
 
 Result<std::unique_ptr<Unpacked>> Unpacked::over(std::unique_ptr<Input> input) {
-  std::string beginning(gzip_magic.size(), '\0');
+  std::string beginning(zstd_magic.size(), '\0');
   size_t bytes = 0;
+  const auto undecided = [&] {
+    const auto so_far = std::string_view(beginning).substr(0, bytes);
+    return bytes < beginning.size() &&
+           (gzip_magic.starts_with(so_far) || zstd_magic.starts_with(so_far) || may_be_skippable(so_far));
+  };
   bool ended = false;
-  while (!ended && bytes < beginning.size() && gzip_magic.starts_with(std::string_view(beginning).substr(0, bytes))) {
+  while (!ended && undecided()) {
     TRY_ASSIGN(const size_t got, input->read(beginning.data() + bytes, beginning.size() - bytes));
     bytes += got;
     ended = got == 0;
   }
   beginning.resize(bytes);
   if (beginning.starts_with(gzip_magic)) return std::make_unique<Gzip>(std::move(input), std::move(beginning));
+  if (beginning.starts_with(zstd_magic) || (bytes == zstd_magic.size() && may_be_skippable(beginning)))
+    return std::make_unique<Zstd>(std::move(input), std::move(beginning));
   return std::make_unique<Plain>(std::move(input), std::move(beginning));
 }
 

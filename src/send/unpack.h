@@ -1,6 +1,6 @@
 #pragma once
-// The bytes inside a file: through gzip, which is known by how it begins, or as they are. Several compressed parts
-// behind each other are one text, as for gzip(1).
+// The bytes inside a file: through gzip or zstd, which are known by how they begin, or as they are. Several compressed
+// parts behind each other are one text, as for gzip(1) and zstd(1).
 //
 // One thread at a time. Failure: as input.h; corrupt for data that is damaged, cut off, or followed by something else
 // (zeros behind gzip data are not), after what can be read of it.

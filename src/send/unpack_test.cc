@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -24,6 +25,12 @@ std::string gzipped(std::string_view text) {
   EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
   out.resize(stream.total_out);
   deflateEnd(&stream);
+  return out;
+}
+
+std::string zstd_packed(std::string_view text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
   return out;
 }
 
@@ -99,6 +106,31 @@ TEST_F(UnpackTest, gives_what_can_be_read_of_damaged_gzip) {
   EXPECT_TRUE(cut.ends_with("!the gzip data is cut off"));
   packed[packed.size() - 6] ^= 1;  // of the checksum
   EXPECT_EQ(unpacked(packed), noise(700'000) + "!the gzip data is damaged");
+}
+
+TEST_F(UnpackTest, unpacks_zstd_of_one_or_several_parts) {
+  const std::string text = noise(700'000);
+  const std::string zeros(3'000'000, '\0');
+  const std::string skipped("\x53\x2a\x4d\x18\3\0\0\0abc", 11);
+  EXPECT_EQ(unpacked(zstd_packed(text)), text);
+  EXPECT_EQ(unpacked(zstd_packed(zeros)), zeros);
+  EXPECT_EQ(unpacked(zstd_packed("one ") + zstd_packed("") + skipped + zstd_packed("two"), 1), "one two");
+  EXPECT_EQ(unpacked(skipped + zstd_packed(text) + zstd_packed(text)), text + text);
+}
+
+TEST_F(UnpackTest, says_where_something_else_follows_zstd) {
+  const std::string one = zstd_packed("one");
+  EXPECT_EQ(unpacked(one + "k,t\n1,2\n"),
+            fmt::format("one!the zstd data ends at byte {} and something else follows", one.size()));
+}
+
+TEST_F(UnpackTest, gives_what_can_be_read_of_damaged_zstd) {
+  std::string packed = zstd_packed(noise(700'000));
+  const std::string cut = unpacked(packed.substr(0, packed.size() / 2));
+  EXPECT_GT(cut.size(), 200'000u);
+  EXPECT_TRUE(cut.ends_with("!the zstd data is cut off"));
+  packed[4] ^= 0x8;  // a bit of the frame's header that is reserved
+  EXPECT_TRUE(unpacked(packed).starts_with("!the zstd data is damaged (")) << unpacked(packed).substr(0, 100);
 }
 
 TEST_F(UnpackTest, a_stop_ends_the_wait_for_a_pipe) {

@@ -152,7 +152,7 @@ class Commands(unittest.TestCase):
             self.assertGreater(line, 1000)
             self.assertIn(f"{line - 1} rows are in the stream, all of them up to line {line}", done.stderr)
             path.write_bytes(bytes(range(256)) * 10)
-            self.assertIn("neither gzip nor text", run(*self.send_arguments(running, path)).stderr)
+            self.assertIn("this is no text", run(*self.send_arguments(running, path)).stderr)
 
     def test_a_signal_ends_send_with_a_summary(self):
         with serving(self.directory) as running:
