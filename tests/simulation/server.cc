@@ -25,10 +25,4 @@ Server::~Server() {
   store_.reset();
 }
 
-Result<engine::Environment::Stream> Server::stream(std::string_view name) {
-  const stream::StreamPtr found = streams_->find(name);
-  if (!found || found->log() == nullptr) return millrace::fail(ErrorKind::not_found, "no stream {}", name);
-  return Stream{found->id, found->log(), found->shard_count(), found};
-}
-
 }  // namespace millrace::simulation

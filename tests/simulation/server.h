@@ -23,11 +23,9 @@ class Server final : public engine::Environment {
   // In the order of the program's end.
   ~Server() override;
 
-  stream::Streams& streams() { return *streams_; }
+  stream::Streams& streams() override { return *streams_; }
   table::Tables& tables() override { return *tables_; }
   engine::Jobs& jobs() { return *jobs_; }
-
-  Result<Stream> stream(std::string_view name) override;
   base::Clock& clock() override { return base::system_clock(); }  // virtual, as all that asks for the time
 
  private:
