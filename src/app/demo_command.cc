@@ -34,6 +34,7 @@ namespace millrace::app {
 namespace {
 
 constexpr int64_t turn_ms = 20;
+constexpr int64_t disk_look_ns = 2'000'000'000;
 constexpr int64_t settle_ms_max = 30'000;
 constexpr size_t shoppers_per_rate = 10;
 constexpr size_t recent_samples = 1'000;
@@ -80,6 +81,20 @@ Result<Configuration> configuration_of(const DemoOptions& options, const std::st
   return configuration;
 }
 
+// Of files that may come and go meanwhile.
+uint64_t bytes_in(const std::string& directory) {
+  uint64_t bytes = 0;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator at(directory, error), end; !error && at != end;
+       at.increment(error)) {
+    std::error_code gone;
+    const bool is_file = at->is_regular_file(gone);
+    const uint64_t size = is_file ? at->file_size(gone) : 0;
+    if (!gone) bytes += size;
+  }
+  return bytes;
+}
+
 std::set<std::string> failure_tables(const Configuration& configuration) {
   std::set<std::string> tables;
   for (const auto& mapping : configuration.mappings) {
@@ -100,7 +115,7 @@ class Demo {
 
   Result<demo::DemoReport> run(const std::string& data_directory) {
     TRY(open_shop(data_directory));
-    TRY(trade());
+    TRY(trade(data_directory));
     TRY(settle());
     TRY_ASSIGN(demo::DemoReport report, check());
     instance_->stop();
@@ -151,15 +166,25 @@ class Demo {
   }
 
   // The shop is open, until the time is up or a signal comes.
-  Result<void> trade() {
+  Result<void> trade(const std::string& data_directory) {
     demo::DemoScreen screen;
     const int64_t start_ns = now_ns();
     const auto passed_ms = [&] { return (now_ns() - start_ns) / 1'000'000; };
     traffic_->start();
     trading_ = true;
+    int64_t next_look_ns = 0;
     while ((options_.for_ms < 0 || passed_ms() < options_.for_ms) && !closed_.stop_requested()) {
       std::this_thread::sleep_for(std::chrono::milliseconds(turn_ms));
       steer_rush(passed_ms());
+      if (now_ns() >= next_look_ns) {
+        next_look_ns = now_ns() + disk_look_ns;
+        disk_bytes_ = bytes_in(data_directory);
+        if (disk_bytes_ >= options_.disk_bytes_max) {
+          say(fmt::format("the data have come to {:.1f} GB, the most that --disk-max allows: the shop closes",
+                          static_cast<double>(disk_bytes_) / 1e9));
+          break;
+        }
+      }
       if (screen.due()) TRY(show(screen, passed_ms()));
     }
     trading_ = false;
@@ -185,6 +210,8 @@ class Demo {
     view.acknowledged = traffic_->clicks_acknowledged();
     view.orders = traffic_->orders_acknowledged();
     view.price_changes = prices_->changes();
+    view.disk_bytes = disk_bytes_;
+    view.disk_bytes_max = options_.disk_bytes_max;
     view.latency = ledger_.recent_latency(recent_samples);
     TRY_ASSIGN(view.job, demo::view_job(*api_, demo::demo_job));
     if (view.job.state == "failed") {
@@ -272,6 +299,7 @@ class Demo {
   demo::RushWatch rush_;
   std::optional<uint64_t> rush_number_;
   double seconds_ = 0;
+  uint64_t disk_bytes_ = 0;  // of the data, some seconds ago
   send::Endpoint endpoint_;
   std::unique_ptr<Instance> instance_;
   std::optional<send::Api> api_;

@@ -16,8 +16,9 @@ struct DemoOptions {
   uint64_t seed = 1;
   double rate = 2'000;  // clicks a second
   size_t products = 200;
-  size_t shoppers = 0;         // 0: ten for each click a second
-  std::string data_directory;  // empty: a temporary one, removed at the end
+  size_t shoppers = 0;                      // 0: ten for each click a second
+  std::string data_directory;               // empty: a temporary one, removed at the end
+  uint64_t disk_bytes_max = 8'000'000'000;  // of the data directory; then the shop closes, as at the end of its time
   std::string host = "127.0.0.1";
   uint16_t port = 4566;
   bool dashboard = true;

@@ -40,6 +40,11 @@ std::string latency_text(const LatencySummary& latency) {
   return fmt::format("click to price p50 {:.2f} ms, p99 {:.2f} ms", latency.p50_ms, latency.p99_ms);
 }
 
+std::string disk_text(const DemoView& view) {
+  return fmt::format("{:.0f} MB on the disk, at most {:.1f} GB", static_cast<double>(view.disk_bytes) / 1e6,
+                     static_cast<double>(view.disk_bytes_max) / 1e9);
+}
+
 }  // namespace
 
 DemoScreen::DemoScreen() {
@@ -62,9 +67,9 @@ void DemoScreen::show(const DemoView& view) {
                                 ? std::string("no watermark yet")
                                 : fmt::format("watermark {:.1f} s behind", view.job.watermark_delay_ms / 1000.0);
   if (!terminal_) {
-    fmt::print(stderr, "millrace: {:.0f} s: {} clicks/s, {} orders, {} price changes, {}, job lag {}, {}; {}\n",
+    fmt::print(stderr, "millrace: {:.0f} s: {} clicks/s, {} orders, {} price changes, {}, job lag {}, {}; {}; {}\n",
                view.seconds, grouped(rate), view.orders, view.price_changes, latency_text(view.latency),
-               view.job.lag_records, delay, rush_line(view));
+               view.job.lag_records, delay, rush_line(view), disk_text(view));
     return;
   }
   if (lines_ > 0) fmt::print(stderr, "\x1b[{}A", lines_);
@@ -77,9 +82,10 @@ void DemoScreen::show(const DemoView& view) {
   fmt::print(stderr, "\x1b[K  job           {}, {} records behind, {}\n", view.job.state, view.job.lag_records, delay);
   fmt::print(stderr, "\x1b[K  demand        {}\n", rush_line(view));
   if (view.for_ms > 0) {
-    fmt::print(stderr, "\x1b[K  {:.0f} of {:.0f} s\n", view.seconds, static_cast<double>(view.for_ms) / 1000);
+    fmt::print(stderr, "\x1b[K  {:.0f} of {:.0f} s; {}\n", view.seconds, static_cast<double>(view.for_ms) / 1000,
+               disk_text(view));
   } else {
-    fmt::print(stderr, "\x1b[K  {:.0f} s; Ctrl-C ends it\n", view.seconds);
+    fmt::print(stderr, "\x1b[K  {:.0f} s; Ctrl-C ends it; {}\n", view.seconds, disk_text(view));
   }
   std::fflush(stderr);
   lines_ = 5;

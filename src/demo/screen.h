@@ -17,6 +17,8 @@ struct DemoView {
   uint64_t acknowledged = 0;
   uint64_t orders = 0;
   uint64_t price_changes = 0;
+  uint64_t disk_bytes = 0;
+  uint64_t disk_bytes_max = 0;
   LatencySummary latency;  // recent
   JobView job;
   bool rush_on = false;

@@ -315,6 +315,14 @@ stream = "events"
         self.assertEqual(process.returncode, 0)
         self.assertEqual(os.listdir(self.directory), [])
 
+    def test_the_demo_ends_when_its_data_have_come_to_their_bound(self):
+        process = self.start("demo", "--listen", "127.0.0.1:0", "--dashboard", "off", "--disk-max", "30MB",
+                             env={**os.environ, "TMPDIR": str(self.directory)})
+        _, err = process.communicate(timeout=2 * WAIT_SECONDS)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertIn("--disk-max", err)
+        self.assertEqual(os.listdir(self.directory), [])
+
     def test_nohup_keeps_the_demo_when_the_terminal_is_closed(self):
         former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
