@@ -1,4 +1,5 @@
 #include "app/instance.h"
+#include "app/backup_operations.h"
 #include "app/browser_guard.h"
 
 #include <fmt/ranges.h>
@@ -152,6 +153,7 @@ class RunningInstance final : public Instance {
       dashboard_.reset();
     });
     functions_.reset();
+    backups_.reset();
     job_operations_.reset();
     jobs_.reset();
     // What a call left behind is written; nobody appends any more.
@@ -283,6 +285,8 @@ class RunningInstance final : public Instance {
     dynamodb_streams_->add_to(*service_);
     job_operations_ = std::make_unique<JobOperations>(*jobs_, base::system_clock());
     job_operations_->add_to(*service_);
+    backups_ = std::make_unique<BackupOperations>(*streams_, *store_);
+    backups_->add_to(*service_);
     function::Functions::Environment environment;
     environment.reactor = reactor_.get();
     environment.tables = tables_.get();
@@ -327,6 +331,7 @@ class RunningInstance final : public Instance {
   std::unique_ptr<JobEnvironment> job_environment_;
   std::unique_ptr<engine::Jobs> jobs_;
   std::unique_ptr<JobOperations> job_operations_;
+  std::unique_ptr<BackupOperations> backups_;
   std::unique_ptr<function::Functions> functions_;
   std::unique_ptr<aws::Kinesis> kinesis_;
   std::unique_ptr<aws::DynamoDb> dynamodb_;

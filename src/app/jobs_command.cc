@@ -10,7 +10,7 @@
 #include <sstream>
 #include <thread>
 
-#include "send/api.h"
+#include "app/server_call.h"
 #include "sql/plan.h"
 
 namespace millrace::app {
@@ -31,18 +31,6 @@ Result<std::string> read_script(const std::string& file) {
     content << in.rdbuf();
   }
   return content.str();
-}
-
-Result<std::string> call(const send::Endpoint& endpoint, std::string_view operation, const std::string& body) {
-  send::Api api(endpoint);
-  auto answer = api.call(aws::millrace_protocol, operation, body);
-  if (!answer && answer.error().kind == ErrorKind::unavailable) {
-    return fail(ErrorKind::unavailable,
-                "no server answers at http://{}:{} ({}); start one with `millrace serve --data DIR`, or name another "
-                "with --endpoint",
-                endpoint.host, endpoint.port, answer.error().message);
-  }
-  return answer;
 }
 
 std::string text_of(simdjson::dom::element job, const char* name) {
@@ -118,7 +106,7 @@ void print_functions(simdjson::dom::array functions, simdjson::dom::array mappin
 Result<void> wait_for_drain(const JobsOptions& options) {
   constexpr auto pause = std::chrono::milliseconds(50);
   for (;;) {
-    TRY_ASSIGN(const std::string answer, call(options.endpoint, "ListJobs", "{}"));
+    TRY_ASSIGN(const std::string answer, call_server(options.endpoint, "ListJobs", "{}"));
     simdjson::dom::parser parser;
     simdjson::dom::array jobs;
     if (parser.parse(answer)["Jobs"].get(jobs) != simdjson::SUCCESS) {
@@ -159,7 +147,7 @@ int run_sql(const SqlOptions& options) {
   body += ",\"Script\":";
   aws::append_json_string(body, *script);
   body += "}";
-  auto answer = call(options.endpoint, "SubmitJob", body);
+  auto answer = call_server(options.endpoint, "SubmitJob", body);
   if (!answer) return refuse(answer.error().within(options.file));
   fmt::print(stderr, "millrace: job `{}` runs; `millrace jobs` shows how it does, `millrace jobs stop {}` ends it\n",
              name, name);
@@ -168,7 +156,7 @@ int run_sql(const SqlOptions& options) {
 
 int run_jobs(const JobsOptions& options) {
   if (options.action == JobsOptions::Action::list) {
-    auto answer = call(options.endpoint, "ListJobs", "{}");
+    auto answer = call_server(options.endpoint, "ListJobs", "{}");
     if (!answer) return refuse(answer.error());
     if (options.json) {
       fmt::print("{}\n", *answer);
@@ -194,7 +182,7 @@ int run_jobs(const JobsOptions& options) {
   body += "}";
   const bool stop = options.action == JobsOptions::Action::stop;
   const bool resume = options.action == JobsOptions::Action::resume;
-  auto answer = call(options.endpoint, stop ? "StopJob" : resume ? "ResumeJob" : "RemoveJob", body);
+  auto answer = call_server(options.endpoint, stop ? "StopJob" : resume ? "ResumeJob" : "RemoveJob", body);
   if (!answer) return refuse(answer.error());
   std::string_view outcome = resume ? "runs" : "is removed";
   if (stop) outcome = "is stopped; `millrace jobs resume` goes on where it was";
@@ -207,7 +195,7 @@ int run_jobs(const JobsOptions& options) {
 }
 
 int run_functions(const FunctionsOptions& options) {
-  auto answer = call(options.endpoint, "ListFunctions", "{}");
+  auto answer = call_server(options.endpoint, "ListFunctions", "{}");
   if (!answer) return refuse(answer.error());
   if (options.json) {
     fmt::print("{}\n", *answer);

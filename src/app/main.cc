@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "app/backup_command.h"
 #include "app/demo_command.h"
 #include "app/jobs_command.h"
 #include "app/serve.h"
@@ -142,6 +143,11 @@ struct DemoCommand {
     command->add_option("--products", options.products, "Products in the shop")->capture_default_str();
     command->add_option("--seed", options.seed, "The same seed, the same shoppers")->capture_default_str();
     command->add_option("--data", options.data_directory, "Keep the data here (default: a temporary directory)");
+    command
+        ->add_option("--disk-max", options.disk_bytes_max,
+                     "End when the data take so much of the disk, such as 500MB (default 8GB)")
+        ->transform(CLI::AsSizeValue(true))
+        ->type_name("SIZE");
     command->add_option("--listen", listen, "HOST:PORT of the API (default 127.0.0.1:4566; port 0: any free one)");
     command->add_option("--dashboard", dashboard,
                         "HOST:PORT of the live page (default 127.0.0.1:8080; port 0: any free one), or off");
@@ -347,6 +353,38 @@ struct FunctionsCommand {
   }
 };
 
+struct BackupCommand {
+  BackupOptions options;
+  EndpointOption endpoint;
+
+  void add_to(CLI::App& app) {
+    auto* command = app.add_subcommand("backup", "Copy the data of a running server, which goes on serving");
+    command->footer(
+        "The server itself writes the directory, so it is one of its machine.\nExample:\n"
+        "  millrace backup /var/backups/millrace-monday");
+    endpoint.add_to(*command);
+    command->add_option("DIRECTORY", options.directory, "A new directory")->required();
+  }
+
+  int run() {
+    auto server = endpoint.endpoint();
+    if (!server) return refuse(server.error().within("--endpoint").message);
+    options.endpoint = *server;
+    return run_backup(options);
+  }
+};
+
+struct RestoreCommand {
+  RestoreOptions options;
+
+  void add_to(CLI::App& app) {
+    auto* command = app.add_subcommand("restore", "Make a data directory of a backup");
+    command->footer("Example:\n  millrace restore /var/backups/millrace-monday --data ./data");
+    command->add_option("DIRECTORY", options.directory, "What `millrace backup` has written")->required();
+    command->add_option("--data", options.data, "A new directory, for `millrace serve --data`")->required();
+  }
+};
+
 // The command that the arguments name so far, with its own: `jobs stop`.
 const CLI::App& named_command(const CLI::App& app) {
   const CLI::App* command = &app;
@@ -391,11 +429,15 @@ int run(int argc, char** argv) {
   SqlCommand sql;
   JobsCommand jobs;
   FunctionsCommand functions;
+  BackupCommand backup;
+  RestoreCommand restore;
   demo.add_to(app);
   serve.add_to(app);
   sql.add_to(app);
   jobs.add_to(app);
   functions.add_to(app);
+  backup.add_to(app);
+  restore.add_to(app);
   send.add_to(app);
   app.add_subcommand("reprice", "The pricing function of the shop; a server's configuration starts it")
       ->footer("The environment variables PRICING_... change its rules; docs/pricing.md lists them.");
@@ -403,8 +445,9 @@ int run(int argc, char** argv) {
       ->footer("The environment variables FAST_CLICKS_MAX and FAST_CLICKS_WINDOW_MS change its rules.");
   if (argc > 1 && argv[1][0] != '-' &&
       app.get_subcommands([&](CLI::App* command) { return command->check_name(argv[1]); }).empty()) {
-    return refuse(fmt::format("there is no command `{}`; {}", argv[1],
-                              base::suggestion(argv[1], {"demo", "serve", "sql", "jobs", "functions", "send"})));
+    return refuse(fmt::format(
+        "there is no command `{}`; {}", argv[1],
+        base::suggestion(argv[1], {"demo", "serve", "sql", "jobs", "functions", "backup", "restore", "send"})));
   }
   try {
     app.parse(argc, argv);
@@ -420,6 +463,8 @@ int run(int argc, char** argv) {
   if (name == "sql") return sql.run();
   if (name == "jobs") return jobs.run();
   if (name == "functions") return functions.run();
+  if (name == "backup") return backup.run();
+  if (name == "restore") return run_restore(restore.options);
   if (name == "send") return send.run();
   if (name == "reprice") return shop_functions::run_reprice();
   return shop_functions::run_flag_fast_clicks();

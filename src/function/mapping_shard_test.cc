@@ -72,6 +72,7 @@ class UnreadableLog final : public log::Log {
     return {};
   }
   Result<void> trim(ProcessingTime, GroupNumber) override { return {}; }
+  Result<void> copy_to(const std::string&, const std::stop_token&) const override { return {}; }
   void close() override {}
 
  private:

@@ -189,6 +189,13 @@ Result<std::vector<BlockPtr>> History::read(ShardId id, SequenceNumber from, siz
   return blocks;
 }
 
+std::vector<SegmentExtent> History::extents() const {
+  std::lock_guard lock(mutex_);
+  std::vector<SegmentExtent> extents;
+  for (const SegmentPtr& segment : segments_) extents.push_back({segment, segment->groups_end, segment->sealed});
+  return extents;
+}
+
 // Tells of damage, once for each place. And what a file that is gone means to somebody who was about to open it.
 Error History::why_unreadable(ShardId id, SequenceNumber from, Error error) {
   std::lock_guard lock(mutex_);

@@ -50,6 +50,9 @@ class History {
   // Takes the segments out that may go, the oldest first. Recent blocks beyond this log's share leave the memory, too.
   std::vector<SegmentPtr> trim(ProcessingTime before, GroupNumber group);
 
+  // The segments as they are now, in order, the holder of which keeps their files from beginning another life.
+  std::vector<SegmentExtent> extents() const;
+
   // The segment is closed: its index may be dropped and loaded again.
   void closed(const SegmentPtr& segment);
 

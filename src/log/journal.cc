@@ -1,5 +1,7 @@
 #include "log/journal.h"
 
+#include "log/copy.h"
+
 #include <fcntl.h>
 #include <poll.h>
 
@@ -362,6 +364,10 @@ Result<void> Journal::trim(ProcessingTime before, GroupNumber group) {
   auto segments = history_.trim(before, group);
   if (!segments.empty()) store_.remove(std::move(segments));
   return {};
+}
+
+Result<void> Journal::copy_to(const std::string& directory, const std::stop_token& stop) const {
+  return copy_segments(history_.extents(), directory, stop);
 }
 
 void Journal::close() {

@@ -43,6 +43,7 @@ class Journal final : public Log, private DiskWrite {
   Result<void> replay(GroupNumber after,
                       const std::function<Result<void>(GroupNumber, std::span<const BlockPtr>)>& apply) const override;
   Result<void> trim(ProcessingTime before, GroupNumber group) override;
+  Result<void> copy_to(const std::string& directory, const std::stop_token& stop) const override;
   void close() override;
 
  private:

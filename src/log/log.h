@@ -25,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -101,6 +102,11 @@ class Log {
   // whole segments only, never the one being written nor (after a restart, before the first append) the
   // newest. Readers miss them at once, their files go a little later.
   virtual Result<void> trim(ProcessingTime before, GroupNumber group) = 0;
+
+  // Writes the log as it is now, all durable groups, into `directory`, which is made if it is missing: a log that
+  // open_log() opens. This one goes on meanwhile; what retention takes away then may be missing at the copy's
+  // beginning, too. Synced. unavailable: `stop` was requested; then, and after any failure, the copy is a part.
+  virtual Result<void> copy_to(const std::string& directory, const std::stop_token& stop) const = 0;
 
   // Waits for what was appended, then closes; reaps by itself, so that it may be called when the reactors have
   // stopped. append() answers unavailable afterwards. Never call it from a callback of this log. Also done by

@@ -49,6 +49,13 @@ struct Segment {
 };
 using SegmentPtr = std::shared_ptr<Segment>;
 
+// How far a segment had come at some moment.
+struct SegmentExtent {
+  SegmentPtr segment;
+  uint64_t groups_end = 0;  // of the durable groups
+  bool sealed = false;      // the footer behind them counts, too
+};
+
 std::string segment_path(const std::string& directory, uint64_t id);
 std::string free_path(const std::string& directory, uint64_t id);
 // The id in a file's name that begins with `kind` ("segment-" or "free-"), if it is such a name.

@@ -96,7 +96,7 @@ class CsvRows final : public RowReader {
   int64_t line() const override { return reader_.line(); }
   int64_t lines_read() const override { return reader_.lines_read(); }
   double fraction() const override { return file_->fraction(); }
-  Result<void> skip_to_tail(std::stop_token stop) override { return file_->skip_to_tail(std::move(stop)); }
+  Result<bool> skip_to_tail() override { return file_->skip_to_tail(); }
 
  private:
   bool timed() const { return !options_.time_column.empty(); }

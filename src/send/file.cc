@@ -101,19 +101,15 @@ Result<void> SendFile::skip_line() {
   }
 }
 
-Result<void> SendFile::skip_to_tail(std::stop_token stop) {
-  if (at_end_) return {};
-  if (!compressed() && bytes_->size() > static_cast<int64_t>(piece_bytes)) {
-    TRY(bytes_->seek(bytes_->size() - static_cast<int64_t>(tail_bytes)));
-    buffer_.clear();
-    begin_ = 0;
-  }
-  while (!at_end_) {
-    if (stop.stop_requested()) return fail(ErrorKind::internal, "stopped");
-    TRY(read_more());
-    consume(text().size() - std::min(text().size(), tail_bytes));
-  }
-  return skip_line();
+Result<bool> SendFile::skip_to_tail() {
+  if (compressed() || bytes_->size() == 0) return false;
+  if (bytes_->size() <= static_cast<int64_t>(piece_bytes)) return true;
+  TRY(bytes_->seek(bytes_->size() - static_cast<int64_t>(tail_bytes)));
+  buffer_.clear();
+  begin_ = 0;
+  at_end_ = false;
+  TRY(skip_line());
+  return true;
 }
 
 double SendFile::fraction() const {

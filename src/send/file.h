@@ -10,7 +10,6 @@
 
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -43,8 +42,8 @@ class SendFile {
   // Consumes a byte order mark at the beginning.
   void skip_byte_order_mark();
 
-  // Goes on at the last lines; what is compressed is read for that. internal: `stop` was requested.
-  Result<void> skip_to_tail(std::stop_token stop);
+  // Goes on at the last lines. False, and nothing was done: it is compressed, or no file on a disk.
+  Result<bool> skip_to_tail();
 
   // How much of the file is consumed, 0 to 1; 0 if its size is not known.
   double fraction() const;

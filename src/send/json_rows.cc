@@ -36,7 +36,7 @@ class JsonRows final : public RowReader {
   int64_t line() const override { return line_; }
   int64_t lines_read() const override { return line_; }
   double fraction() const override { return file_->fraction(); }
-  Result<void> skip_to_tail(std::stop_token stop) override { return file_->skip_to_tail(std::move(stop)); }
+  Result<bool> skip_to_tail() override { return file_->skip_to_tail(); }
 
  private:
   static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }

@@ -88,8 +88,7 @@ void Progress::say_wait(const SendSummary& summary) {
   waited_for_ = summary.next;
   end();
   fmt::print(stderr,
-             "millrace: by its time the row at {}:{} is due in {}; a greater --speed, or max, makes that shorter; "
-             "Ctrl-C and {} "
+             "millrace: by its time the row at {}:{} is due in {}; a greater --speed makes that shorter; Ctrl-C and {} "
              "leaves the wait out\n",
              files_[summary.next.file], summary.next.line, duration(summary.wait_seconds),
              going_on(files_, {summary.next.file, summary.next.line - 1}));
@@ -138,9 +137,7 @@ void say_end(const SendOptions& options, const SendSummary& summary, const Resul
     fmt::print(stderr, "; all of them up to line {} of {}; {} goes on there", summary.place.line,
                options.files[summary.place.file], next);
   }
-  if (summary.bad_rows > 0) {
-    fmt::print(stderr, "; {} bad {} passed over", summary.bad_rows, summary.bad_rows == 1 ? "row" : "rows");
-  }
+  if (summary.bad_rows > 0) fmt::print(stderr, "; {} bad rows passed over", summary.bad_rows);
   if (summary.resent > 0) fmt::print(stderr, "; {} sent twice, perhaps (they have the same event_id)", summary.resent);
   fmt::print(stderr, "\n");
 }

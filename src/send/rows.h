@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -57,9 +56,9 @@ class RowReader {
   virtual int64_t line() const = 0;        // of the last row or error, from 1
   virtual int64_t lines_read() const = 0;  // complete ones, so far
   virtual double fraction() const = 0;
-  // Goes on at some line near the end of the file, which is read for that if it is compressed; from then on line()
-  // counts nothing. internal: `stop` was requested.
-  virtual Result<void> skip_to_tail(std::stop_token stop) = 0;
+  // Goes on at some line near the end of the file; from then on line() counts nothing. False: all of it would have to
+  // be read for that.
+  virtual Result<bool> skip_to_tail() = 0;
 };
 
 }  // namespace millrace::send

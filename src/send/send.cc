@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <optional>
 #include <stop_token>
 #include <thread>
 
@@ -45,26 +43,6 @@ Result<ShardMap> find_shards(Api& api, const SendOptions& options) {
   return shards;
 }
 
-// The last time of all files, looked for on a thread of its own, because a large compressed file takes a while.
-class LastTime {
- public:
-  explicit LastTime(const SendOptions& options) {
-    if (options.speed <= 0) return;
-    thread_ = std::jthread([this, rows = options.rows, file = options.files.back()](const std::stop_token& stop) {
-      time_ = last_time(rows, file, stop);
-      done_ = true;
-    });
-  }
-
-  bool is_unknown() const { return done_ && !time_; }
-  std::optional<EventTime> found() const { return done_ ? time_ : std::nullopt; }
-
- private:
-  std::optional<EventTime> time_;  // once it is done
-  std::atomic<bool> done_ = false;
-  std::jthread thread_;
-};
-
 // What a file's end in the middle means for who wants to go on from there.
 Error end_of_damaged(const Error& error, int64_t lines) {
   if (error.kind != ErrorKind::corrupt) return error;
@@ -93,16 +71,15 @@ Result<void> send_file(const SendOptions& options, SendSummary& summary,
   const int64_t start_ns = now_ns();
   int64_t progress_due_ns = start_ns + progress_ns;
   Pace pace(options.speed);
-  LastTime last(options);
+  const auto last_time = options.speed > 0 ? rows->last_time() : std::nullopt;
   double first_fraction = 0;
   const auto left_seconds = [&]() -> std::optional<double> {
     if (summary.rows == 0) return std::nullopt;
     std::optional<double> by_work;
     const double done = summary.fraction - first_fraction;
     if (done > fraction_min) by_work = summary.seconds * (1 - summary.fraction) / done;
-    if (options.speed <= 0 || last.is_unknown()) return by_work;
-    if (!last.found()) return std::nullopt;
-    const double by_times = pace.seconds_until(*last.found());
+    if (!last_time) return by_work;
+    const double by_times = pace.seconds_until(*last_time);
     return pace.is_behind() ? std::max(by_times, by_work.value_or(0)) : by_times;
   };
   const auto update = [&] {

@@ -6,20 +6,11 @@
 
 namespace millrace::send {
 
-namespace {
-
-bool is_on_disk(const std::string& file) {
-  std::error_code error;
-  return file != "-" && std::filesystem::is_regular_file(file, error);
-}
-
-}  // namespace
-
 RowSeries::RowSeries(RowOptions options, std::vector<std::string> files, int64_t from_line, InputWaiting waiting)
     : options_(std::move(options)), files_(std::move(files)), from_line_(from_line), waiting_(std::move(waiting)) {
   for (const std::string& file : files_) {
     std::error_code error;
-    const bool on_disk = is_on_disk(file);
+    const bool on_disk = file != "-" && std::filesystem::is_regular_file(file, error);
     sizes_.push_back(on_disk ? static_cast<double>(std::filesystem::file_size(file, error)) : 0);
     size_ += sizes_.back();
     if (!on_disk) size_ = std::numeric_limits<double>::infinity();
@@ -32,7 +23,9 @@ Result<std::unique_ptr<RowSeries>> RowSeries::open(RowOptions options, std::vect
   // A pipe is read only once.
   for (size_t i = 1; i < files.size(); ++i) {
     std::error_code error;
-    if (files[i] == "-" || (std::filesystem::exists(files[i], error) && !is_on_disk(files[i]))) continue;
+    const auto kind = std::filesystem::status(files[i], error).type();
+    if (kind != std::filesystem::file_type::regular && kind != std::filesystem::file_type::not_found) continue;
+    if (files[i] == "-") continue;
     options.file = files[i];
     TRY(RowReader::open(options));
   }
@@ -67,11 +60,14 @@ double RowSeries::fraction() const {
   return size_ > 0 ? (size_before_ + rows_->fraction() * sizes_[file_]) / size_ : 0;
 }
 
-std::optional<EventTime> last_time(RowOptions options, const std::string& file, std::stop_token stop) {
-  if (!is_on_disk(file) || options.time_column.empty()) return std::nullopt;
-  options.file = file;
+std::optional<EventTime> RowSeries::last_time() const {
+  if (sizes_.back() == 0 || options_.time_column.empty()) return std::nullopt;
+  RowOptions options = options_;
+  options.file = files_.back();
   const auto rows = RowReader::open(options);
-  if (!rows || !(*rows)->skip_to_tail(stop)) return std::nullopt;
+  if (!rows) return std::nullopt;
+  const auto at_tail = (*rows)->skip_to_tail();
+  if (!at_tail || !*at_tail) return std::nullopt;
   std::optional<EventTime> last;
   for (SendRow row;;) {
     const auto found = (*rows)->next(row);

@@ -6,7 +6,6 @@
 
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -29,6 +28,9 @@ class RowSeries {
   const std::string& file() const { return files_[file_]; }
   int64_t lines_read() const { return rows_->lines_read(); }  // complete ones of that file
   double fraction() const;                                    // of the bytes of all files; 0: not known
+  // The latest time at the end of the last file; nullopt: one would have to read all of it (it is compressed), or there
+  // is none.
+  std::optional<EventTime> last_time() const;
 
  private:
   RowSeries(RowOptions options, std::vector<std::string> files, int64_t from_line, InputWaiting waiting);
@@ -44,9 +46,5 @@ class RowSeries {
   size_t file_ = 0;
   std::unique_ptr<RowReader> rows_;
 };
-
-// The latest time in the last lines of a file: of a large one that is not compressed only its end is read. nullopt: it
-// is no file on a disk, there is no time there, or `stop` was requested. Any thread.
-std::optional<EventTime> last_time(RowOptions options, const std::string& file, std::stop_token stop);
 
 }  // namespace millrace::send

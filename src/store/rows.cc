@@ -6,6 +6,7 @@
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 #include <spdlog/spdlog.h>
 
@@ -171,6 +172,15 @@ class RocksRows final : public Rows {
 
   Result<void> resume() override {
     if (const auto status = db_->Resume(); !status.ok()) return fail_status(directory_, status);
+    return {};
+  }
+
+  Result<void> copy_to(const std::string& directory) const override {
+    rocksdb::Checkpoint* made = nullptr;
+    auto status = rocksdb::Checkpoint::Create(db_.get(), &made);
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
+    if (!status.ok()) return fail_status(directory, status);
     return {};
   }
 

@@ -58,6 +58,9 @@ class Rows {
   virtual Result<GroupNumber> flushed_position() const = 0;  // of what a crash leaves
   virtual Result<void> flush(bool wait) = 0;
   virtual Result<void> resume() = 0;
+  // The rows as they are now, position and all, in a directory that does not exist: files are linked where the file
+  // system can, for they never change.
+  virtual Result<void> copy_to(const std::string& directory) const = 0;
   virtual uint64_t approximate_bytes(std::string_view from, std::string_view to) const = 0;
 };
 

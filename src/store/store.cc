@@ -236,6 +236,13 @@ Result<void> StoreImpl::replay() {
   return replayed;
 }
 
+// The rows first: what the journal has then covers them.
+Result<void> StoreImpl::copy_to(const std::string& directory, const std::stop_token& stop) {
+  TRY(prepare_directory(directory));
+  TRY(rows_->copy_to(directory + "/rocksdb"));
+  return journal_->copy_to(directory + "/journal", stop);
+}
+
 void StoreImpl::close() {
   if (closed_.exchange(true)) return;
   GroupNumber last;

@@ -20,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -136,6 +137,10 @@ class Store {
   };
   virtual Statistics statistics() const = 0;
   virtual uint64_t approximate_bytes(Keyspace space) const = 0;
+
+  // Writes the store as it is now into `directory`, which is made, as open() takes it; this one goes on meanwhile.
+  // Every commit that was durable before is in it. Synced. unavailable: `stop` was requested.
+  virtual Result<void> copy_to(const std::string& directory, const std::stop_token& stop) = 0;
 
   // Waits until RocksDB holds everything, flushes it, trims the journal, closes; nothing may be called after it. Also
   // done by the destructor.

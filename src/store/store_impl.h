@@ -32,6 +32,7 @@ class StoreImpl final : public Store {
   log::Log& journal() override { return *journal_; }
   Statistics statistics() const override;
   uint64_t approximate_bytes(Keyspace space) const override;
+  Result<void> copy_to(const std::string& directory, const std::stop_token& stop) override;
   void close() override;
 
   Result<void> replay();

@@ -443,6 +443,23 @@ void Streams::flush_all() {
   appended_.clear();
 }
 
+Result<void> Streams::copy_to(const std::string& directory, const std::stop_token& stop) const {
+  TRY(base::make_directories(directory));
+  for (const StreamPtr& stream : list()) {
+    const log::Log* const log = stream->log();
+    if (log == nullptr) continue;
+    const std::string of_stream = fmt::format("{}/{}", directory, directory_name(stream->name));
+    const auto copied = log->copy_to(of_stream, stop);
+    if (!copied && stream->status() != StreamStatus::active) {
+      TRY(remove_tree(of_stream));
+      continue;
+    }
+    TRY(copied);
+    TRY(write_definition(of_stream, *stream));
+  }
+  return base::sync_directory(directory);
+}
+
 void Streams::trim() {
   const ProcessingTime now = clock_.now();
   for (const StreamPtr& stream : list()) {

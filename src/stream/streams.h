@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -115,6 +116,10 @@ class Streams final : public Sources {
   // For the reactor: an append to the stream waits for flush_all(), which the reactor calls at the end of its turn.
   void mark_appended(const StreamPtr& stream);
   void flush_all();
+
+  // Writes all active streams as they are now into `directory`, which is made, as open() takes it; they go on
+  // meanwhile, and one that is deleted then may be missing. unavailable: `stop` was requested.
+  Result<void> copy_to(const std::string& directory, const std::stop_token& stop) const;
 
   // Drops segments older than each stream's retention; call it now and then (minutes).
   void trim();

@@ -1,0 +1,14 @@
+#pragma once
+// One call of Millrace's own operations from a command, with the advice that a command gives. Any thread.
+
+#include <string>
+#include <string_view>
+
+#include "send/api.h"
+
+namespace millrace::app {
+
+// unavailable: no server answers; the message says how to start one.
+Result<std::string> call_server(const send::Endpoint& endpoint, std::string_view operation, std::string_view body);
+
+}  // namespace millrace::app
