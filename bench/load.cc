@@ -24,13 +24,13 @@
 #include "aws/sigv4.h"
 #include "base/base64.h"
 #include "base/clock.h"
-#include "send/api.h"
+#include "client/api.h"
 
 namespace millrace::bench {
 namespace {
 
 struct Options {
-  send::Endpoint endpoint;
+  client::Endpoint endpoint;
   std::string mode;
   int connections = 64;
   double seconds = 5;
@@ -48,7 +48,7 @@ struct Options {
 // The whole text of a signed request, as it goes to the socket.
 class RequestMaker {
  public:
-  RequestMaker(const send::Endpoint& endpoint, const aws::Protocol& protocol)
+  RequestMaker(const client::Endpoint& endpoint, const aws::Protocol& protocol)
       : protocol_(protocol),
         host_(fmt::format("{}:{}", endpoint.host, endpoint.port)),
         signer_({endpoint.access_key, endpoint.secret_key}, endpoint.region, std::string(protocol.signing_name)),
@@ -72,7 +72,7 @@ class RequestMaker {
   std::string date_;
 };
 
-void call(send::Api& api, const aws::Protocol& protocol, std::string_view operation, const std::string& body) {
+void call(client::Api& api, const aws::Protocol& protocol, std::string_view operation, const std::string& body) {
   if (auto answer = api.call(protocol, operation, body); !answer) {
     stop(fmt::format("{}: {}", operation, answer.error().message));
   }
@@ -84,8 +84,8 @@ std::string random_text(std::mt19937_64& random, int size) {
   return text;
 }
 
-std::vector<std::string> put_records_requests(const Options& options, send::Api& api) {
-  if (auto made = send::ensure_stream(api, "bench", 4); !made) stop(made.error().message);
+std::vector<std::string> put_records_requests(const Options& options, client::Api& api) {
+  if (auto made = client::ensure_stream(api, "bench", 4); !made) stop(made.error().message);
   std::mt19937_64 random(1);
   RequestMaker maker(options.endpoint, aws::kinesis_protocol);
   std::vector<std::string> requests;
@@ -106,7 +106,7 @@ std::string table_key(int i) {
   return fmt::format(R"("id":{{"S":"item-{:08d}"}})", i);
 }
 
-void ensure_table(send::Api& api) {
+void ensure_table(client::Api& api) {
   auto described = api.call(aws::dynamodb_protocol, "DescribeTable", R"({"TableName":"bench"})");
   if (!described) {
     call(
@@ -122,7 +122,7 @@ void ensure_table(send::Api& api) {
   stop("the table does not become active");
 }
 
-std::vector<std::string> item_requests(const Options& options, send::Api& api, bool put) {
+std::vector<std::string> item_requests(const Options& options, client::Api& api, bool put) {
   ensure_table(api);
   std::mt19937_64 random(put ? 2 : 3);
   RequestMaker maker(options.endpoint, aws::dynamodb_protocol);
@@ -296,7 +296,7 @@ Options parse(int argc, char** argv) {
     const std::string_view name = argv[i];
     const std::string value = argv[i + 1];
     if (name == "--endpoint") {
-      auto endpoint = send::parse_endpoint(value);
+      auto endpoint = client::parse_endpoint(value);
       if (!endpoint) stop(endpoint.error().message);
       options.endpoint = *endpoint;
     } else if (name == "--mode") {
@@ -316,7 +316,7 @@ Options parse(int argc, char** argv) {
 
 int run(int argc, char** argv) {
   const Options options = parse(argc, argv);
-  send::Api api(options.endpoint);
+  client::Api api(options.endpoint);
   std::vector<std::string> requests;
   if (options.mode == "put_records") requests = put_records_requests(options, api);
   if (options.mode == "put_item") requests = item_requests(options, api, true);

@@ -22,7 +22,7 @@ std::string size_text(const BackupSize& size) {
   return fmt::format("{} files, {:.1f} MB", size.files, static_cast<double>(size.bytes) / 1e6);
 }
 
-Result<BackupSize> wait_for_backup(const send::Endpoint& endpoint) {
+Result<BackupSize> wait_for_backup(const client::Endpoint& endpoint) {
   constexpr auto pause = std::chrono::milliseconds(100);
   for (;;) {
     TRY_ASSIGN(const std::string answer, call_server(endpoint, "DescribeBackup", "{}"));

@@ -3,12 +3,12 @@
 
 #include <string>
 
-#include "send/api.h"
+#include "client/api.h"
 
 namespace millrace::app {
 
 struct BackupOptions {
-  send::Endpoint endpoint;
+  client::Endpoint endpoint;
   std::string directory;
 };
 int run_backup(const BackupOptions& options);

@@ -19,7 +19,7 @@
 #include "app/project_files.h"
 #include "base/clock.h"
 #include "base/stop_signals.h"
-#include "demo/items.h"
+#include "client/items.h"
 #include "demo/prices.h"
 #include "demo/report.h"
 #include "demo/rush.h"
@@ -300,9 +300,9 @@ class Demo {
   std::optional<uint64_t> rush_number_;
   double seconds_ = 0;
   uint64_t disk_bytes_ = 0;  // of the data, some seconds ago
-  send::Endpoint endpoint_;
+  client::Endpoint endpoint_;
   std::unique_ptr<Instance> instance_;
-  std::optional<send::Api> api_;
+  std::optional<client::Api> api_;
   std::unique_ptr<demo::DemoTraffic> traffic_;
   std::unique_ptr<demo::DemoPrices> prices_;  // ends before what its listener uses
   std::atomic<bool> trading_ = false;

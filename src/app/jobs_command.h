@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "send/api.h"
+#include "client/api.h"
 
 namespace millrace::app {
 
@@ -12,7 +12,7 @@ struct SqlOptions {
   std::string file;      // "-": the standard input
   std::string name;      // empty: the script's 'pipeline.name', else the file's name without its ending
   bool explain = false;  // only prints the plan; needs no server
-  send::Endpoint endpoint;
+  client::Endpoint endpoint;
 };
 int run_sql(const SqlOptions& options);
 
@@ -23,13 +23,13 @@ struct JobsOptions {
   bool force = false;  // of remove: a running one, too
   bool json = false;   // of list
   uint64_t skip = 0;   // of resume: bad records to leave out
-  send::Endpoint endpoint;
+  client::Endpoint endpoint;
 };
 int run_jobs(const JobsOptions& options);
 
 struct FunctionsOptions {
   bool json = false;
-  send::Endpoint endpoint;
+  client::Endpoint endpoint;
 };
 int run_functions(const FunctionsOptions& options);
 

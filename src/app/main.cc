@@ -43,13 +43,13 @@ struct EndpointOption {
   void add_to(CLI::App& command) {
     command.add_option("--endpoint", url, "The server; AWS_ENDPOINT_URL sets it too")->capture_default_str();
   }
-  Result<send::Endpoint> endpoint() const {
-    send::Endpoint endpoint;
+  Result<client::Endpoint> endpoint() const {
+    client::Endpoint endpoint;
     endpoint.access_key = environment("AWS_ACCESS_KEY_ID", endpoint.access_key.c_str());
     endpoint.secret_key = environment("AWS_SECRET_ACCESS_KEY", endpoint.secret_key.c_str());
     endpoint.region = environment("AWS_REGION", environment("AWS_DEFAULT_REGION", endpoint.region.c_str()).c_str());
     TRY(check_region(endpoint.region));
-    return send::parse_endpoint(url, endpoint);
+    return client::parse_endpoint(url, endpoint);
   }
 };
 

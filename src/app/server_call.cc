@@ -2,8 +2,8 @@
 
 namespace millrace::app {
 
-Result<std::string> call_server(const send::Endpoint& endpoint, std::string_view operation, std::string_view body) {
-  send::Api api(endpoint);
+Result<std::string> call_server(const client::Endpoint& endpoint, std::string_view operation, std::string_view body) {
+  client::Api api(endpoint);
   auto answer = api.call(aws::millrace_protocol, operation, body);
   if (!answer && answer.error().kind == ErrorKind::unavailable) {
     return fail(ErrorKind::unavailable,

@@ -4,11 +4,11 @@
 #include <string>
 #include <string_view>
 
-#include "send/api.h"
+#include "client/api.h"
 
 namespace millrace::app {
 
 // unavailable: no server answers; the message says how to start one.
-Result<std::string> call_server(const send::Endpoint& endpoint, std::string_view operation, std::string_view body);
+Result<std::string> call_server(const client::Endpoint& endpoint, std::string_view operation, std::string_view body);
 
 }  // namespace millrace::app

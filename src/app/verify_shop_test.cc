@@ -10,7 +10,7 @@
 
 #include "app/instance.h"
 #include "app/project_files.h"
-#include "demo/items.h"
+#include "client/items.h"
 #include "demo/setup.h"
 #include "demo/verify.h"
 
@@ -47,13 +47,13 @@ class VerifyShopTest : public testing::Test {
   }
 
   void click(size_t product, std::string_view type, int64_t at_ms, int visitor) {
-    const send::StreamRecord record{
+    const client::StreamRecord record{
         fmt::format("v{}", visitor),
         fmt::format(
             R"({{"event_id":"run-0-{}","event_type":"{}","product_id":"{}","visitor_id":"v{}","event_ms":{},"price":1.50}})",
             options_.clicks.issued[0]++, type, catalog_[product].id, visitor, start_ms + at_ms)};
-    aws::PutRecordsBody body(demo::demo_stream);
-    const auto put = send::put_records(*api_, std::span(&record, 1), body);
+    client::PutRecordsBody body(demo::demo_stream);
+    const auto put = client::put_records(*api_, std::span(&record, 1), body);
     ASSERT_TRUE(put) << put.error().message;
   }
   void order(size_t product, int64_t at_ms, int visitor) {
@@ -106,7 +106,7 @@ class VerifyShopTest : public testing::Test {
   demo::ShopCatalog catalog_{3, 10};
   std::unique_ptr<Instance> instance_;
   demo::VerifyOptions options_;
-  std::optional<send::Api> api_;
+  std::optional<client::Api> api_;
 };
 
 TEST_F(VerifyShopTest, finds_nothing_wrong_with_what_the_job_made) {
@@ -159,7 +159,7 @@ TEST_F(VerifyShopTest, finds_a_price_change_that_happened_twice) {
                      R"("price_before":{{"N":"{}"}},"price_after":{{"N":"{}"}}}}}})",
                      catalog_[4].id, version, before, after));
   };
-  const std::string list = demo::cents_text(catalog_[4].list_price_cents);
+  const std::string list = client::cents_text(catalog_[4].list_price_cents);
   history(1, list, "5.00");
   history(2, list, "5.00");
   update("ProductCatalog", product_key(4), "price", "5.00");

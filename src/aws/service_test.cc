@@ -9,8 +9,8 @@
 #include <random>
 #include <thread>
 
-#include "aws/client.h"
 #include "aws/kinesis.h"
+#include "client/signed_client.h"
 #include "stream/streams.h"
 
 namespace millrace::aws {
@@ -118,8 +118,8 @@ class ServiceTest : public testing::Test {
     reactor_.reset();
   }
 
-  Client client(std::string secret = "millrace-secret") {
-    return Client({.port = port_, .credential = {"millrace", std::move(secret)}, .clock = &clock_});
+  client::SignedClient client(std::string secret = "millrace-secret") {
+    return client::SignedClient({.port = port_, .credential = {"millrace", std::move(secret)}, .clock = &clock_});
   }
 
   std::string call(const Protocol& protocol, std::string_view operation, std::string_view body) {
@@ -209,7 +209,7 @@ TEST_F(ServiceTest, WithoutAuthenticationNothingIsChecked) {
 
 TEST_F(ServiceTest, RecordsPutAreReadBackAcrossARestart) {
   EXPECT_EQ(call(kinesis_protocol, "CreateStream", R"({"StreamName":"clicks","ShardCount":1})"), "");
-  PutRecordsBody body("clicks");
+  client::PutRecordsBody body("clicks");
   for (int round = 0; round < 2; ++round) {
     body.clear();
     for (int i = 0; i < 3; ++i) body.add(fmt::format("visitor \"{}\"", i), fmt::format("click {}.{}", round, i));

@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "base/clock.h"
-#include "demo/items.h"
+#include "client/items.h"
 
 namespace millrace::demo {
 
@@ -20,12 +20,13 @@ Result<std::string> text_at(std::string_view operation, simdjson::simdjson_resul
 
 }  // namespace
 
-DemoPrices::DemoPrices(const send::Endpoint& endpoint, const ShopCatalog& catalog, ShopPrices& shown, Listener listener)
+DemoPrices::DemoPrices(const client::Endpoint& endpoint, const ShopCatalog& catalog, ShopPrices& shown,
+                       Listener listener)
     : api_(endpoint), catalog_(catalog), shown_(shown), listener_(std::move(listener)), versions_(catalog.size(), 0) {
   for (size_t i = 0; i < catalog.size(); ++i) products_.emplace(catalog[i].id, i);
 }
 
-Result<std::unique_ptr<DemoPrices>> DemoPrices::start(const send::Endpoint& endpoint, const ShopCatalog& catalog,
+Result<std::unique_ptr<DemoPrices>> DemoPrices::start(const client::Endpoint& endpoint, const ShopCatalog& catalog,
                                                       ShopPrices& shown, Listener listener) {
   std::unique_ptr<DemoPrices> prices(new DemoPrices(endpoint, catalog, shown, std::move(listener)));
   TRY(prices->open());
@@ -70,13 +71,13 @@ Result<void> DemoPrices::open() {
 }
 
 Result<void> DemoPrices::read_current() {
-  return scan_table(api_, table, [&](JsonItem item) -> Result<void> {
-    const auto id = attribute(item, "product_id");
-    const auto cents = cents_attribute(item, "price");
+  return client::scan_table(api_, table, [&](client::JsonItem item) -> Result<void> {
+    const auto id = client::attribute(item, "product_id");
+    const auto cents = client::cents_attribute(item, "price");
     const auto product = id ? products_.find(std::string(*id)) : products_.end();
     if (product == products_.end() || !cents) return {};
     shown_.set(product->second, *cents);
-    versions_[product->second] = integer_attribute(item, "price_version").value_or(0);
+    versions_[product->second] = client::integer_attribute(item, "price_version").value_or(0);
     return {};
   });
 }
@@ -87,7 +88,7 @@ Result<void> DemoPrices::run() {
     size_t found = 0;
     for (auto& [shard, iterator] : iterators_) {
       auto got = poll(iterator);
-      for (send::Patience patience(10'000); !got && send::may_pass(got.error()) && patience.next();)
+      for (client::Patience patience(10'000); !got && client::may_pass(got.error()) && patience.next();)
         got = poll(iterator);
       if (!got) return std::unexpected(got.error());
       found += *got;
@@ -112,11 +113,11 @@ Result<size_t> DemoPrices::poll(std::string& iterator) {
   size_t count = 0;
   for (const simdjson::dom::element record : records) {
     ++count;
-    JsonItem item;
+    client::JsonItem item;
     if (record["dynamodb"]["NewImage"].get(item)) continue;
-    const auto id = attribute(item, "product_id");
-    const auto cents = cents_attribute(item, "price");
-    const auto version = integer_attribute(item, "price_version");
+    const auto id = client::attribute(item, "product_id");
+    const auto cents = client::cents_attribute(item, "price");
+    const auto version = client::integer_attribute(item, "price_version");
     const auto product = id ? products_.find(std::string(*id)) : products_.end();
     if (product == products_.end() || !cents || !version) continue;
     int64_t& known = versions_[product->second];
@@ -127,8 +128,8 @@ Result<size_t> DemoPrices::poll(std::string& iterator) {
     seen.version = *version;
     seen.before_cents = shown_.cents(product->second);
     seen.cents = *cents;
-    seen.reason = attribute(item, "price_reason").value_or("");
-    seen.cause = EventTime(integer_attribute(item, "caused_by_event_ms").value_or(0));
+    seen.reason = client::attribute(item, "price_reason").value_or("");
+    seen.cause = EventTime(client::integer_attribute(item, "caused_by_event_ms").value_or(0));
     seen.seen_ns = seen_ns;
     shown_.set(product->second, *cents);
     ++changes_;

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "client/api.h"
 #include "demo/shop.h"
-#include "send/api.h"
 
 namespace millrace::demo {
 
@@ -36,7 +36,7 @@ class DemoPrices {
   using Listener = std::function<void(const PriceSeen&)>;  // on the follower's thread
 
   // Reads the current prices into `shown`, which the follower keeps up to date, and starts behind them.
-  static Result<std::unique_ptr<DemoPrices>> start(const send::Endpoint& endpoint, const ShopCatalog& catalog,
+  static Result<std::unique_ptr<DemoPrices>> start(const client::Endpoint& endpoint, const ShopCatalog& catalog,
                                                    ShopPrices& shown, Listener listener);
   ~DemoPrices();
 
@@ -46,13 +46,13 @@ class DemoPrices {
   uint64_t changes() const { return changes_; }
 
  private:
-  DemoPrices(const send::Endpoint& endpoint, const ShopCatalog& catalog, ShopPrices& shown, Listener listener);
+  DemoPrices(const client::Endpoint& endpoint, const ShopCatalog& catalog, ShopPrices& shown, Listener listener);
   Result<void> open();
   Result<void> read_current();
   Result<void> run();
   Result<size_t> poll(std::string& iterator);
 
-  send::Api api_;
+  client::Api api_;
   const ShopCatalog& catalog_;
   ShopPrices& shown_;
   Listener listener_;

@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "demo/items.h"
+#include "client/items.h"
 
 namespace millrace::demo {
 
@@ -26,7 +26,7 @@ void print_report(const DemoReport& report) {
   }
   if (report.rush_peak_cents > report.rush_before_cents) {
     say(fmt::format("the rush on {} raised its price from {} to {}{}", report.rush_product,
-                    cents_text(report.rush_before_cents), cents_text(report.rush_peak_cents),
+                    client::cents_text(report.rush_before_cents), client::cents_text(report.rush_peak_cents),
                     report.rush_reaction_ms < 0
                         ? std::string()
                         : fmt::format(", for the first time after {:.0f} ms", report.rush_reaction_ms)));
@@ -38,9 +38,10 @@ void print_report(const DemoReport& report) {
 std::string json_of(const DemoReport& report) {
   std::string rush = "null";
   if (!report.rush_product.empty()) {
-    rush = fmt::format(R"({{"product_id":"{}","price_before":{},"price_peak":{},"reaction_ms":{}}})",
-                       report.rush_product, cents_text(report.rush_before_cents), cents_text(report.rush_peak_cents),
-                       report.rush_reaction_ms < 0 ? "null" : fmt::format("{:.3f}", report.rush_reaction_ms));
+    rush =
+        fmt::format(R"({{"product_id":"{}","price_before":{},"price_peak":{},"reaction_ms":{}}})", report.rush_product,
+                    client::cents_text(report.rush_before_cents), client::cents_text(report.rush_peak_cents),
+                    report.rush_reaction_ms < 0 ? "null" : fmt::format("{:.3f}", report.rush_reaction_ms));
   }
   const auto latency = [&](double ms) {
     return report.click_to_price.samples == 0 ? "null" : fmt::format("{:.3f}", ms);

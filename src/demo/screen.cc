@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "base/clock.h"
-#include "demo/items.h"
+#include "client/items.h"
 
 namespace millrace::demo {
 
@@ -30,7 +30,7 @@ std::string rush_line(const DemoView& view) {
   std::string line = fmt::format(
       "{}: {} -> {} ({:+.0f} %)",
       view.rush_on ? fmt::format("rush on {}", view.rush_name) : fmt::format("the rush on {} is over", view.rush_name),
-      cents_text(view.rush.before_cents), cents_text(view.rush.now_cents), change);
+      client::cents_text(view.rush.before_cents), client::cents_text(view.rush.now_cents), change);
   if (view.rush.reaction_ms >= 0) line += fmt::format(", first raised after {:.0f} ms", view.rush.reaction_ms);
   return line;
 }

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "demo/items.h"
+#include "client/items.h"
 
 namespace millrace::demo {
 
@@ -32,9 +32,9 @@ void read_number(simdjson::dom::element object, const char* name, T& number) {
   if (!object[name].get(found)) number = found;
 }
 
-Result<void> put_batch(send::Api& api, std::string_view puts) {
+Result<void> put_batch(client::Api& api, std::string_view puts) {
   std::string items = fmt::format(R"({{"ProductCatalog":[{}]}})", puts);
-  for (send::Patience patience(table_ready_ms_max);;) {
+  for (client::Patience patience(table_ready_ms_max);;) {
     TRY_ASSIGN(const std::string answer,
                api.call(aws::dynamodb_protocol, "BatchWriteItem", fmt::format(R"({{"RequestItems":{}}})", items)));
     simdjson::dom::parser parser;
@@ -45,9 +45,9 @@ Result<void> put_batch(send::Api& api, std::string_view puts) {
   }
 }
 
-Result<void> fill_catalog(send::Api& api, const ShopCatalog& catalog) {
+Result<void> fill_catalog(client::Api& api, const ShopCatalog& catalog) {
   size_t there = 0;
-  TRY(scan_table(api, "ProductCatalog", [&](JsonItem) -> Result<void> {
+  TRY(client::scan_table(api, "ProductCatalog", [&](client::JsonItem) -> Result<void> {
     ++there;
     return {};
   }));
@@ -55,7 +55,7 @@ Result<void> fill_catalog(send::Api& api, const ShopCatalog& catalog) {
   std::string puts;
   for (size_t i = 0; i < catalog.size(); ++i) {
     const ShopProduct& product = catalog[i];
-    const std::string price = cents_text(product.list_price_cents);
+    const std::string price = client::cents_text(product.list_price_cents);
     std::string name;
     std::string category;
     aws::append_json_string(name, product.name);
@@ -76,7 +76,7 @@ Result<void> fill_catalog(send::Api& api, const ShopCatalog& catalog) {
 
 }  // namespace
 
-Result<void> ensure_table(send::Api& api, const TableToMake& table) {
+Result<void> ensure_table(client::Api& api, const TableToMake& table) {
   std::string attributes;
   std::string schema;
   for (const TableKey& key : table.key) {
@@ -91,7 +91,7 @@ Result<void> ensure_table(send::Api& api, const TableToMake& table) {
                   R"("StreamSpecification":{{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"}}}})",
                   table.name, attributes, schema));
   if (!created && created.error().kind != ErrorKind::already_exists) return std::unexpected(created.error());
-  for (send::Patience patience(table_ready_ms_max);;) {
+  for (client::Patience patience(table_ready_ms_max);;) {
     TRY_ASSIGN(const std::string answer,
                api.call(aws::dynamodb_protocol, "DescribeTable", fmt::format(R"({{"TableName":"{}"}})", table.name)));
     simdjson::dom::parser parser;
@@ -104,9 +104,9 @@ Result<void> ensure_table(send::Api& api, const TableToMake& table) {
   }
 }
 
-Result<void> set_up_shop(send::Api& api, const std::set<std::string>& failure_tables, const ShopCatalog& catalog,
+Result<void> set_up_shop(client::Api& api, const std::set<std::string>& failure_tables, const ShopCatalog& catalog,
                          const std::string& script) {
-  TRY(send::ensure_stream(api, demo_stream, demo_shards));
+  TRY(client::ensure_stream(api, demo_stream, demo_shards));
   for (const TableToMake& table : shop_tables) TRY(ensure_table(api, table));
   for (const std::string& name : failure_tables) TRY(ensure_table(api, {name, {{"mapping"}, {"batch"}}}));
   TRY(fill_catalog(api, catalog));
@@ -119,7 +119,7 @@ Result<void> set_up_shop(send::Api& api, const std::set<std::string>& failure_ta
   return {};
 }
 
-Result<JobView> view_job(send::Api& api, std::string_view name) {
+Result<JobView> view_job(client::Api& api, std::string_view name) {
   TRY_ASSIGN(const std::string answer, api.call(aws::millrace_protocol, "ListJobs", "{}"));
   simdjson::dom::parser parser;
   simdjson::dom::array jobs;
@@ -140,7 +140,7 @@ Result<JobView> view_job(send::Api& api, std::string_view name) {
   return fail(ErrorKind::not_found, "there is no job `{}`", name);
 }
 
-Result<void> drain_job(send::Api& api, std::string_view name, int64_t wait_ms_max) {
+Result<void> drain_job(client::Api& api, std::string_view name, int64_t wait_ms_max) {
   TRY(api.call(aws::millrace_protocol, "StopJob", fmt::format(R"({{"Name":"{}","Drain":true}})", name)));
   const int64_t until_ns = base::system_clock().monotonic_ns() + wait_ms_max * 1'000'000;
   for (;;) {

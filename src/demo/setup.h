@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "client/api.h"
 #include "demo/shop.h"
-#include "send/api.h"
 
 namespace millrace::demo {
 
@@ -27,10 +27,10 @@ struct TableToMake {
 };
 
 // Creates the table, with a change feed of both images, unless it exists.
-Result<void> ensure_table(send::Api& api, const TableToMake& table);
+Result<void> ensure_table(client::Api& api, const TableToMake& table);
 
 // `failure_tables` are those that the mappings put failed batches into.
-Result<void> set_up_shop(send::Api& api, const std::set<std::string>& failure_tables, const ShopCatalog& catalog,
+Result<void> set_up_shop(client::Api& api, const std::set<std::string>& failure_tables, const ShopCatalog& catalog,
                          const std::string& script);
 
 // How the job does, from ListJobs.
@@ -43,8 +43,8 @@ struct JobView {
   int64_t watermark_delay_ms = -1;  // below 0: none yet
   double events_per_s = 0;
 };
-Result<JobView> view_job(send::Api& api, std::string_view name);
+Result<JobView> view_job(client::Api& api, std::string_view name);
 // Takes in what is there, closes all windows, and ends; waits for that.
-Result<void> drain_job(send::Api& api, std::string_view name, int64_t wait_ms_max);
+Result<void> drain_job(client::Api& api, std::string_view name, int64_t wait_ms_max);
 
 }  // namespace millrace::demo

@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "base/clock.h"
-#include "demo/items.h"
+#include "client/items.h"
 
 namespace millrace::demo {
 
@@ -22,7 +22,7 @@ int64_t now_ns() {
 }  // namespace
 
 struct DemoTraffic::Batch {
-  std::vector<send::StreamRecord> records;
+  std::vector<client::StreamRecord> records;
   std::vector<std::string> ids;
   std::vector<DemoLedger::Event> events;
 
@@ -112,8 +112,8 @@ AcknowledgedIds DemoTraffic::orders() const {
 }
 
 void DemoTraffic::run_clicks(Group& group) {
-  send::Api api(options_.endpoint);
-  aws::PutRecordsBody body(options_.stream);
+  client::Api api(options_.endpoint);
+  client::PutRecordsBody body(options_.stream);
   Shoppers shoppers(catalog_, options_.seed, options_.shoppers, group.index, options_.groups);
   const double per_ns = options_.rate / static_cast<double>(options_.groups) / 1e9;
   const auto debt_max = std::max(1.0, per_ns * static_cast<double>(debt_ms_max) * 1e6);
@@ -151,20 +151,20 @@ void DemoTraffic::add_click(Group& group, const ShopAction& action, Batch& batch
        fmt::format(
            R"({{"event_id":"{}","event_type":"{}","product_id":"{}","visitor_id":"{}","event_ms":{},"price":{}}})", id,
            action.kind == ShopAction::Kind::cart ? "cart" : "view", product.id, visitor_id(action), action.time.value,
-           cents_text(prices_.cents(action.product)))});
+           client::cents_text(prices_.cents(action.product)))});
   batch.ids.push_back(std::move(id));
   batch.events.push_back({action.product, action.time});
 }
 
-Result<void> DemoTraffic::send_clicks(send::Api& api, aws::PutRecordsBody& body, Group& group, Batch& batch) {
+Result<void> DemoTraffic::send_clicks(client::Api& api, client::PutRecordsBody& body, Group& group, Batch& batch) {
   clicks_sent_ += batch.records.size();
   const auto lose_rest = [&] {
     for (std::string& id : batch.ids) {
       if (group.clicks_lost.size() < lost_max) group.clicks_lost.insert(std::move(id));
     }
   };
-  for (send::Patience patience(retry_for_ms); !batch.records.empty();) {
-    const auto failed = send::put_records(api, batch.records, body);
+  for (client::Patience patience(retry_for_ms); !batch.records.empty();) {
+    const auto failed = client::put_records(api, batch.records, body);
     const int64_t at_ns = now_ns();
     if (!failed && failed.error().kind != ErrorKind::throttled) {
       lose_rest();
@@ -212,7 +212,7 @@ void DemoTraffic::hand_over(Group& group, const ShopAction& order) {
 }
 
 void DemoTraffic::run_orders(Group& group) {
-  send::Api api(options_.endpoint);
+  client::Api api(options_.endpoint);
   for (;;) {
     std::unique_lock lock(group.mutex);
     group.changed.wait(lock, [&] { return group.orders_ended || !group.orders.empty(); });
@@ -229,20 +229,20 @@ void DemoTraffic::run_orders(Group& group) {
   }
 }
 
-Result<void> DemoTraffic::place_order(send::Api& api, Group& group, const ShopAction& order) {
+Result<void> DemoTraffic::place_order(client::Api& api, Group& group, const ShopAction& order) {
   const ShopProduct& product = catalog_[order.product];
   const std::string get = fmt::format(
       R"({{"TableName":"ProductCatalog","Key":{{"product_id":{{"S":"{}"}}}},"ConsistentRead":true}})", product.id);
-  send::Patience patience(retry_for_ms);
+  client::Patience patience(retry_for_ms);
   auto shown = api.call(aws::dynamodb_protocol, "GetItem", get);
-  while (!shown && send::may_pass(shown.error()) && patience.next()) {
+  while (!shown && client::may_pass(shown.error()) && patience.next()) {
     shown = api.call(aws::dynamodb_protocol, "GetItem", get);
   }
   if (!shown) return std::unexpected(shown.error());
   simdjson::dom::parser parser;
-  JsonItem item;
+  client::JsonItem item;
   std::optional<int64_t> cents;
-  if (!parser.parse(*shown)["Item"].get(item)) cents = cents_attribute(item, "price");
+  if (!parser.parse(*shown)["Item"].get(item)) cents = client::cents_attribute(item, "price");
   if (!cents) return fail(ErrorKind::internal, "ProductCatalog shows no price of {}", product.id);
 
   const std::string id = fmt::format("{}-{}-{}", options_.id_prefix, group.index, group.orders_issued++);
@@ -250,10 +250,10 @@ Result<void> DemoTraffic::place_order(send::Api& api, Group& group, const ShopAc
   const std::string put = fmt::format(
       R"({{"TableName":"Orders","Item":{{"order_id":{{"S":"{}"}},"product_id":{{"S":"{}"}},"visitor_id":{{"S":"{}"}},)"
       R"("quantity":{{"N":"{}"}},"unit_price":{{"N":"{}"}},"ordered_ms":{{"N":"{}"}}}}}})",
-      id, product.id, visitor_id(order), order.quantity, cents_text(*cents), base::system_clock().now().value);
+      id, product.id, visitor_id(order), order.quantity, client::cents_text(*cents), base::system_clock().now().value);
   // The id makes the order the same order however often it is placed.
   auto placed = api.call(aws::dynamodb_protocol, "PutItem", put);
-  while (!placed && send::may_pass(placed.error()) && patience.next()) {
+  while (!placed && client::may_pass(placed.error()) && patience.next()) {
     placed = api.call(aws::dynamodb_protocol, "PutItem", put);
   }
   if (!placed) {

@@ -22,14 +22,14 @@
 #include <vector>
 
 #include "base/error.h"
+#include "client/api.h"
 #include "demo/ledger.h"
 #include "demo/shop.h"
-#include "send/api.h"
 
 namespace millrace::demo {
 
 struct TrafficOptions {
-  send::Endpoint endpoint;
+  client::Endpoint endpoint;
   std::string stream = "clickstream";
   uint64_t seed = 1;
   double rate = 2'000;  // clicks a second
@@ -90,8 +90,8 @@ class DemoTraffic {
   void run_clicks(Group& group);
   void run_orders(Group& group);
   void add_click(Group& group, const ShopAction& action, Batch& batch) const;
-  Result<void> send_clicks(send::Api& api, aws::PutRecordsBody& body, Group& group, Batch& batch);
-  Result<void> place_order(send::Api& api, Group& group, const ShopAction& order);
+  Result<void> send_clicks(client::Api& api, client::PutRecordsBody& body, Group& group, Batch& batch);
+  Result<void> place_order(client::Api& api, Group& group, const ShopAction& order);
   void hand_over(Group& group, const ShopAction& order);
   void give_up(const Error& error);
   ShopRush rush() const;

@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "base/base64.h"
-#include "demo/items.h"
+#include "client/items.h"
 
 namespace millrace::demo {
 
@@ -153,7 +153,7 @@ class Verifier {
 
  private:
   Result<void> read_log() {
-    TRY_ASSIGN(const send::ShardMap shards, send::ShardMap::load(api_, options_.stream));
+    TRY_ASSIGN(const client::ShardMap shards, client::ShardMap::load(api_, options_.stream));
     for (const std::string& shard : shards.shard_ids()) {
       TRY_ASSIGN(const std::string answer,
                  api_.call(aws::kinesis_protocol, "GetShardIterator",
@@ -209,13 +209,13 @@ class Verifier {
   }
 
   Result<void> read_orders() {
-    return scan_table(api_, "Orders", [&](JsonItem item) -> Result<void> {
-      const auto id = attribute(item, "order_id");
-      const auto product = attribute(item, "product_id");
-      const auto visitor = attribute(item, "visitor_id");
-      const auto quantity = integer_attribute(item, "quantity");
-      const auto cents = cents_attribute(item, "unit_price");
-      const auto ms = integer_attribute(item, "ordered_ms");
+    return client::scan_table(api_, "Orders", [&](client::JsonItem item) -> Result<void> {
+      const auto id = client::attribute(item, "order_id");
+      const auto product = client::attribute(item, "product_id");
+      const auto visitor = client::attribute(item, "visitor_id");
+      const auto quantity = client::integer_attribute(item, "quantity");
+      const auto cents = client::cents_attribute(item, "unit_price");
+      const auto ms = client::integer_attribute(item, "ordered_ms");
       if (!id || !product || !visitor || !quantity || !cents || !ms) {
         problem("the table Orders holds an item that is no order: {}", simdjson::minify(item));
         return {};
@@ -228,23 +228,23 @@ class Verifier {
   }
 
   Result<void> read_catalog() {
-    return scan_table(api_, "ProductCatalog", [&](JsonItem item) -> Result<void> {
+    return client::scan_table(api_, "ProductCatalog", [&](client::JsonItem item) -> Result<void> {
       CatalogRow row;
-      row.name = attribute(item, "name").value_or("");
-      row.category = attribute(item, "category").value_or("");
-      row.list_cents = cents_attribute(item, "list_price").value_or(-1);
-      row.price_cents = cents_attribute(item, "price").value_or(-1);
-      row.stock = integer_attribute(item, "stock").value_or(-1);
-      row.version = integer_attribute(item, "price_version").value_or(0);
-      catalog_.emplace(std::string(attribute(item, "product_id").value_or("")), std::move(row));
+      row.name = client::attribute(item, "name").value_or("");
+      row.category = client::attribute(item, "category").value_or("");
+      row.list_cents = client::cents_attribute(item, "list_price").value_or(-1);
+      row.price_cents = client::cents_attribute(item, "price").value_or(-1);
+      row.stock = client::integer_attribute(item, "stock").value_or(-1);
+      row.version = client::integer_attribute(item, "price_version").value_or(0);
+      catalog_.emplace(std::string(client::attribute(item, "product_id").value_or("")), std::move(row));
       return {};
     });
   }
 
   Result<void> check_demand() {
     std::set<std::string> found;
-    TRY(scan_table(api_, "ProductDemand", [&](JsonItem item) -> Result<void> {
-      const std::string product(attribute(item, "product_id").value_or(""));
+    TRY(client::scan_table(api_, "ProductDemand", [&](client::JsonItem item) -> Result<void> {
+      const std::string product(client::attribute(item, "product_id").value_or(""));
       ++result_.rows_checked;
       found.insert(product);
       const uint64_t before = differences_;
@@ -266,9 +266,9 @@ class Verifier {
       expect_text(item, product, "name", row.name);
       expect_text(item, product, "category", row.category);
       expect_integer(item, product, "stock", row.stock);
-      if (cents_attribute(item, "list_price") != row.list_cents) {
+      if (client::cents_attribute(item, "list_price") != row.list_cents) {
         differ("ProductDemand of {}: list_price is {}, expected {}", product,
-               attribute(item, "list_price").value_or("missing"), cents_text(row.list_cents));
+               client::attribute(item, "list_price").value_or("missing"), client::cents_text(row.list_cents));
       }
       result_.mismatches += differences_ > before;
       return {};
@@ -284,19 +284,19 @@ class Verifier {
   Result<void> check_windows() {
     std::set<std::pair<int64_t, int64_t>> spans;
     std::set<std::pair<std::string, int64_t>> found;
-    TRY(scan_table(api_, "ProductWindows", [&](JsonItem item) -> Result<void> {
-      const std::string product(attribute(item, "product_id").value_or(""));
-      const int64_t start_ms = integer_attribute(item, "window_start").value_or(0);
-      const int64_t end_ms = integer_attribute(item, "window_end").value_or(0);
+    TRY(client::scan_table(api_, "ProductWindows", [&](client::JsonItem item) -> Result<void> {
+      const std::string product(client::attribute(item, "product_id").value_or(""));
+      const int64_t start_ms = client::integer_attribute(item, "window_start").value_or(0);
+      const int64_t end_ms = client::integer_attribute(item, "window_end").value_or(0);
       spans.emplace(start_ms, end_ms);
       found.emplace(product, start_ms);
       ++result_.rows_checked;
       NaiveWindow is;
-      is.views = integer_attribute(item, "views").value_or(0);
-      is.cart_adds = integer_attribute(item, "cart_adds").value_or(0);
-      is.visitors = integer_attribute(item, "visitors").value_or(0);
-      is.units = integer_attribute(item, "units").value_or(0);
-      is.revenue_cents = cents_attribute(item, "revenue").value_or(0);
+      is.views = client::integer_attribute(item, "views").value_or(0);
+      is.cart_adds = client::integer_attribute(item, "cart_adds").value_or(0);
+      is.visitors = client::integer_attribute(item, "visitors").value_or(0);
+      is.units = client::integer_attribute(item, "units").value_or(0);
+      is.revenue_cents = client::cents_attribute(item, "revenue").value_or(0);
       const NaiveWindow expected = shop_.window(product, start_ms, end_ms);
       is.empty = expected.empty;
       if (is == expected) return {};
@@ -324,11 +324,11 @@ class Verifier {
       int64_t before = 0, after = 0;
     };
     std::map<std::string, std::map<int64_t, Step>> history;
-    TRY(scan_table(api_, "PriceHistory", [&](JsonItem item) -> Result<void> {
-      const std::string product(attribute(item, "product_id").value_or(""));
-      const int64_t version = integer_attribute(item, "version").value_or(-1);
-      history[product][version] = {cents_attribute(item, "price_before").value_or(-1),
-                                   cents_attribute(item, "price_after").value_or(-1)};
+    TRY(client::scan_table(api_, "PriceHistory", [&](client::JsonItem item) -> Result<void> {
+      const std::string product(client::attribute(item, "product_id").value_or(""));
+      const int64_t version = client::integer_attribute(item, "version").value_or(-1);
+      history[product][version] = {client::cents_attribute(item, "price_before").value_or(-1),
+                                   client::cents_attribute(item, "price_after").value_or(-1)};
       return {};
     }));
     for (const auto& [product, row] : catalog_) {
@@ -341,35 +341,36 @@ class Verifier {
           differ("PriceHistory of {}: version {} follows version {}", product, number, version);
         if (step.before != price) {
           differ("PriceHistory of {}, version {}: starts from {}, but the price was {}", product, number,
-                 cents_text(step.before), cents_text(price));
+                 client::cents_text(step.before), client::cents_text(price));
         }
         version = number;
         price = step.after;
       }
       if (version != row.version || price != row.price_cents) {
         differ("ProductCatalog shows {} for {} as version {}, but PriceHistory ends with {} as version {}",
-               cents_text(row.price_cents), product, row.version, cents_text(price), version);
+               client::cents_text(row.price_cents), product, row.version, client::cents_text(price), version);
       }
       result_.mismatches += differences_ > before;
     }
     return {};
   }
 
-  void expect_near(JsonItem item, const std::string& product, std::string_view name, long double expected) {
-    const auto is = real_attribute(item, name);
+  void expect_near(client::JsonItem item, const std::string& product, std::string_view name, long double expected) {
+    const auto is = client::real_attribute(item, name);
     if (is && near(*is, expected)) return;
-    differ("ProductDemand of {}: {} is {}, expected {:.9f}", product, name, attribute(item, name).value_or("missing"),
-           static_cast<double>(expected));
+    differ("ProductDemand of {}: {} is {}, expected {:.9f}", product, name,
+           client::attribute(item, name).value_or("missing"), static_cast<double>(expected));
   }
-  void expect_integer(JsonItem item, const std::string& product, std::string_view name, int64_t expected) {
-    if (integer_attribute(item, name) == expected) return;
-    differ("ProductDemand of {}: {} is {}, expected {}", product, name, attribute(item, name).value_or("missing"),
-           expected);
+  void expect_integer(client::JsonItem item, const std::string& product, std::string_view name, int64_t expected) {
+    if (client::integer_attribute(item, name) == expected) return;
+    differ("ProductDemand of {}: {} is {}, expected {}", product, name,
+           client::attribute(item, name).value_or("missing"), expected);
   }
-  void expect_text(JsonItem item, const std::string& product, std::string_view name, std::string_view expected) {
-    if (attribute(item, name).value_or("") == expected) return;
-    differ("ProductDemand of {}: {} is `{}`, expected `{}`", product, name, attribute(item, name).value_or("missing"),
-           expected);
+  void expect_text(client::JsonItem item, const std::string& product, std::string_view name,
+                   std::string_view expected) {
+    if (client::attribute(item, name).value_or("") == expected) return;
+    differ("ProductDemand of {}: {} is `{}`, expected `{}`", product, name,
+           client::attribute(item, name).value_or("missing"), expected);
   }
 
   void report_missing(std::string_view what, const IdsSeen& seen, std::string_view where) {
@@ -382,7 +383,7 @@ class Verifier {
 
   static std::string text_of(const NaiveWindow& window) {
     return fmt::format("{} views, {} cart adds, {} visitors, {} units, revenue {}", window.views, window.cart_adds,
-                       window.visitors, window.units, cents_text(window.revenue_cents));
+                       window.visitors, window.units, client::cents_text(window.revenue_cents));
   }
 
   static std::unexpected<Error> broken(std::string_view operation) {
@@ -401,7 +402,7 @@ class Verifier {
   }
 
   const VerifyOptions& options_;
-  send::Api api_;
+  client::Api api_;
   simdjson::dom::parser click_parser_;
   NaiveShop shop_;
   IdsSeen clicks_seen_;

@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "client/api.h"
 #include "demo/traffic.h"
-#include "send/api.h"
 
 namespace millrace::demo {
 
@@ -73,7 +73,7 @@ class IdsSeen {
 };
 
 struct VerifyOptions {
-  send::Endpoint endpoint;
+  client::Endpoint endpoint;
   std::string stream = "clickstream";
   AcknowledgedIds clicks;
   AcknowledgedIds orders;

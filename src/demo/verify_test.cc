@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "demo/items.h"
+#include "client/items.h"
 
 namespace millrace::demo {
 namespace {
@@ -72,19 +72,19 @@ TEST(IdsSeenTest, tells_what_is_missing) {
 }
 
 TEST(CentsTest, reads_prices_as_whole_cents) {
-  EXPECT_EQ(parse_cents("12.9"), 1290);
-  EXPECT_EQ(parse_cents("12"), 1200);
-  EXPECT_EQ(parse_cents("12.90"), 1290);
-  EXPECT_EQ(parse_cents("12.9000"), 1290);
-  EXPECT_EQ(parse_cents("0.05"), 5);
-  EXPECT_EQ(parse_cents("-0.05"), -5);
-  EXPECT_EQ(parse_cents("12.905"), std::nullopt);
-  EXPECT_EQ(parse_cents("1.2.3"), std::nullopt);
-  EXPECT_EQ(parse_cents(""), std::nullopt);
-  EXPECT_EQ(parse_cents("1e3"), std::nullopt);
-  EXPECT_EQ(cents_text(5), "0.05");
-  EXPECT_EQ(cents_text(129005), "1290.05");
-  EXPECT_EQ(cents_text(-5), "-0.05");
+  EXPECT_EQ(client::parse_cents("12.9"), 1290);
+  EXPECT_EQ(client::parse_cents("12"), 1200);
+  EXPECT_EQ(client::parse_cents("12.90"), 1290);
+  EXPECT_EQ(client::parse_cents("12.9000"), 1290);
+  EXPECT_EQ(client::parse_cents("0.05"), 5);
+  EXPECT_EQ(client::parse_cents("-0.05"), -5);
+  EXPECT_EQ(client::parse_cents("12.905"), std::nullopt);
+  EXPECT_EQ(client::parse_cents("1.2.3"), std::nullopt);
+  EXPECT_EQ(client::parse_cents(""), std::nullopt);
+  EXPECT_EQ(client::parse_cents("1e3"), std::nullopt);
+  EXPECT_EQ(client::cents_text(5), "0.05");
+  EXPECT_EQ(client::cents_text(129005), "1290.05");
+  EXPECT_EQ(client::cents_text(-5), "-0.05");
 }
 
 }  // namespace

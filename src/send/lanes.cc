@@ -5,8 +5,8 @@
 
 namespace millrace::send {
 
-SendLanes::SendLanes(const Endpoint& endpoint, std::string stream, ShardMap shards, size_t connections_max,
-                     int64_t retry_for_ms, std::stop_token stop)
+SendLanes::SendLanes(const client::Endpoint& endpoint, std::string stream, client::ShardMap shards,
+                     size_t connections_max, int64_t retry_for_ms, std::stop_token stop)
     : endpoint_(endpoint),
       stream_(std::move(stream)),
       shards_(std::move(shards)),
@@ -108,8 +108,8 @@ SendLanes::Batch SendLanes::take(Lane& lane) {
 }
 
 void SendLanes::run(Lane& lane) {
-  Api api(endpoint_);
-  aws::PutRecordsBody body(stream_);
+  client::Api api(endpoint_);
+  client::PutRecordsBody body(stream_);
   for (;;) {
     Batch batch = take(lane);
     if (batch.records.empty()) return;
@@ -122,15 +122,16 @@ void SendLanes::run(Lane& lane) {
   }
 }
 
-Result<void> SendLanes::deliver(Api& api, std::vector<StreamRecord> records, aws::PutRecordsBody& body) {
-  Patience patience(retry_for_ms_);
+Result<void> SendLanes::deliver(client::Api& api, std::vector<client::StreamRecord> records,
+                                client::PutRecordsBody& body) {
+  client::Patience patience(retry_for_ms_);
   while (!records.empty()) {
-    const auto failed = put_records(api, records, body);
+    const auto failed = client::put_records(api, records, body);
     Error problem{ErrorKind::throttled, fmt::format("the stream `{}` takes no more records", stream_)};
     if (failed) {
       acknowledged_ += records.size() - failed->size();
       if (failed->size() < records.size()) patience.reset();
-      std::vector<StreamRecord> rest;
+      std::vector<client::StreamRecord> rest;
       for (const size_t index : *failed) {
         if (index < records.size()) rest.push_back(std::move(records[index]));
       }
@@ -138,7 +139,7 @@ Result<void> SendLanes::deliver(Api& api, std::vector<StreamRecord> records, aws
       if (records.empty()) return {};
     } else {
       problem = failed.error();
-      if (!may_pass(problem)) return std::unexpected(problem);
+      if (!client::may_pass(problem)) return std::unexpected(problem);
       if (problem.kind != ErrorKind::throttled) resent_ += records.size();
     }
     ++retries_;

@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "send/api.h"
+#include "client/api.h"
 #include "send/place.h"
 
 namespace millrace::send {
@@ -35,8 +35,8 @@ class SendLanes {
   static constexpr size_t batch_bytes_max = size_t{4'500'000};  // Kinesis: 5 MiB with the keys
   static constexpr size_t batches_waiting_max = 4;
 
-  SendLanes(const Endpoint& endpoint, std::string stream, ShardMap shards, size_t connections_max, int64_t retry_for_ms,
-            std::stop_token stop = {});
+  SendLanes(const client::Endpoint& endpoint, std::string stream, client::ShardMap shards, size_t connections_max,
+            int64_t retry_for_ms, std::stop_token stop = {});
   ~SendLanes();  // without finish(): what waits is dropped
 
   // `place` is where the record comes from; it grows. The error of a lane that gave up; then nothing more is taken.
@@ -52,7 +52,7 @@ class SendLanes {
 
  private:
   struct Batch {
-    std::vector<StreamRecord> records;
+    std::vector<client::StreamRecord> records;
     size_t bytes = 0;
     Place first;
   };
@@ -67,12 +67,12 @@ class SendLanes {
   };
 
   void run(Lane& lane);
-  Result<void> deliver(Api& api, std::vector<StreamRecord> records, aws::PutRecordsBody& body);
+  Result<void> deliver(client::Api& api, std::vector<client::StreamRecord> records, client::PutRecordsBody& body);
   Batch take(Lane& lane);  // empty: nothing will come
 
-  Endpoint endpoint_;
+  client::Endpoint endpoint_;
   std::string stream_;
-  ShardMap shards_;
+  client::ShardMap shards_;
   int64_t retry_for_ms_;
   std::stop_token stop_;
   mutable std::mutex mutex_;

@@ -28,10 +28,10 @@ int64_t now_ns() {
   return base::system_clock().monotonic_ns();
 }
 
-Result<ShardMap> find_shards(Api& api, const SendOptions& options) {
+Result<client::ShardMap> find_shards(client::Api& api, const SendOptions& options) {
   const auto created =
-      options.create_shards > 0 ? ensure_stream(api, options.stream, options.create_shards) : Result<void>();
-  auto shards = created ? ShardMap::load(api, options.stream) : std::unexpected(created.error());
+      options.create_shards > 0 ? client::ensure_stream(api, options.stream, options.create_shards) : Result<void>();
+  auto shards = created ? client::ShardMap::load(api, options.stream) : std::unexpected(created.error());
   if (shards) return shards;
   const Error& error = shards.error();
   if (error.kind == ErrorKind::not_found) {
@@ -62,8 +62,8 @@ Result<void> send_file(const SendOptions& options, SendSummary& summary,
                                                                                  }});
   if (!opened && stopped()) return {};
   TRY_ASSIGN(const auto rows, std::move(opened));
-  Api api(options.endpoint, options.stop);
-  TRY_ASSIGN(ShardMap shards, find_shards(api, options));
+  client::Api api(options.endpoint, options.stop);
+  TRY_ASSIGN(client::ShardMap shards, find_shards(api, options));
   SendLanes lanes(options.endpoint, options.stream, std::move(shards), static_cast<size_t>(options.connections),
                   options.retry_for_ms, options.stop);
   to_flush = &lanes;

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "send/api.h"
+#include "client/api.h"
 #include "send/place.h"
 #include "send/rows.h"
 
@@ -25,7 +25,7 @@ struct SendOptions {
   std::string stream;
   double speed = 1;  // by the time column; 0: as fast as it goes. See parse_speed().
   bool skip_bad = false;
-  Endpoint endpoint;
+  client::Endpoint endpoint;
   int connections = 4;    // at most one per shard is used
   int create_shards = 0;  // above 0: the stream is created with so many shards if it is missing
   int64_t retry_for_ms = 60'000;

@@ -7,8 +7,8 @@
 #include <cstdlib>
 
 #include "base/base64.h"
-#include "send/api.h"
-#include "shop_functions/runtime_client.h"
+#include "client/api.h"
+#include "client/runtime_client.h"
 #include "table/item_json.h"
 
 namespace millrace::shop_functions {
@@ -30,11 +30,11 @@ void put_effect(std::string& out, const std::string& visitor_id, int64_t first_m
   out += "}}";
 }
 
-Result<std::optional<int64_t>> read_largest(send::Api& api, const std::string& visitor_id) {
+Result<std::optional<int64_t>> read_largest(client::Api& api, const std::string& visitor_id) {
   std::string request = fmt::format(R"({{"TableName":"{}","ConsistentRead":true,"Key":)", flagged_table);
   table::put_json(request, table::Item{{"visitor_id", visitor_id}});
   request += '}';
-  TRY_ASSIGN(const std::string answer, call_dynamodb(api, "GetItem", request));
+  TRY_ASSIGN(const std::string answer, client::call_dynamodb(api, "GetItem", request));
   const simdjson::padded_string padded(answer);
   simdjson::ondemand::parser parser;
   simdjson::ondemand::document document;
@@ -144,14 +144,14 @@ int run_flag_fast_clicks() {
     return true;
   };
   if (!set("FAST_CLICKS_MAX", rules.clicks_max) || !set("FAST_CLICKS_WINDOW_MS", rules.window_ms)) return 2;
-  const auto endpoint = endpoint_of_environment();
+  const auto endpoint = client::endpoint_of_environment();
   if (!endpoint) {
     fmt::print(stderr, "millrace flag-fast-clicks: {}\n", endpoint.error().message);
     return 2;
   }
-  send::Api api(*endpoint);
+  client::Api api(*endpoint);
   FastClicks fast_clicks(rules, [&](const std::string& visitor_id) { return read_largest(api, visitor_id); });
-  return run_event_loop([&](std::string_view event) { return fast_clicks.handle(event); });
+  return client::run_event_loop([&](std::string_view event) { return fast_clicks.handle(event); });
 }
 
 }  // namespace millrace::shop_functions

@@ -7,8 +7,8 @@
 #include <cmath>
 #include <map>
 
-#include "send/api.h"
-#include "shop_functions/runtime_client.h"
+#include "client/api.h"
+#include "client/runtime_client.h"
 #include "table/item_json.h"
 #include "table/number.h"
 
@@ -136,7 +136,7 @@ Result<void> add_items(std::string answer, std::vector<table::Item>& items, std:
 // ProductCatalog by the API, as any client would read it.
 class CatalogReader {
  public:
-  explicit CatalogReader(const send::Endpoint& endpoint) : api_(endpoint) {}
+  explicit CatalogReader(const client::Endpoint& endpoint) : api_(endpoint) {}
 
   Result<std::vector<table::Item>> read(std::span<const std::string> product_ids) {
     std::vector<table::Item> items;
@@ -151,7 +151,8 @@ class CatalogReader {
       constexpr int calls_max = 20;
       for (int call = 0; !request.empty(); ++call) {
         if (call == calls_max) return fail(ErrorKind::throttled, "BatchGetItem keeps leaving keys unprocessed");
-        TRY_ASSIGN(std::string answer, call_dynamodb(api_, "BatchGetItem", R"({"RequestItems":)" + request + "}"));
+        TRY_ASSIGN(std::string answer,
+                   client::call_dynamodb(api_, "BatchGetItem", R"({"RequestItems":)" + request + "}"));
         request.clear();
         TRY(add_items(std::move(answer), items, request));
       }
@@ -167,14 +168,14 @@ class CatalogReader {
           fmt::format(R"({{"TableName":"{}","ConsistentRead":true,"FilterExpression":)"
                       R"("attribute_exists(policy_price) AND attribute_exists(price) AND price <> list_price"{}}})",
                       catalog_table, next.empty() ? "" : R"(,"ExclusiveStartKey":)" + next);
-      TRY_ASSIGN(std::string answer, call_dynamodb(api_, "Scan", std::move(request)));
+      TRY_ASSIGN(std::string answer, client::call_dynamodb(api_, "Scan", std::move(request)));
       TRY_ASSIGN(next, add_page(std::move(answer), items));
     } while (!next.empty() && items.size() < Repricer::products_max / 2);
     return items;
   }
 
  private:
-  send::Api api_;
+  client::Api api_;
 };
 
 void put_price_update(std::string& out, const std::string& product_id, const Repricer::Priced& before,
@@ -440,7 +441,7 @@ int run_reprice() {
     fmt::print(stderr, "millrace reprice: {}\n", rules.error().message);
     return 2;
   }
-  const auto endpoint = endpoint_of_environment();
+  const auto endpoint = client::endpoint_of_environment();
   if (!endpoint) {
     fmt::print(stderr, "millrace reprice: {}\n", endpoint.error().message);
     return 2;
@@ -449,7 +450,7 @@ int run_reprice() {
   Repricer repricer(
       *rules, [&](std::span<const std::string> product_ids) { return catalog.read(product_ids); },
       [&] { return catalog.read_off_list(); }, base::system_clock());
-  return run_event_loop([&](std::string_view event) { return repricer.handle(event); });
+  return client::run_event_loop([&](std::string_view event) { return repricer.handle(event); });
 }
 
 }  // namespace millrace::shop_functions

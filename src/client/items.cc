@@ -1,9 +1,9 @@
-#include "demo/items.h"
+#include "client/items.h"
 
 #include <charconv>
 #include <cstdlib>
 
-namespace millrace::demo {
+namespace millrace::client {
 
 std::optional<std::string_view> attribute(JsonItem item, std::string_view name) {
   simdjson::dom::object value;
@@ -65,7 +65,7 @@ std::string cents_text(int64_t cents) {
   return fmt::format("{}{}.{:02}", cents < 0 ? "-" : "", whole / 100, whole % 100);
 }
 
-Result<void> scan_table(send::Api& api, std::string_view table, const std::function<Result<void>(JsonItem)>& each) {
+Result<void> scan_table(Api& api, std::string_view table, const std::function<Result<void>(JsonItem)>& each) {
   std::string start;
   simdjson::dom::parser parser;
   for (;;) {
@@ -90,4 +90,4 @@ Result<void> scan_table(send::Api& api, std::string_view table, const std::funct
   }
 }
 
-}  // namespace millrace::demo
+}  // namespace millrace::client

@@ -1,12 +1,11 @@
-#include "shop_functions/runtime_client.h"
+#include "client/runtime_client.h"
 
 #include <charconv>
 #include <cstdlib>
 
 #include "http/client.h"
-#include "table/item_json.h"
 
-namespace millrace::shop_functions {
+namespace millrace::client {
 
 namespace {
 
@@ -15,32 +14,32 @@ constexpr int64_t patience_ms = 5'000;
 
 std::string error_json(const Error& error) {
   std::string json = R"({"errorType":)";
-  table::put_json_string(json, name(error.kind));
+  aws::append_json_string(json, name(error.kind));
   json += R"(,"errorMessage":)";
-  table::put_json_string(json, error.message);
+  aws::append_json_string(json, error.message);
   json += R"(,"stackTrace":[]})";
   return json;
 }
 
 }  // namespace
 
-Result<send::Endpoint> endpoint_of_environment() {
+Result<Endpoint> endpoint_of_environment() {
   const auto variable = [](const char* name, const std::string& otherwise) {
     const char* const value = std::getenv(name);
     return value == nullptr || *value == 0 ? otherwise : std::string(value);
   };
-  send::Endpoint endpoint;
+  Endpoint endpoint;
   endpoint.access_key = variable("AWS_ACCESS_KEY_ID", endpoint.access_key);
   endpoint.secret_key = variable("AWS_SECRET_ACCESS_KEY", endpoint.secret_key);
   endpoint.region = variable("AWS_REGION", endpoint.region);
-  return send::parse_endpoint(variable("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"), endpoint);
+  return parse_endpoint(variable("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"), endpoint);
 }
 
-Result<std::string> call_dynamodb(send::Api& api, std::string_view operation, std::string_view body) {
-  send::Patience patience(patience_ms);
+Result<std::string> call_dynamodb(Api& api, std::string_view operation, std::string_view body) {
+  Patience patience(patience_ms);
   for (;;) {
     auto answer = api.call(aws::dynamodb_protocol, operation, body);
-    if (answer || !send::may_pass(answer.error()) || !patience.next()) return answer;
+    if (answer || !may_pass(answer.error()) || !patience.next()) return answer;
   }
 }
 
@@ -71,4 +70,4 @@ int run_event_loop(const EventHandler& handler) {
   }
 }
 
-}  // namespace millrace::shop_functions
+}  // namespace millrace::client

@@ -1,6 +1,6 @@
 #pragma once
-// Millrace's own clients of a server's API, over real sockets with real signatures: what `send`, the demo's shop and
-// its verification use. One class per connection, and the routing of keys to shards that keeps order.
+// A server's API for our own programs, over real sockets with real signatures: what `send`, the commands, the shop's
+// functions and the demo use. One class per connection, and the routing of keys to shards that keeps order.
 //
 // Threads: an Api by one thread at a time; ShardMap is immutable.
 
@@ -11,11 +11,11 @@
 #include <string_view>
 #include <vector>
 
-#include "aws/client.h"
 #include "aws/protocol.h"
 #include "base/error.h"
+#include "client/signed_client.h"
 
-namespace millrace::send {
+namespace millrace::client {
 
 struct Endpoint {
   std::string host = "127.0.0.1";
@@ -38,7 +38,7 @@ class Api {
   Result<std::string> call(const aws::Protocol& protocol, std::string_view operation, std::string_view body);
 
  private:
-  aws::Client client_;
+  SignedClient client_;
   std::stop_token stop_;
 };
 
@@ -84,6 +84,6 @@ Result<void> ensure_stream(Api& api, std::string_view stream, int shards);
 
 // One PutRecords call. Returns the records that the server did not take (to be sent again), by their index.
 // `body` is of this stream, and used again from call to call.
-Result<std::vector<size_t>> put_records(Api& api, std::span<const StreamRecord> records, aws::PutRecordsBody& body);
+Result<std::vector<size_t>> put_records(Api& api, std::span<const StreamRecord> records, PutRecordsBody& body);
 
-}  // namespace millrace::send
+}  // namespace millrace::client

@@ -1,13 +1,13 @@
-#include "aws/client.h"
+#include "client/signed_client.h"
 
 #include <simdjson.h>
 
 #include "base/base64.h"
 
-namespace millrace::aws {
+namespace millrace::client {
 namespace {
 
-ErrorKind kind_of(const AwsError& error) {
+ErrorKind kind_of(const aws::AwsError& error) {
   struct Named {
     std::string_view name;
     ErrorKind kind;
@@ -39,8 +39,8 @@ ErrorKind kind_of(const AwsError& error) {
   return error.status >= 500 ? ErrorKind::io : ErrorKind::invalid_argument;
 }
 
-AwsError read_error(const http::ClientResponse& response) {
-  AwsError error{response.status, "", ""};
+aws::AwsError read_error(const http::ClientResponse& response) {
+  aws::AwsError error{response.status, "", ""};
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   std::string_view text;
@@ -54,22 +54,22 @@ AwsError read_error(const http::ClientResponse& response) {
 
 }  // namespace
 
-Client::Client(ClientOptions options)
+SignedClient::SignedClient(ClientOptions options)
     : options_(std::move(options)),
       host_header_(fmt::format("{}:{}", options_.host, options_.port)),
       clock_(options_.clock == nullptr ? base::system_clock() : *options_.clock),
       http_(options_.host, options_.port, options_.timeout_ms) {}
 
-std::expected<std::string, AwsError> Client::call_raw(const Protocol& protocol, std::string_view operation,
-                                                      std::string_view body) {
+std::expected<std::string, aws::AwsError> SignedClient::call_raw(const aws::Protocol& protocol,
+                                                                 std::string_view operation, std::string_view body) {
   auto signer = signers_.find(protocol.signing_name);
   if (signer == signers_.end()) {
     signer = signers_
                  .emplace(protocol.signing_name,
-                          Signer(options_.credential, options_.region, std::string(protocol.signing_name)))
+                          aws::Signer(options_.credential, options_.region, std::string(protocol.signing_name)))
                  .first;
   }
-  const std::string date = amz_date(clock_.now());
+  const std::string date = aws::amz_date(clock_.now());
   std::string target(protocol.target_prefix);
   target += operation;
   const http::Header signed_headers[] = {
@@ -87,20 +87,21 @@ std::expected<std::string, AwsError> Client::call_raw(const Protocol& protocol, 
                                  {"X-Amz-Target", std::move(target)},
                                  {"Authorization", std::move(authorization)}},
                                 body);
-  if (!response) return std::unexpected(AwsError{0, "", response.error().message});
+  if (!response) return std::unexpected(aws::AwsError{0, "", response.error().message});
   if (response->status != 200) return std::unexpected(read_error(*response));
   return std::move(response->body);
 }
 
-Result<std::string> Client::call(const Protocol& protocol, std::string_view operation, std::string_view body) {
+Result<std::string> SignedClient::call(const aws::Protocol& protocol, std::string_view operation,
+                                       std::string_view body) {
   auto answer = call_raw(protocol, operation, body);
   if (answer) return std::move(*answer);
-  const AwsError& error = answer.error();
+  const aws::AwsError& error = answer.error();
   return fail(kind_of(error), "{}{}{}", error.name, error.name.empty() ? "" : ": ", error.message);
 }
 
 PutRecordsBody::PutRecordsBody(std::string_view stream) : body_("{\"StreamName\":") {
-  append_json_string(body_, stream);
+  aws::append_json_string(body_, stream);
   body_ += ",\"Records\":[";
   head_bytes_ = body_.size();
 }
@@ -120,7 +121,7 @@ void PutRecordsBody::add(std::string_view key, std::string_view data) {
   body_ += count_ == 0 ? "{\"Data\":\"" : ",{\"Data\":\"";
   base::append_base64(body_, data);
   body_ += "\",\"PartitionKey\":";
-  append_json_string(body_, key);
+  aws::append_json_string(body_, key);
   body_ += '}';
   ++count_;
   bytes_ += key.size() + data.size();
@@ -132,4 +133,4 @@ std::string_view PutRecordsBody::finish() {
   return body_;
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::client

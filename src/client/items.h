@@ -10,9 +10,9 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "send/api.h"
+#include "client/api.h"
 
-namespace millrace::demo {
+namespace millrace::client {
 
 using JsonItem = simdjson::dom::object;
 
@@ -26,6 +26,6 @@ std::optional<int64_t> parse_cents(std::string_view text);
 std::string cents_text(int64_t cents);  // "12.90"
 
 // Every item of a table, by Scan, page after page.
-Result<void> scan_table(send::Api& api, std::string_view table, const std::function<Result<void>(JsonItem)>& each);
+Result<void> scan_table(Api& api, std::string_view table, const std::function<Result<void>(JsonItem)>& each);
 
-}  // namespace millrace::demo
+}  // namespace millrace::client

@@ -1,4 +1,4 @@
-#include "send/api.h"
+#include "client/api.h"
 
 #include <simdjson.h>
 
@@ -10,7 +10,7 @@
 #include "aws/crypto.h"
 #include "base/clock.h"
 
-namespace millrace::send {
+namespace millrace::client {
 
 namespace {
 
@@ -140,7 +140,7 @@ Result<void> ensure_stream(Api& api, std::string_view stream, int shards) {
   }
 }
 
-Result<std::vector<size_t>> put_records(Api& api, std::span<const StreamRecord> records, aws::PutRecordsBody& body) {
+Result<std::vector<size_t>> put_records(Api& api, std::span<const StreamRecord> records, PutRecordsBody& body) {
   body.clear();
   for (const StreamRecord& record : records) body.add(record.key, record.data);
   TRY_ASSIGN(const std::string answer, api.call(aws::kinesis_protocol, "PutRecords", body.finish()));
@@ -164,4 +164,4 @@ Result<std::vector<size_t>> put_records(Api& api, std::span<const StreamRecord> 
   return failed;
 }
 
-}  // namespace millrace::send
+}  // namespace millrace::client

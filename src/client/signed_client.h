@@ -1,6 +1,6 @@
 #pragma once
-// Calls of operations from our own programs: signed JSON over one keep-alive connection, blocking. One thread at a
-// time per client.
+// Calls of operations as an AWS client makes them: signed JSON over one keep-alive connection, blocking. One thread at
+// a time per client.
 
 #include <cstdint>
 #include <expected>
@@ -15,36 +15,36 @@
 #include "base/clock.h"
 #include "http/client.h"
 
-namespace millrace::aws {
+namespace millrace::client {
 
 struct ClientOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 4566;
-  Credential credential{"millrace", "millrace-secret"};
+  aws::Credential credential{"millrace", "millrace-secret"};
   std::string region = "us-east-1";
   int64_t timeout_ms = 30'000;
   base::Clock* clock = nullptr;  // null: the system's
 };
 
-class Client {
+class SignedClient {
  public:
-  explicit Client(ClientOptions options);
+  explicit SignedClient(ClientOptions options);
 
   // The body of the answer. An error answer becomes an Error, its kind found by AWS's name for it: throttled, and io
   // for every server error, may succeed later. unavailable: no connection, or it broke after the request was sent (then
   // it may or may not have been carried out).
-  Result<std::string> call(const Protocol& protocol, std::string_view operation, std::string_view body);
+  Result<std::string> call(const aws::Protocol& protocol, std::string_view operation, std::string_view body);
 
   // The same with the error as the server gave it; status 0: no answer came.
-  std::expected<std::string, AwsError> call_raw(const Protocol& protocol, std::string_view operation,
-                                                std::string_view body);
+  std::expected<std::string, aws::AwsError> call_raw(const aws::Protocol& protocol, std::string_view operation,
+                                                     std::string_view body);
 
  private:
   ClientOptions options_;
   std::string host_header_;
   base::Clock& clock_;
   http::Client http_;
-  std::map<std::string_view, Signer> signers_;  // by signing name
+  std::map<std::string_view, aws::Signer> signers_;  // by signing name
 };
 
 // The body of a PutRecords call, built in one buffer that is used again and again.
@@ -71,4 +71,4 @@ class PutRecordsBody {
   bool finished_ = false;
 };
 
-}  // namespace millrace::aws
+}  // namespace millrace::client
