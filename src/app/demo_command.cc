@@ -28,6 +28,7 @@
 #include "demo/traffic.h"
 #include "demo/verify.h"
 #include "function/functions.h"
+#include "shop/schema.h"
 
 namespace millrace::app {
 
@@ -143,7 +144,7 @@ class Demo {
     TRY(demo::set_up_shop(*api_, failure_tables(configuration), catalog_, script));
     demo::TrafficOptions traffic;
     traffic.endpoint = endpoint_;
-    traffic.stream = demo::demo_stream;
+    traffic.stream = shop::click_stream;
     traffic.seed = options_.seed;
     traffic.rate = options_.rate;
     traffic.shoppers =
@@ -213,9 +214,9 @@ class Demo {
     view.disk_bytes = disk_bytes_;
     view.disk_bytes_max = options_.disk_bytes_max;
     view.latency = ledger_.recent_latency(recent_samples);
-    TRY_ASSIGN(view.job, demo::view_job(*api_, demo::demo_job));
+    TRY_ASSIGN(view.job, demo::view_job(*api_, shop::pricing_job));
     if (view.job.state == "failed") {
-      return fail(ErrorKind::internal, "the job `{}` failed: {}", demo::demo_job, view.job.reason);
+      return fail(ErrorKind::internal, "the job `{}` failed: {}", shop::pricing_job, view.job.reason);
     }
     view.rush_on = rush_number_.has_value();
     view.rush = rush_.view();
@@ -228,11 +229,11 @@ class Demo {
   Result<void> settle() {
     const bool drained = temporary_;
     if (drained) {
-      TRY(demo::drain_job(*api_, demo::demo_job, settle_ms_max));
+      TRY(demo::drain_job(*api_, shop::pricing_job, settle_ms_max));
     } else {
       // The data stay for another run: the job must go on then, so its last windows stay open.
       TRY(wait_until("the job has come to the end of the stream", [this]() -> Result<bool> {
-        TRY_ASSIGN(const demo::JobView job, demo::view_job(*api_, demo::demo_job));
+        TRY_ASSIGN(const demo::JobView job, demo::view_job(*api_, shop::pricing_job));
         return job.lag_records == 0;
       }));
     }
@@ -263,10 +264,10 @@ class Demo {
 
   Result<demo::DemoReport> check() {
     demo::DemoReport report;
-    TRY_ASSIGN(const demo::JobView job, demo::view_job(*api_, demo::demo_job));
+    TRY_ASSIGN(const demo::JobView job, demo::view_job(*api_, shop::pricing_job));
     demo::VerifyOptions options;
     options.endpoint = endpoint_;
-    options.stream = demo::demo_stream;
+    options.stream = shop::click_stream;
     options.clicks = traffic_->clicks();
     options.orders = traffic_->orders();
     options.late_rows = job.late_rows;

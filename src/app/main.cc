@@ -18,8 +18,8 @@
 #include "send/csv.h"
 #include "send/send.h"
 #include "send/time.h"
-#include "shop_functions/flag_fast_clicks.h"
-#include "shop_functions/reprice.h"
+#include "shop/flag_fast_clicks.h"
+#include "shop/reprice.h"
 
 namespace millrace::app {
 namespace {
@@ -466,8 +466,8 @@ int run(int argc, char** argv) {
   if (name == "backup") return backup.run();
   if (name == "restore") return run_restore(restore.options);
   if (name == "send") return send.run();
-  if (name == "reprice") return shop_functions::run_reprice();
-  return shop_functions::run_flag_fast_clicks();
+  if (name == "reprice") return shop::run_reprice();
+  return shop::run_flag_fast_clicks();
 }
 
 }  // namespace

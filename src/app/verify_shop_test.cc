@@ -13,6 +13,7 @@
 #include "client/items.h"
 #include "demo/setup.h"
 #include "demo/verify.h"
+#include "shop/schema.h"
 
 namespace millrace::app {
 namespace {
@@ -52,7 +53,7 @@ class VerifyShopTest : public testing::Test {
         fmt::format(
             R"({{"event_id":"run-0-{}","event_type":"{}","product_id":"{}","visitor_id":"v{}","event_ms":{},"price":1.50}})",
             options_.clicks.issued[0]++, type, catalog_[product].id, visitor, start_ms + at_ms)};
-    client::PutRecordsBody body(demo::demo_stream);
+    client::PutRecordsBody body(shop::click_stream);
     const auto put = client::put_records(*api_, std::span(&record, 1), body);
     ASSERT_TRUE(put) << put.error().message;
   }
@@ -83,7 +84,7 @@ class VerifyShopTest : public testing::Test {
       click(static_cast<size_t>(i % 7), i % 11 == 0 ? "cart" : i % 50 == 49 ? "purchase" : "view", i * 613, i % 23);
       if (i % 13 == 0) order(static_cast<size_t>(i % 7), i * 613 + 5, i % 23);
     }
-    const auto drained = demo::drain_job(*api_, demo::demo_job, 30'000);
+    const auto drained = demo::drain_job(*api_, shop::pricing_job, 30'000);
     ASSERT_TRUE(drained) << drained.error().message;
   }
 

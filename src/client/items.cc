@@ -5,19 +5,31 @@
 
 namespace millrace::client {
 
-std::optional<std::string_view> attribute(JsonItem item, std::string_view name) {
+namespace {
+
+std::optional<std::string_view> attribute_of(JsonItem item, std::string_view name, std::string_view types) {
   simdjson::dom::object value;
   if (item.at_key(name).get(value)) return std::nullopt;
   for (const auto field : value) {
     std::string_view text;
-    if ((field.key != "S" && field.key != "N") || field.value.get(text)) return std::nullopt;
+    if (field.key.size() != 1 || !types.contains(field.key[0]) || field.value.get(text)) return std::nullopt;
     return text;
   }
   return std::nullopt;
 }
 
+}  // namespace
+
+std::optional<std::string_view> attribute(JsonItem item, std::string_view name) {
+  return attribute_of(item, name, "SN");
+}
+
+std::optional<std::string_view> text_attribute(JsonItem item, std::string_view name) {
+  return attribute_of(item, name, "S");
+}
+
 std::optional<int64_t> integer_attribute(JsonItem item, std::string_view name) {
-  const auto text = attribute(item, name);
+  const auto text = attribute_of(item, name, "N");
   if (!text) return std::nullopt;
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
@@ -26,7 +38,7 @@ std::optional<int64_t> integer_attribute(JsonItem item, std::string_view name) {
 }
 
 std::optional<double> real_attribute(JsonItem item, std::string_view name) {
-  const auto text = attribute(item, name);
+  const auto text = attribute_of(item, name, "N");
   if (!text) return std::nullopt;
   double value = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
@@ -35,8 +47,19 @@ std::optional<double> real_attribute(JsonItem item, std::string_view name) {
 }
 
 std::optional<int64_t> cents_attribute(JsonItem item, std::string_view name) {
-  const auto text = attribute(item, name);
+  const auto text = attribute_of(item, name, "N");
   return text ? parse_cents(*text) : std::nullopt;
+}
+
+std::optional<int64_t> rounded_cents_attribute(JsonItem item, std::string_view name) {
+  const auto text = attribute_of(item, name, "N");
+  if (!text) return std::nullopt;
+  constexpr size_t places = 2;
+  const size_t point = text->find('.');
+  const size_t next = point == std::string_view::npos ? text->size() : point + 1 + places;
+  const auto cents = parse_cents(text->substr(0, next));
+  if (!cents || next >= text->size() || (*text)[next] < '5') return cents;
+  return text->starts_with('-') ? *cents - 1 : *cents + 1;
 }
 
 std::optional<int64_t> parse_cents(std::string_view text) {
@@ -63,6 +86,46 @@ std::optional<int64_t> parse_cents(std::string_view text) {
 std::string cents_text(int64_t cents) {
   const int64_t whole = std::abs(cents);
   return fmt::format("{}{}.{:02}", cents < 0 ? "-" : "", whole / 100, whole % 100);
+}
+
+std::string& ItemText::begin(std::string_view name) {
+  if (out_.size() > 1) out_ += ',';
+  aws::append_json_string(out_, name);
+  return out_;
+}
+
+ItemText& ItemText::text(std::string_view name, std::string_view value) {
+  aws::append_json_string(begin(name) += R"(:{"S":)", value);
+  out_ += '}';
+  return *this;
+}
+
+ItemText& ItemText::number(std::string_view name, int64_t value) {
+  begin(name) += fmt::format(R"(:{{"N":"{}"}})", value);
+  return *this;
+}
+
+ItemText& ItemText::number(std::string_view name, std::string_view value) {
+  begin(name) += fmt::format(R"(:{{"N":"{}"}})", value);
+  return *this;
+}
+
+ItemText& ItemText::cents(std::string_view name, int64_t cents) {
+  std::string text = cents_text(cents);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return number(name, text);
+}
+
+ItemText& ItemText::texts(std::string_view name, std::span<const std::string_view> values) {
+  begin(name) += R"(:{"L":[)";
+  for (const std::string_view& value : values) {
+    out_ += &value == values.data() ? R"({"S":)" : R"(,{"S":)";
+    aws::append_json_string(out_, value);
+    out_ += '}';
+  }
+  out_ += "]}";
+  return *this;
 }
 
 Result<void> scan_table(Api& api, std::string_view table, const std::function<Result<void>(JsonItem)>& each) {

@@ -4,13 +4,14 @@
 
 #include "base/clock.h"
 #include "client/items.h"
+#include "shop/schema.h"
 
 namespace millrace::demo {
 
 namespace {
 
 constexpr auto pause_when_empty = std::chrono::microseconds(500);
-constexpr std::string_view table = "ProductCatalog";
+constexpr std::string_view table = shop::product_catalog.name;
 
 Result<std::string> text_at(std::string_view operation, simdjson::simdjson_result<simdjson::dom::element> value) {
   std::string_view text;
@@ -73,11 +74,11 @@ Result<void> DemoPrices::open() {
 Result<void> DemoPrices::read_current() {
   return client::scan_table(api_, table, [&](client::JsonItem item) -> Result<void> {
     const auto id = client::attribute(item, "product_id");
-    const auto cents = client::cents_attribute(item, "price");
+    const auto cents = client::cents_attribute(item, shop::product::price);
     const auto product = id ? products_.find(std::string(*id)) : products_.end();
     if (product == products_.end() || !cents) return {};
     shown_.set(product->second, *cents);
-    versions_[product->second] = client::integer_attribute(item, "price_version").value_or(0);
+    versions_[product->second] = client::integer_attribute(item, shop::product::price_version).value_or(0);
     return {};
   });
 }
@@ -116,8 +117,8 @@ Result<size_t> DemoPrices::poll(std::string& iterator) {
     client::JsonItem item;
     if (record["dynamodb"]["NewImage"].get(item)) continue;
     const auto id = client::attribute(item, "product_id");
-    const auto cents = client::cents_attribute(item, "price");
-    const auto version = client::integer_attribute(item, "price_version");
+    const auto cents = client::cents_attribute(item, shop::product::price);
+    const auto version = client::integer_attribute(item, shop::product::price_version);
     const auto product = id ? products_.find(std::string(*id)) : products_.end();
     if (product == products_.end() || !cents || !version) continue;
     int64_t& known = versions_[product->second];
@@ -129,7 +130,7 @@ Result<size_t> DemoPrices::poll(std::string& iterator) {
     seen.before_cents = shown_.cents(product->second);
     seen.cents = *cents;
     seen.reason = client::attribute(item, "price_reason").value_or("");
-    seen.cause = EventTime(client::integer_attribute(item, "caused_by_event_ms").value_or(0));
+    seen.cause = EventTime(client::integer_attribute(item, shop::product::caused_by_event_ms).value_or(0));
     seen.seen_ns = seen_ns;
     shown_.set(product->second, *cents);
     ++changes_;

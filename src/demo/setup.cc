@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "client/items.h"
+#include "shop/schema.h"
 
 namespace millrace::demo {
 
@@ -15,15 +16,6 @@ namespace {
 
 constexpr size_t batch_items_max = 25;
 constexpr int64_t table_ready_ms_max = 10'000;
-
-const std::vector<TableToMake> shop_tables = {
-    {"ProductCatalog", {{"product_id"}}},
-    {"Orders", {{"order_id"}}},
-    {"ProductDemand", {{"product_id"}}},
-    {"ProductWindows", {{"product_id"}, {"window_start", 'N'}}},
-    {"PriceHistory", {{"product_id"}, {"version", 'N'}}},
-    {"FlaggedVisitors", {{"visitor_id"}}},
-};
 
 // Leaves `number` as it is if there is none of that name.
 template <class T>
@@ -33,21 +25,22 @@ void read_number(simdjson::dom::element object, const char* name, T& number) {
 }
 
 Result<void> put_batch(client::Api& api, std::string_view puts) {
-  std::string items = fmt::format(R"({{"ProductCatalog":[{}]}})", puts);
+  std::string items = fmt::format(R"({{"{}":[{}]}})", shop::product_catalog.name, puts);
   for (client::Patience patience(table_ready_ms_max);;) {
     TRY_ASSIGN(const std::string answer,
                api.call(aws::dynamodb_protocol, "BatchWriteItem", fmt::format(R"({{"RequestItems":{}}})", items)));
     simdjson::dom::parser parser;
     simdjson::dom::object rest;
     if (parser.parse(answer)["UnprocessedItems"].get(rest) || rest.size() == 0) return {};
-    if (!patience.next()) return fail(ErrorKind::throttled, "the table ProductCatalog takes no more items");
+    if (!patience.next())
+      return fail(ErrorKind::throttled, "the table {} takes no more items", shop::product_catalog.name);
     items = simdjson::minify(rest);
   }
 }
 
 Result<void> fill_catalog(client::Api& api, const ShopCatalog& catalog) {
   size_t there = 0;
-  TRY(client::scan_table(api, "ProductCatalog", [&](client::JsonItem) -> Result<void> {
+  TRY(client::scan_table(api, shop::product_catalog.name, [&](client::JsonItem) -> Result<void> {
     ++there;
     return {};
   }));
@@ -55,17 +48,18 @@ Result<void> fill_catalog(client::Api& api, const ShopCatalog& catalog) {
   std::string puts;
   for (size_t i = 0; i < catalog.size(); ++i) {
     const ShopProduct& product = catalog[i];
-    const std::string price = client::cents_text(product.list_price_cents);
-    std::string name;
-    std::string category;
-    aws::append_json_string(name, product.name);
-    aws::append_json_string(category, product.category);
+    const std::string item = client::ItemText()
+                                 .text(shop::product::id, product.id)
+                                 .text(shop::product::name, product.name)
+                                 .text(shop::product::category, product.category)
+                                 .cents(shop::product::list_price, product.list_price_cents)
+                                 .number(shop::product::stock, product.stock)
+                                 .cents(shop::product::price, product.list_price_cents)
+                                 .number(shop::product::price_version, 0)
+                                 .text(shop::product::price_reason, "list price")
+                                 .done();
     if (!puts.empty()) puts += ',';
-    puts += fmt::format(
-        R"({{"PutRequest":{{"Item":{{"product_id":{{"S":"{}"}},"name":{{"S":{}}},"category":{{"S":{}}},)"
-        R"("list_price":{{"N":"{}"}},"stock":{{"N":"{}"}},"price":{{"N":"{}"}},"price_version":{{"N":"0"}},)"
-        R"("price_reason":{{"S":"list price"}}}}}}}})",
-        product.id, name, category, price, product.stock, price);
+    puts += fmt::format(R"({{"PutRequest":{{"Item":{}}}}})", item);
     if ((i + 1) % batch_items_max == 0 || i + 1 == catalog.size()) {
       TRY(put_batch(api, puts));
       puts.clear();
@@ -76,10 +70,11 @@ Result<void> fill_catalog(client::Api& api, const ShopCatalog& catalog) {
 
 }  // namespace
 
-Result<void> ensure_table(client::Api& api, const TableToMake& table) {
+Result<void> ensure_table(client::Api& api, const shop::Table& table) {
   std::string attributes;
   std::string schema;
-  for (const TableKey& key : table.key) {
+  for (const shop::Key& key : {table.hash, table.range}) {
+    if (key.name.empty()) continue;
     if (!attributes.empty()) attributes += ',';
     attributes += fmt::format(R"({{"AttributeName":"{}","AttributeType":"{}"}})", key.name, key.type);
     schema += fmt::format(R"({}{{"AttributeName":"{}","KeyType":"{}"}})", schema.empty() ? "" : ",", key.name,
@@ -106,12 +101,12 @@ Result<void> ensure_table(client::Api& api, const TableToMake& table) {
 
 Result<void> set_up_shop(client::Api& api, const std::set<std::string>& failure_tables, const ShopCatalog& catalog,
                          const std::string& script) {
-  TRY(client::ensure_stream(api, demo_stream, demo_shards));
-  for (const TableToMake& table : shop_tables) TRY(ensure_table(api, table));
-  for (const std::string& name : failure_tables) TRY(ensure_table(api, {name, {{"mapping"}, {"batch"}}}));
+  TRY(client::ensure_stream(api, shop::click_stream, demo_shards));
+  for (const shop::Table& table : shop::tables) TRY(ensure_table(api, table));
+  for (const std::string& name : failure_tables) TRY(ensure_table(api, {name, {"mapping"}, {"batch"}}));
   TRY(fill_catalog(api, catalog));
 
-  std::string body = fmt::format(R"({{"Name":"{}","Script":)", demo_job);
+  std::string body = fmt::format(R"({{"Name":"{}","Script":)", shop::pricing_job);
   aws::append_json_string(body, script);
   body += '}';
   const auto submitted = api.call(aws::millrace_protocol, "SubmitJob", body);

@@ -10,24 +10,14 @@
 #include "base/error.h"
 #include "client/api.h"
 #include "demo/shop.h"
+#include "shop/schema.h"
 
 namespace millrace::demo {
 
-inline constexpr std::string_view demo_stream = "clickstream";
-inline constexpr std::string_view demo_job = "pricing";
 inline constexpr int demo_shards = 2;
 
-struct TableKey {
-  std::string name;
-  char type = 'S';  // S or N
-};
-struct TableToMake {
-  std::string name;
-  std::vector<TableKey> key;  // hash, or hash and range
-};
-
 // Creates the table, with a change feed of both images, unless it exists.
-Result<void> ensure_table(client::Api& api, const TableToMake& table);
+Result<void> ensure_table(client::Api& api, const shop::Table& table);
 
 // `failure_tables` are those that the mappings put failed batches into.
 Result<void> set_up_shop(client::Api& api, const std::set<std::string>& failure_tables, const ShopCatalog& catalog,

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "client/items.h"
+#include "shop/schema.h"
 
 namespace millrace::demo {
 
@@ -148,10 +149,10 @@ void DemoTraffic::add_click(Group& group, const ShopAction& action, Batch& batch
   std::string id = fmt::format("{}-{}-{}", options_.id_prefix, group.index, group.clicks_issued++);
   batch.records.push_back(
       {visitor_id(action),
-       fmt::format(
-           R"({{"event_id":"{}","event_type":"{}","product_id":"{}","visitor_id":"{}","event_ms":{},"price":{}}})", id,
-           action.kind == ShopAction::Kind::cart ? "cart" : "view", product.id, visitor_id(action), action.time.value,
-           client::cents_text(prices_.cents(action.product)))});
+       fmt::format(R"({{"{}":"{}","{}":"{}","{}":"{}","{}":"{}","{}":{},"{}":{}}})", shop::event::event_id, id,
+                   shop::event::event_type, action.kind == ShopAction::Kind::cart ? "cart" : "view", shop::product::id,
+                   product.id, shop::event::visitor_id, visitor_id(action), shop::event::event_ms, action.time.value,
+                   shop::product::price, client::cents_text(prices_.cents(action.product)))});
   batch.ids.push_back(std::move(id));
   batch.events.push_back({action.product, action.time});
 }
@@ -231,8 +232,9 @@ void DemoTraffic::run_orders(Group& group) {
 
 Result<void> DemoTraffic::place_order(client::Api& api, Group& group, const ShopAction& order) {
   const ShopProduct& product = catalog_[order.product];
-  const std::string get = fmt::format(
-      R"({{"TableName":"ProductCatalog","Key":{{"product_id":{{"S":"{}"}}}},"ConsistentRead":true}})", product.id);
+  const std::string get =
+      fmt::format(R"({{"TableName":"{}","Key":{},"ConsistentRead":true}})", shop::product_catalog.name,
+                  client::ItemText().text(shop::product::id, product.id).done());
   client::Patience patience(retry_for_ms);
   auto shown = api.call(aws::dynamodb_protocol, "GetItem", get);
   while (!shown && client::may_pass(shown.error()) && patience.next()) {
@@ -242,15 +244,20 @@ Result<void> DemoTraffic::place_order(client::Api& api, Group& group, const Shop
   simdjson::dom::parser parser;
   client::JsonItem item;
   std::optional<int64_t> cents;
-  if (!parser.parse(*shown)["Item"].get(item)) cents = client::cents_attribute(item, "price");
+  if (!parser.parse(*shown)["Item"].get(item)) cents = client::cents_attribute(item, shop::product::price);
   if (!cents) return fail(ErrorKind::internal, "ProductCatalog shows no price of {}", product.id);
 
   const std::string id = fmt::format("{}-{}-{}", options_.id_prefix, group.index, group.orders_issued++);
   ++orders_sent_;
-  const std::string put = fmt::format(
-      R"({{"TableName":"Orders","Item":{{"order_id":{{"S":"{}"}},"product_id":{{"S":"{}"}},"visitor_id":{{"S":"{}"}},)"
-      R"("quantity":{{"N":"{}"}},"unit_price":{{"N":"{}"}},"ordered_ms":{{"N":"{}"}}}}}})",
-      id, product.id, visitor_id(order), order.quantity, client::cents_text(*cents), base::system_clock().now().value);
+  const std::string put = fmt::format(R"({{"TableName":"{}","Item":{}}})", shop::orders.name,
+                                      client::ItemText()
+                                          .text(shop::event::order_id, id)
+                                          .text(shop::product::id, product.id)
+                                          .text(shop::event::visitor_id, visitor_id(order))
+                                          .number(shop::event::quantity, order.quantity)
+                                          .cents(shop::event::unit_price, *cents)
+                                          .number(shop::event::ordered_ms, base::system_clock().now().value)
+                                          .done());
   // The id makes the order the same order however often it is placed.
   auto placed = api.call(aws::dynamodb_protocol, "PutItem", put);
   while (!placed && client::may_pass(placed.error()) && patience.next()) {

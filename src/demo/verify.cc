@@ -11,6 +11,7 @@
 
 #include "base/base64.h"
 #include "client/items.h"
+#include "shop/schema.h"
 
 namespace millrace::demo {
 
@@ -197,8 +198,9 @@ class Verifier {
     simdjson::dom::element click;
     std::string_view id, type, product, visitor;
     ShopEvent event;
-    if (click_parser_.parse(json).get(click) || click["event_id"].get(id) || click["event_type"].get(type) ||
-        click["product_id"].get(product) || click["visitor_id"].get(visitor) || click["event_ms"].get(event.ms)) {
+    if (click_parser_.parse(json).get(click) || click[shop::event::event_id].get(id) ||
+        click[shop::event::event_type].get(type) || click[shop::product::id].get(product) ||
+        click[shop::event::visitor_id].get(visitor) || click[shop::event::event_ms].get(event.ms)) {
       return problem("the stream {} holds a record that is no click: {}", options_.stream, json.substr(0, 100));
     }
     clicks_seen_.see(id);
@@ -209,13 +211,13 @@ class Verifier {
   }
 
   Result<void> read_orders() {
-    return client::scan_table(api_, "Orders", [&](client::JsonItem item) -> Result<void> {
+    return client::scan_table(api_, shop::orders.name, [&](client::JsonItem item) -> Result<void> {
       const auto id = client::attribute(item, "order_id");
       const auto product = client::attribute(item, "product_id");
       const auto visitor = client::attribute(item, "visitor_id");
-      const auto quantity = client::integer_attribute(item, "quantity");
-      const auto cents = client::cents_attribute(item, "unit_price");
-      const auto ms = client::integer_attribute(item, "ordered_ms");
+      const auto quantity = client::integer_attribute(item, shop::event::quantity);
+      const auto cents = client::cents_attribute(item, shop::event::unit_price);
+      const auto ms = client::integer_attribute(item, shop::event::ordered_ms);
       if (!id || !product || !visitor || !quantity || !cents || !ms) {
         problem("the table Orders holds an item that is no order: {}", simdjson::minify(item));
         return {};
@@ -228,14 +230,14 @@ class Verifier {
   }
 
   Result<void> read_catalog() {
-    return client::scan_table(api_, "ProductCatalog", [&](client::JsonItem item) -> Result<void> {
+    return client::scan_table(api_, shop::product_catalog.name, [&](client::JsonItem item) -> Result<void> {
       CatalogRow row;
       row.name = client::attribute(item, "name").value_or("");
       row.category = client::attribute(item, "category").value_or("");
-      row.list_cents = client::cents_attribute(item, "list_price").value_or(-1);
-      row.price_cents = client::cents_attribute(item, "price").value_or(-1);
-      row.stock = client::integer_attribute(item, "stock").value_or(-1);
-      row.version = client::integer_attribute(item, "price_version").value_or(0);
+      row.list_cents = client::cents_attribute(item, shop::product::list_price).value_or(-1);
+      row.price_cents = client::cents_attribute(item, shop::product::price).value_or(-1);
+      row.stock = client::integer_attribute(item, shop::product::stock).value_or(-1);
+      row.version = client::integer_attribute(item, shop::product::price_version).value_or(0);
       catalog_.emplace(std::string(client::attribute(item, "product_id").value_or("")), std::move(row));
       return {};
     });
@@ -243,30 +245,30 @@ class Verifier {
 
   Result<void> check_demand() {
     std::set<std::string> found;
-    TRY(client::scan_table(api_, "ProductDemand", [&](client::JsonItem item) -> Result<void> {
+    TRY(client::scan_table(api_, shop::product_demand.name, [&](client::JsonItem item) -> Result<void> {
       const std::string product(client::attribute(item, "product_id").value_or(""));
       ++result_.rows_checked;
       found.insert(product);
       const uint64_t before = differences_;
       const NaiveDemand expected = shop_.demand(product);
-      expect_near(item, product, "views", expected.views);
-      expect_near(item, product, "cart_adds", expected.cart_adds);
-      expect_near(item, product, "units", expected.units);
-      expect_near(item, product, "slow_views", expected.slow_views);
-      expect_near(item, product, "slow_cart_adds", expected.slow_cart_adds);
-      expect_near(item, product, "slow_units", expected.slow_units);
-      expect_integer(item, product, "first_event_ms", expected.first_event_ms);
-      expect_integer(item, product, "last_event_ms", expected.last_event_ms);
+      expect_near(item, product, shop::demand::views, expected.views);
+      expect_near(item, product, shop::demand::cart_adds, expected.cart_adds);
+      expect_near(item, product, shop::demand::units, expected.units);
+      expect_near(item, product, shop::demand::slow_views, expected.slow_views);
+      expect_near(item, product, shop::demand::slow_cart_adds, expected.slow_cart_adds);
+      expect_near(item, product, shop::demand::slow_units, expected.slow_units);
+      expect_integer(item, product, shop::demand::first_event_ms, expected.first_event_ms);
+      expect_integer(item, product, shop::demand::last_event_ms, expected.last_event_ms);
       const auto in_catalog = catalog_.find(product);
       if (in_catalog == catalog_.end()) {
         result_.mismatches += differences_ > before;
         return {};
       }
       const CatalogRow& row = in_catalog->second;
-      expect_text(item, product, "name", row.name);
-      expect_text(item, product, "category", row.category);
-      expect_integer(item, product, "stock", row.stock);
-      if (client::cents_attribute(item, "list_price") != row.list_cents) {
+      expect_text(item, product, shop::product::name, row.name);
+      expect_text(item, product, shop::product::category, row.category);
+      expect_integer(item, product, shop::product::stock, row.stock);
+      if (client::cents_attribute(item, shop::product::list_price) != row.list_cents) {
         differ("ProductDemand of {}: list_price is {}, expected {}", product,
                client::attribute(item, "list_price").value_or("missing"), client::cents_text(row.list_cents));
       }
@@ -284,19 +286,19 @@ class Verifier {
   Result<void> check_windows() {
     std::set<std::pair<int64_t, int64_t>> spans;
     std::set<std::pair<std::string, int64_t>> found;
-    TRY(client::scan_table(api_, "ProductWindows", [&](client::JsonItem item) -> Result<void> {
+    TRY(client::scan_table(api_, shop::product_windows.name, [&](client::JsonItem item) -> Result<void> {
       const std::string product(client::attribute(item, "product_id").value_or(""));
-      const int64_t start_ms = client::integer_attribute(item, "window_start").value_or(0);
-      const int64_t end_ms = client::integer_attribute(item, "window_end").value_or(0);
+      const int64_t start_ms = client::integer_attribute(item, shop::window::start).value_or(0);
+      const int64_t end_ms = client::integer_attribute(item, shop::window::end).value_or(0);
       spans.emplace(start_ms, end_ms);
       found.emplace(product, start_ms);
       ++result_.rows_checked;
       NaiveWindow is;
-      is.views = client::integer_attribute(item, "views").value_or(0);
-      is.cart_adds = client::integer_attribute(item, "cart_adds").value_or(0);
-      is.visitors = client::integer_attribute(item, "visitors").value_or(0);
-      is.units = client::integer_attribute(item, "units").value_or(0);
-      is.revenue_cents = client::cents_attribute(item, "revenue").value_or(0);
+      is.views = client::integer_attribute(item, shop::window::views).value_or(0);
+      is.cart_adds = client::integer_attribute(item, shop::window::cart_adds).value_or(0);
+      is.visitors = client::integer_attribute(item, shop::window::visitors).value_or(0);
+      is.units = client::integer_attribute(item, shop::window::units).value_or(0);
+      is.revenue_cents = client::cents_attribute(item, shop::window::revenue).value_or(0);
       const NaiveWindow expected = shop_.window(product, start_ms, end_ms);
       is.empty = expected.empty;
       if (is == expected) return {};
@@ -324,11 +326,11 @@ class Verifier {
       int64_t before = 0, after = 0;
     };
     std::map<std::string, std::map<int64_t, Step>> history;
-    TRY(client::scan_table(api_, "PriceHistory", [&](client::JsonItem item) -> Result<void> {
+    TRY(client::scan_table(api_, shop::price_history.name, [&](client::JsonItem item) -> Result<void> {
       const std::string product(client::attribute(item, "product_id").value_or(""));
-      const int64_t version = client::integer_attribute(item, "version").value_or(-1);
-      history[product][version] = {client::cents_attribute(item, "price_before").value_or(-1),
-                                   client::cents_attribute(item, "price_after").value_or(-1)};
+      const int64_t version = client::integer_attribute(item, shop::history::version).value_or(-1);
+      history[product][version] = {client::cents_attribute(item, shop::history::price_before).value_or(-1),
+                                   client::cents_attribute(item, shop::history::price_after).value_or(-1)};
       return {};
     }));
     for (const auto& [product, row] : catalog_) {

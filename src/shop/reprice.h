@@ -28,10 +28,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "client/items.h"
 #include "pricing/pricing.h"
-#include "table/item.h"
 
-namespace millrace::shop_functions {
+namespace millrace::shop {
 
 class Repricer {
  public:
@@ -50,10 +50,11 @@ class Repricer {
     int64_t read_ms = 0;
     std::optional<int64_t> version;  // absent: the catalog's item has none
   };
-  // The items of ProductCatalog that exist among these products.
-  using ReadCatalog = std::function<Result<std::vector<table::Item>>(std::span<const std::string> product_ids)>;
+  // Hands over the items of ProductCatalog that exist among these products.
+  using Take = std::function<void(client::JsonItem)>;
+  using ReadCatalog = std::function<Result<void>(std::span<const std::string> product_ids, const Take& take)>;
   // Those whose price was decided here and is not the list price.
-  using ReadOffList = std::function<Result<std::vector<table::Item>>()>;
+  using ReadOffList = std::function<Result<void>(const Take& take)>;
 
   Repricer(pricing::Rules rules, ReadCatalog read_catalog, ReadOffList read_off_list, base::Clock& clock);
 
@@ -70,7 +71,7 @@ class Repricer {
   Result<std::vector<Demand>> read_event(std::string_view event) const;
   Result<void> learn_prices(std::span<const Demand> demands);
   Result<void> learn_off_list();
-  std::optional<std::string> learn(const table::Item& item);
+  std::optional<std::string> learn(client::JsonItem item);
   void note_traffic(std::vector<Demand>& demands);
   void put_decision(std::string& effects, const std::string& product_id, Priced& priced,
                     const pricing::Decision& decision, int64_t event_ms);
@@ -91,4 +92,4 @@ class Repricer {
 // The command: Lambda's runtime API in, effects out, by the rules of its environment. The exit code.
 int run_reprice();
 
-}  // namespace millrace::shop_functions
+}  // namespace millrace::shop

@@ -1,7 +1,7 @@
 // Goal: a change of demand becomes one price and one line of history, also after a restart, and the same events always
 // give the same effects. Method: a Repricer with a catalog in memory, which its effects are applied to by hand.
 
-#include "shop_functions/reprice.h"
+#include "shop/reprice.h"
 
 #include <gtest/gtest.h>
 #include <simdjson.h>
@@ -9,8 +9,10 @@
 #include <map>
 
 #include "base/clock.h"
+#include "table/item_json.h"
+#include "table/number.h"
 
-namespace millrace::shop_functions {
+namespace millrace::shop {
 namespace {
 
 struct Update {
@@ -29,26 +31,31 @@ class RepriceTest : public testing::Test {
   void restart() {
     repricer_.emplace(
         rules_,
-        [this](std::span<const std::string> product_ids) -> Result<std::vector<table::Item>> {
+        [this](std::span<const std::string> product_ids, const Repricer::Take& take) -> Result<void> {
           if (catalog_fails_) return fail(ErrorKind::unavailable, "no server");
-          std::vector<table::Item> items;
           for (const std::string& id : product_ids) {
             ++reads_[id];
-            if (catalog_.contains(id)) items.push_back(catalog_[id]);
+            if (catalog_.contains(id)) give(catalog_[id], take);
           }
-          return items;
+          return {};
         },
-        [this]() -> Result<std::vector<table::Item>> {
+        [this](const Repricer::Take& take) -> Result<void> {
           if (catalog_fails_) return fail(ErrorKind::unavailable, "no server");
-          std::vector<table::Item> items;
           for (const auto& [id, item] : catalog_) {
             if (item.contains("policy_price") && item.contains("price") && item.at("price") != item.at("list_price")) {
-              items.push_back(item);
+              give(item, take);
             }
           }
-          return items;
+          return {};
         },
         clock_);
+  }
+
+  static void give(const table::Item& item, const Repricer::Take& take) {
+    std::string json;
+    table::put_json(json, item);
+    simdjson::dom::parser parser;
+    take(parser.parse(json).get_object());
   }
 
   void given_product(const std::string& id, const std::string& list_price) {
@@ -326,4 +333,4 @@ TEST_F(RepriceTest, what_is_no_event_is_an_error) {
 }
 
 }  // namespace
-}  // namespace millrace::shop_functions
+}  // namespace millrace::shop

@@ -1,7 +1,7 @@
 // Goal: visitors who click faster than people do are marked, with figures that do not depend on how the clicks were cut
 // into batches. Method: events of the stream as Lambda hands them over, and a table in memory.
 
-#include "shop_functions/flag_fast_clicks.h"
+#include "shop/flag_fast_clicks.h"
 
 #include <gtest/gtest.h>
 #include <simdjson.h>
@@ -10,7 +10,7 @@
 
 #include "base/base64.h"
 
-namespace millrace::shop_functions {
+namespace millrace::shop {
 namespace {
 
 struct Click {
@@ -164,4 +164,4 @@ TEST_F(FastClicksTest, what_is_no_click_is_passed_over) {
 }
 
 }  // namespace
-}  // namespace millrace::shop_functions
+}  // namespace millrace::shop

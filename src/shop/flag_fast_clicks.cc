@@ -1,4 +1,4 @@
-#include "shop_functions/flag_fast_clicks.h"
+#include "shop/flag_fast_clicks.h"
 
 #include <simdjson.h>
 
@@ -8,43 +8,41 @@
 
 #include "base/base64.h"
 #include "client/api.h"
+#include "client/items.h"
 #include "client/runtime_client.h"
-#include "table/item_json.h"
+#include "shop/schema.h"
 
-namespace millrace::shop_functions {
+namespace millrace::shop {
 
 namespace {
 
-constexpr std::string_view flagged_table = "FlaggedVisitors";
 constexpr int64_t event_ms_max = 253'402'300'799'999;  // the end of the year 9999
+
+std::string key_of(const std::string& visitor_id) {
+  return client::ItemText().text(event::visitor_id, visitor_id).done();
+}
 
 void put_effect(std::string& out, const std::string& visitor_id, int64_t first_ms, int64_t last_ms, int64_t clicks,
                 int64_t flags) {
-  out += R"({"Update":{"TableName":")";
-  out += flagged_table;
-  out += R"(","Key":)";
-  table::put_json(out, table::Item{{"visitor_id", visitor_id}});
-  out += R"(,"UpdateExpression":"SET first_flagged_ms = if_not_exists(first_flagged_ms, :first), )"
-         R"(last_flagged_ms = :last, clicks = :clicks ADD flags :flags","ExpressionAttributeValues":)";
-  table::put_json(out, table::Item{{":first", first_ms}, {":last", last_ms}, {":clicks", clicks}, {":flags", flags}});
-  out += "}}";
+  client::ItemText values;
+  values.number(":first", first_ms).number(":last", last_ms).number(":clicks", clicks).number(":flags", flags);
+  out +=
+      fmt::format(R"({{"Update":{{"TableName":"{}","Key":{},)"
+                  R"("UpdateExpression":"SET first_flagged_ms = if_not_exists(first_flagged_ms, :first), )"
+                  R"(last_flagged_ms = :last, clicks = :clicks ADD flags :flags","ExpressionAttributeValues":{}}}}})",
+                  flagged_visitors.name, key_of(visitor_id), values.done());
 }
 
 Result<std::optional<int64_t>> read_largest(client::Api& api, const std::string& visitor_id) {
-  std::string request = fmt::format(R"({{"TableName":"{}","ConsistentRead":true,"Key":)", flagged_table);
-  table::put_json(request, table::Item{{"visitor_id", visitor_id}});
-  request += '}';
+  const std::string request =
+      fmt::format(R"({{"TableName":"{}","ConsistentRead":true,"Key":{}}})", flagged_visitors.name, key_of(visitor_id));
   TRY_ASSIGN(const std::string answer, client::call_dynamodb(api, "GetItem", request));
-  const simdjson::padded_string padded(answer);
-  simdjson::ondemand::parser parser;
-  simdjson::ondemand::document document;
-  simdjson::ondemand::object object;
-  if (parser.iterate(padded).get(document)) return fail(ErrorKind::internal, "GetItem answered what cannot be read");
-  if (document["Item"].get_object().get(object)) return std::nullopt;
-  TRY_ASSIGN(const table::Item item, table::item_from_json(object));
-  const auto clicks = item.find("clicks");
-  if (clicks == item.end() || clicks->second.number() == nullptr) return std::nullopt;
-  return clicks->second.number()->to_int64();
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parser.parse(answer).get(root)) return fail(ErrorKind::internal, "GetItem answered what cannot be read");
+  client::JsonItem item;
+  if (root["Item"].get(item)) return std::nullopt;
+  return client::integer_attribute(item, "clicks");
 }
 
 }  // namespace
@@ -70,9 +68,9 @@ Result<std::string> FastClicks::handle(std::string_view event) {
     if (click_parser.iterate(*json).get(clicked) || clicked.get_object().get(object)) continue;
     std::string_view visitor;
     int64_t event_ms = 0;
-    if (object["visitor_id"].get_string().get(visitor) || visitor.empty()) continue;
+    if (object[event::visitor_id].get_string().get(visitor) || visitor.empty()) continue;
     const std::string visitor_id(visitor);
-    if (object["event_ms"].get_int64().get(event_ms) || event_ms < 0 || event_ms > event_ms_max) continue;
+    if (object[event::event_ms].get_int64().get(event_ms) || event_ms < 0 || event_ms > event_ms_max) continue;
     click(visitor_id, event_ms, findings);
   }
 
@@ -154,4 +152,4 @@ int run_flag_fast_clicks() {
   return client::run_event_loop([&](std::string_view event) { return fast_clicks.handle(event); });
 }
 
-}  // namespace millrace::shop_functions
+}  // namespace millrace::shop

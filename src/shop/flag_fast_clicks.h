@@ -20,7 +20,7 @@
 
 #include "base/error.h"
 
-namespace millrace::shop_functions {
+namespace millrace::shop {
 
 struct FastClickRules {
   int64_t clicks_max = 12;  // more are not a person's
@@ -70,4 +70,4 @@ class FastClicks {
 // exit code.
 int run_flag_fast_clicks();
 
-}  // namespace millrace::shop_functions
+}  // namespace millrace::shop
