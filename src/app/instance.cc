@@ -1,6 +1,4 @@
 #include "app/instance.h"
-#include "app/backup_operations.h"
-#include "app/browser_guard.h"
 
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
@@ -12,9 +10,10 @@
 #include <future>
 #include <thread>
 
-#include "app/dashboard.h"
+#include "app/backup_operations.h"
 #include "app/function_operations.h"
 #include "app/job_operations.h"
+#include "app/project_files.h"
 #include "aws/credentials.h"
 #include "aws/dynamodb.h"
 #include "aws/dynamodb_streams.h"
@@ -24,8 +23,11 @@
 #include "base/descriptors.h"
 #include "base/file.h"
 #include "engine/jobs.h"
+#include "http/browser_guard.h"
 #include "http/server.h"
 #include "log/log.h"
+#include "page/dashboard.h"
+#include "pricing/pricing.h"
 #include "store/store.h"
 #include "stream/streams.h"
 #include "table/table.h"
@@ -93,6 +95,18 @@ class FunctionKeys final : public function::AccessKeys {
 
   aws::Credentials& credentials_;
 };
+
+// Of the function `millrace reprice` as it is configured, so that the page and the prices agree on what is usual. Rules
+// that contradict each other keep the function from starting, and there are no prices to agree with.
+pricing::Policy policy_of(const std::vector<function::FunctionDefinition>& functions) {
+  for (const auto& function : functions) {
+    const auto& command = function.command;
+    if (command.size() < 2 || command[0] != "millrace" || command[1] != "reprice") continue;
+    const auto rules = pricing::rules_of_environment(function.environment);
+    if (rules) return rules->policy;
+  }
+  return {};
+}
 
 class RunningInstance final : public Instance {
  public:
@@ -220,13 +234,13 @@ class RunningInstance final : public Instance {
     http::ServerLimits limits;
     limits.connections_max = std::min(limits.connections_max, descriptors_.sockets * 3 / 4);
     limits.refusal = [this](int status, std::string_view reason) { return service_->refusal(status, reason); };
-    const Refusal refusal = limits.refusal;
+    const http::MakeRefusal refusal = limits.refusal;
     http::Handler api = [this, refuse_for_now](const http::Request& request, http::Reply reply) {
       if (!ready_) return refuse_for_now(std::move(reply));
       service_->handle(request, std::move(reply));
     };
     // A signature says more than a Host or an Origin.
-    if (!configuration_.authenticate) api = guarded(std::move(api), configuration_.allowed_hosts, refusal);
+    if (!configuration_.authenticate) api = http::guarded(std::move(api), configuration_.allowed_hosts, refusal);
     auto server = http::Server::listen(*reactor_, configuration_.host, configuration_.port, std::move(api), limits);
     if (!server) return std::unexpected(server.error().within("--listen"));
     server_ = std::move(*server);
@@ -234,7 +248,7 @@ class RunningInstance final : public Instance {
     http::ServerLimits page_limits;
     page_limits.connections_max = std::min(page_limits.connections_max, descriptors_.sockets / 4);
     auto page = http::Server::listen(*reactor_, configuration_.dashboard_host, configuration_.dashboard_port,
-                                     guarded(
+                                     http::guarded(
                                          [this, refuse_for_now](const http::Request& request, http::Reply reply) {
                                            if (!ready_) return refuse_for_now(std::move(reply));
                                            dashboard_->handle(request, std::move(reply));
@@ -298,7 +312,12 @@ class RunningInstance final : public Instance {
     environment.log_directory = configuration_.data_directory + "/functions";
     TRY_ASSIGN(functions_, function::Functions::start(environment, configuration_.functions, configuration_.mappings));
     add_function_operations(*service_, *functions_);
-    if (configuration_.dashboard) dashboard_ = std::make_unique<Dashboard>(*this, *reactor_);
+    if (configuration_.dashboard) {
+      base::Clock& clock = base::system_clock();
+      dashboard_ = std::make_unique<page::Dashboard>(
+          page::Parts{*streams_, *store_, *tables_, *jobs_, *functions_}, page::PageFiles::load(read_project_file),
+          std::make_unique<shop::LiveView>(policy_of(configuration_.functions), clock), *reactor_, clock);
+    }
     return {};
   }
 
@@ -337,7 +356,7 @@ class RunningInstance final : public Instance {
   std::unique_ptr<aws::DynamoDb> dynamodb_;
   std::unique_ptr<aws::DynamoDbStreams> dynamodb_streams_;
   std::unique_ptr<aws::Service> service_;
-  std::unique_ptr<Dashboard> dashboard_;
+  std::unique_ptr<page::Dashboard> dashboard_;
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<http::Server> dashboard_server_;
   std::thread reactor_thread_;

@@ -1,13 +1,12 @@
-#include "app/dashboard_files.h"
+#include "page/files.h"
 
 #include <zlib.h>
 
 #include <array>
 
-#include "app/project_files.h"
 #include "base/bytes.h"
 
-namespace millrace::app {
+namespace millrace::page {
 
 namespace {
 
@@ -53,12 +52,12 @@ std::string compressed(std::string_view plain) {
 
 }  // namespace
 
-Result<DashboardFiles> DashboardFiles::load() {
-  DashboardFiles files;
+Result<PageFiles> PageFiles::load(const ReadFile& read) {
+  PageFiles files;
   for (const Listed& each : listed) {
     File file;
     file.content_type = each.content_type;
-    TRY_ASSIGN(file.plain, read_project_file(each.file));
+    TRY_ASSIGN(file.plain, read(each.file));
     file.gzip = compressed(file.plain);
     file.tag = fmt::format("\"{:016x}\"", base::hash64(file.plain));
     files.files_.emplace(each.path, std::move(file));
@@ -66,7 +65,7 @@ Result<DashboardFiles> DashboardFiles::load() {
   return files;
 }
 
-http::Response DashboardFiles::respond(const http::Request& request, std::string_view path) const {
+http::Response PageFiles::respond(const http::Request& request, std::string_view path) const {
   const File& file = files_.find(path)->second;
   http::Response response;
   response.headers = {{"ETag", file.tag}, {"Cache-Control", "no-cache"}, {"Vary", "Accept-Encoding"}};
@@ -93,4 +92,4 @@ void add_security_headers(http::Response& response) {
   response.headers.emplace_back("Referrer-Policy", "no-referrer");
 }
 
-}  // namespace millrace::app
+}  // namespace millrace::page

@@ -1,4 +1,7 @@
-#include "app/dashboard_shop.h"
+// Goal: what the page knows of a shop follows the tables: what they hold at first, each change, and when it was
+// visible. Method: real tables, a view of the shop, and a clock that the test moves.
+
+#include "page/table_feed.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -8,12 +11,13 @@
 #include <filesystem>
 #include <thread>
 
+#include "shop/live_view.h"
 #include "store/store.h"
 
-namespace millrace::app {
+namespace millrace::page {
 namespace {
 
-class DashboardShopTest : public testing::Test {
+class TableFeedTest : public testing::Test {
  protected:
   void SetUp() override {
     char name[] = "/tmp/millrace-dashboard-XXXXXX";
@@ -21,10 +25,12 @@ class DashboardShopTest : public testing::Test {
     store_ =
         std::move(*store::Store::open({.directory = directory_, .segment_bytes = size_t{1} << 20, .clock = &clock_}));
     tables_ = std::move(*table::Tables::open(*store_, clock_));
-    shop_ = std::make_unique<DashboardShop>(*tables_, policy_, clock_, [this] { ++wakes_; });
+    catalog_.emplace(*tables_, clock_, "ProductCatalog", TableFeed::Changes::all, [this] { ++wakes_; });
+    demand_.emplace(*tables_, clock_, "ProductDemand", TableFeed::Changes::newest_of_each_item, [] {});
   }
   void TearDown() override {
-    shop_.reset();
+    catalog_.reset();
+    demand_.reset();
     tables_.reset();
     store_.reset();
     std::filesystem::remove_all(directory_);
@@ -65,119 +71,105 @@ class DashboardShopTest : public testing::Test {
     for (int i = 0; wakes_ == wakes && i < 5'000; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     ASSERT_GT(wakes_, wakes);
   }
+  void poll() {
+    catalog_->poll(100, [this](client::JsonItem item, std::optional<int64_t> visible_ms) {
+      shop_.take_product(item, visible_ms);
+    });
+    demand_->poll(100, [this](client::JsonItem item, std::optional<int64_t>) {
+      ++demands_taken_;
+      shop_.take_demand(item);
+    });
+  }
   int64_t now() const { return clock_.now().value; }
 
   base::ManualClock clock_;
-  pricing::Policy policy_;
   std::string directory_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<table::Tables> tables_;
   std::atomic<int> wakes_ = 0;
-  std::unique_ptr<DashboardShop> shop_;
+  std::optional<TableFeed> catalog_;
+  std::optional<TableFeed> demand_;
+  shop::LiveView shop_{{}, clock_};
+  int demands_taken_ = 0;
 };
 
-TEST_F(DashboardShopTest, is_empty_where_there_is_no_shop) {
-  shop_->poll();
-  EXPECT_TRUE(shop_->products().empty());
+TEST_F(TableFeedTest, is_empty_where_there_is_no_shop) {
+  poll();
+  EXPECT_TRUE(shop_.products().empty());
 }
 
-TEST_F(DashboardShopTest, begins_with_what_the_tables_hold) {
+TEST_F(TableFeedTest, begins_with_what_the_tables_hold) {
   given_table("ProductCatalog");
   put_price("p1", 1200, 3);
-  shop_->poll();
-  ASSERT_TRUE(shop_->products().contains("p1"));
-  const auto& product = shop_->products().at("p1");
+  poll();
+  ASSERT_TRUE(shop_.products().contains("p1"));
+  const auto& product = shop_.products().at("p1");
   EXPECT_EQ(product.name, "A Lamp");
   EXPECT_EQ(product.list_cents, 1000);
   EXPECT_EQ(product.price_cents, 1200);
   EXPECT_EQ(product.version, 3);
-  EXPECT_EQ(shop_->price_changes(), 0u);
+  EXPECT_EQ(shop_.price_changes(), 0u);
 }
 
-TEST_F(DashboardShopTest, follows_prices_and_how_long_they_took) {
+TEST_F(TableFeedTest, follows_prices_and_how_long_they_took) {
   given_table("ProductCatalog");
   put_price("p1", 1000, 0);
-  shop_->poll();
-  shop_->clear_changed();
+  poll();
+  shop_.clear_changed();
   const int wakes = wakes_;
   clock_.advance_ms(50);
   put_price("p1", 1100, 1, now() - 7);
   await_wake_after(wakes);
   clock_.advance_ms(200);  // until the next frame
-  shop_->poll();
-  ASSERT_EQ(shop_->prices().size(), 1u);
-  const DashboardPrice& price = shop_->prices().back();
+  poll();
+  ASSERT_EQ(shop_.prices().size(), 1u);
+  const shop::PriceChange& price = shop_.prices().back();
   EXPECT_EQ(price.product_id, "p1");
   EXPECT_EQ(price.from_cents, 1000);
   EXPECT_EQ(price.to_cents, 1100);
   EXPECT_EQ(price.reason, "because");
   EXPECT_EQ(price.latency_ms, 7);
-  EXPECT_EQ(shop_->products().at("p1").priced_ms, price.at_ms - 7);
-  EXPECT_EQ(shop_->recent_latency().samples, 1u);
-  EXPECT_EQ(shop_->histogram().cumulative().back(), 1u);
-  EXPECT_EQ(shop_->products().at("p1").changed, DashboardProduct::price);
-  clock_.advance_ms(DashboardShop::latencies_ms + 1);
-  shop_->poll();
-  EXPECT_EQ(shop_->recent_latency().samples, 0u);
+  EXPECT_EQ(shop_.products().at("p1").priced_ms, price.at_ms - 7);
+  EXPECT_EQ(shop_.recent_latency().samples, 1u);
+  EXPECT_EQ(shop_.histogram().cumulative().back(), 1u);
+  EXPECT_EQ(shop_.products().at("p1").changed, shop::LiveProduct::price);
+  clock_.advance_ms(shop::LiveView::latencies_ms + 1);
+  poll();
+  EXPECT_EQ(shop_.recent_latency().samples, 0u);
 }
 
-TEST_F(DashboardShopTest, takes_the_newest_of_many_demands) {
+TEST_F(TableFeedTest, takes_the_newest_of_many_demands) {
   given_table("ProductDemand");
   put_demand("p1", 1, 100);
-  shop_->poll();
-  shop_->clear_changed();
+  poll();
+  shop_.clear_changed();
   for (int64_t i = 2; i <= 30; ++i) put_demand("p1", i, 100 * i);
   put_demand("p2", 7, 50);
-  shop_->poll();
-  EXPECT_EQ(shop_->products().at("p1").demand[0], 30);
-  EXPECT_EQ(shop_->products().at("p1").last_event_ms, 3'000);
-  EXPECT_EQ(shop_->products().at("p2").demand[0], 7);
-  EXPECT_EQ(shop_->products().at("p1").changed, DashboardProduct::counts);
+  poll();
+  EXPECT_EQ(demands_taken_, 3) << "the first one, and the newest of each";
+  EXPECT_EQ(shop_.products().at("p1").demand[0], 30);
+  EXPECT_EQ(shop_.products().at("p1").last_event_ms, 3'000);
+  EXPECT_EQ(shop_.products().at("p2").demand[0], 7);
+  EXPECT_EQ(shop_.products().at("p1").changed, shop::LiveProduct::counts);
 }
 
-TEST_F(DashboardShopTest, says_of_demand_what_pricing_says) {
-  policy_.unit_weight = 20;
-  shop_ = std::make_unique<DashboardShop>(*tables_, policy_, clock_, [] {});
-  given_table("ProductDemand");
-  put("ProductDemand", {{"product_id", "p1"},
-                        {"views", int64_t{90}},
-                        {"cart_adds", int64_t{9}},
-                        {"units", int64_t{3}},
-                        {"slow_views", int64_t{300}},
-                        {"slow_cart_adds", int64_t{20}},
-                        {"slow_units", int64_t{4}},
-                        {"first_event_ms", int64_t{1'000}},
-                        {"last_event_ms", int64_t{61'000}}});
-  shop_->poll();
-  const pricing::Signals signals = {.fast = {90, 9, 3},
-                                    .slow = {300, 20, 4},
-                                    .first_event_ms = 1'000,
-                                    .last_event_ms = 61'000,
-                                    .list_price_cents = 1'000,
-                                    .stock = std::nullopt};
-  const pricing::Proposal proposal = pricing::propose(policy_, signals, {.price_cents = 1'000, .priced_ms = 1});
-  EXPECT_GT(proposal.ratio, 2);
-  EXPECT_EQ(shop_->products().at("p1").ratio, proposal.ratio);
-  EXPECT_EQ(shop_->products().at("p1").score, proposal.score);
-}
-
-TEST_F(DashboardShopTest, finds_a_table_that_was_made_later_or_again) {
-  shop_->poll();
+TEST_F(TableFeedTest, finds_a_table_that_was_made_later_or_again) {
+  poll();
   given_table("ProductCatalog");
   put_price("p1", 1000, 0);
-  shop_->poll();
-  EXPECT_EQ(shop_->products().size(), 1u);
+  poll();
+  EXPECT_EQ(shop_.products().size(), 1u);
   ASSERT_TRUE(tables_->drop("ProductCatalog"));
-  shop_->poll();
+  poll();
   given_table("ProductCatalog");
   put_price("p1", 1300, 9);
-  shop_->poll();
-  EXPECT_EQ(shop_->products().at("p1").price_cents, 1300);
-  EXPECT_EQ(shop_->price_changes(), 0u);
+  poll();
+  EXPECT_EQ(shop_.products().at("p1").price_cents, 1300);
+  EXPECT_EQ(shop_.price_changes(), 0u);
   put_price("p1", 1400, 10);
-  shop_->poll();
-  EXPECT_EQ(shop_->price_changes(), 1u);
+  poll();
+  EXPECT_EQ(shop_.price_changes(), 1u);
 }
 
 }  // namespace
-}  // namespace millrace::app
+}  // namespace millrace::page

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-namespace millrace::app {
+namespace millrace::page {
 
 class MetricsText {
  public:
@@ -42,18 +42,4 @@ class MetricsText {
   std::string name_;
 };
 
-// How long things took, in buckets that suit click-to-price. One thread at a time.
-class LatencyHistogram {
- public:
-  static constexpr std::array<double, 12> bounds_s = {0.001, 0.002, 0.003, 0.005, 0.01, 0.025,
-                                                      0.05,  0.1,   0.25,  0.5,   1,    5};
-  void observe(double seconds);
-  std::array<uint64_t, bounds_s.size() + 1> cumulative() const;
-  double sum_s() const { return sum_s_; }
-
- private:
-  std::array<uint64_t, bounds_s.size() + 1> counts_{};
-  double sum_s_ = 0;
-};
-
-}  // namespace millrace::app
+}  // namespace millrace::page

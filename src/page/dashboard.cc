@@ -1,4 +1,4 @@
-#include "app/dashboard.h"
+#include "page/dashboard.h"
 
 #include <fmt/format.h>
 
@@ -7,12 +7,11 @@
 #include <limits>
 #include <utility>
 
-#include "app/instance.h"
 #include "aws/protocol.h"
-#include "pricing/pricing.h"
-#include "table/table.h"
+#include "page/metrics.h"
+#include "shop/schema.h"
 
-namespace millrace::app {
+namespace millrace::page {
 
 namespace {
 
@@ -57,7 +56,7 @@ http::Response document(std::string_view content_type, std::string body) {
   return response;
 }
 
-void append_latency(std::string& out, const DashboardShop::Percentiles& latency) {
+void append_latency(std::string& out, const shop::LiveView::Percentiles& latency) {
   if (latency.samples == 0) {
     out += R"({"p50":null,"p99":null,"samples":0})";
   } else {
@@ -66,21 +65,21 @@ void append_latency(std::string& out, const DashboardShop::Percentiles& latency)
   }
 }
 
-void append_product(std::string& out, const std::string& id, const DashboardProduct& product, uint8_t parts) {
+void append_product(std::string& out, const std::string& id, const shop::LiveProduct& product, uint8_t parts) {
   aws::append_json_string(out, id);
   out += ":{";
   Members members(out);
-  if (parts & DashboardProduct::description) {
+  if (parts & shop::LiveProduct::description) {
     append_text(members.next(), "name", product.name);
     append_text(members.next(), "category", product.category);
     members.next() += fmt::format("\"list\":{},\"stock\":{}", product.list_cents, product.stock);
   }
-  if (parts & DashboardProduct::price) {
+  if (parts & shop::LiveProduct::price) {
     members.next() += fmt::format("\"price\":{},\"version\":{},\"priced_ms\":{}", product.price_cents, product.version,
                                   product.priced_ms);
     append_text(members.next(), "reason", product.reason);
   }
-  if (parts & DashboardProduct::counts) {
+  if (parts & shop::LiveProduct::counts) {
     const auto& demand = product.demand;
     members.next() += fmt::format(
         "\"demand\":[{:.4g},{:.4g},{:.4g},{:.4g},{:.4g},{:.4g}],\"ratio\":{:.4g},\"score\":{:.4g},\"first\":{},"
@@ -91,30 +90,19 @@ void append_product(std::string& out, const std::string& id, const DashboardProd
   out += '}';
 }
 
-// Of the function `millrace reprice` as it is configured, so that the page and the prices agree on what is usual. Rules
-// that contradict each other keep the function from starting, and there are no prices to agree with.
-pricing::Policy policy_of(const std::vector<function::FunctionDefinition>& functions) {
-  for (const auto& function : functions) {
-    const auto& command = function.command;
-    if (command.size() < 2 || command[0] != "millrace" || command[1] != "reprice") continue;
-    const auto rules = pricing::rules_of_environment(function.environment);
-    if (rules) return rules->policy;
-  }
-  return {};
-}
-
 }  // namespace
 
-Dashboard::Dashboard(Instance& instance, http::Reactor& reactor, base::Clock& clock)
-    : instance_(instance), reactor_(reactor), clock_(clock), started_ms_(clock.now().value) {
-  auto files = DashboardFiles::load();
-  if (files) {
-    files_ = std::move(*files);
-  } else {
-    files_problem_ = files.error().message;
-  }
-  shop_ = std::make_unique<DashboardShop>(instance_.tables(), policy_of(instance_.configuration().functions), clock_,
-                                          [this] { wake(); });
+Dashboard::Dashboard(const Parts& parts, Result<PageFiles> files, std::unique_ptr<shop::LiveView> shop,
+                     http::Reactor& reactor, base::Clock& clock)
+    : parts_(parts),
+      reactor_(reactor),
+      clock_(clock),
+      files_(std::move(files)),
+      shop_(std::move(shop)),
+      catalog_(parts.tables, clock, shop::product_catalog.name, TableFeed::Changes::all, [this] { wake(); }),
+      demand_(parts.tables, clock, shop::product_demand.name, TableFeed::Changes::newest_of_each_item,
+              [this] { wake(); }),
+      started_ms_(clock.now().value) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -141,13 +129,13 @@ void Dashboard::handle(const http::Request& request, http::Reply reply) {
     response.headers.emplace_back("Allow", "GET, HEAD");
     return reply.send(std::move(response));
   }
-  if (request.path == "/health") return reply.send(document(json_type, health_json(instance_)));
+  if (request.path == "/health") return reply.send(document(json_type, health_json(parts_)));
   if (request.path == "/metrics") return ask(Wanted::metrics, std::move(reply));
   if (request.path == "/api/state") return ask(Wanted::state, std::move(reply));
   if (request.path == "/api/live") return watch(std::move(reply));
   if (files_ && files_->has(request.path)) return reply.send(files_->respond(request, request.path));
   if (request.path == "/" && !files_) {
-    return reply.send(plain(503, fmt::format("There is no live page: {}\n", files_problem_)));
+    return reply.send(plain(503, fmt::format("There is no live page: {}\n", files_.error().message)));
   }
   reply.send(plain(404, "There is /, /api/live, /api/state, /metrics and /health.\n"));
 }
@@ -210,8 +198,12 @@ void Dashboard::take_turn() {
     fresh = fresh_;
     dirty_ = false;
   }
-  shop_->poll();
-  const StatusSample status = sample_status(instance_);
+  catalog_.poll(shop::LiveView::products_max, [this](client::JsonItem item, std::optional<int64_t> visible_ms) {
+    shop_->take_product(item, visible_ms);
+  });
+  demand_.poll(shop::LiveView::products_max,
+               [this](client::JsonItem item, std::optional<int64_t>) { shop_->take_demand(item); });
+  const StatusSample status = sample_status(parts_);
   const int64_t now_ms = clock_.now().value;
   if (now_ms - rate_ms_ >= rate_window_ms) {
     const uint64_t events = status.events();
@@ -260,12 +252,11 @@ void Dashboard::send_frame(const std::shared_ptr<const std::string>& state,
 }
 
 void Dashboard::append_status(std::string& out, const StatusSample& status) const {
-  const pricing::Policy& policy = shop_->policy();
   out += fmt::format(
       "\"time_ms\":{},\"uptime_ms\":{},\"events\":{{\"total\":{},\"per_s\":{:.1f}}},\"price_changes\":{},"
       "\"half_life_ms\":[{:.0f},{:.0f}],\"click_to_price_ms\":",
       clock_.now().value, clock_.now().value - started_ms_, status.events(), events_per_s_, shop_->price_changes(),
-      policy.fast_half_life_ms, policy.slow_half_life_ms);
+      shop_->fast_half_life_ms(), shop_->slow_half_life_ms());
   append_latency(out, shop_->recent_latency());
   out += ",\"jobs\":[";
   Members jobs(out);
@@ -309,7 +300,7 @@ void Dashboard::append_prices(std::string& out, uint64_t after) const {
   const auto& prices = shop_->prices();
   uint64_t number = shop_->price_changes() - prices.size();
   Members members(out);
-  for (const DashboardPrice& price : prices) {
+  for (const shop::PriceChange& price : prices) {
     if (++number <= after) continue;
     append_text(members.next() += fmt::format("{{\"number\":{},", number), "product_id", price.product_id);
     out += fmt::format(",\"from\":{},\"to\":{},\"at_ms\":{},", price.from_cents, price.to_cents, price.at_ms);
@@ -328,7 +319,7 @@ std::string Dashboard::state_json(const StatusSample& status) {
     const bool has_counts = product.last_event_ms > 0;
     append_product(
         products.next(), id, product,
-        DashboardProduct::description | DashboardProduct::price | (has_counts ? DashboardProduct::counts : 0));
+        shop::LiveProduct::description | shop::LiveProduct::price | (has_counts ? shop::LiveProduct::counts : 0));
   }
   out += "},\"prices\":[";
   append_prices(out, 0);
@@ -342,7 +333,7 @@ std::string Dashboard::frame_json(const StatusSample& status) {
   out += ",\"products\":{";
   Members products(out);
   for (const auto& [id, product] : shop_->products()) {
-    if (product.changed != DashboardProduct::nothing) append_product(products.next(), id, product, product.changed);
+    if (product.changed != shop::LiveProduct::nothing) append_product(products.next(), id, product, product.changed);
   }
   out += "},\"prices\":[";
   append_prices(out, prices_sent_);
@@ -438,8 +429,8 @@ std::string Dashboard::metrics_text(const StatusSample& status) const {
         static_cast<double>(shop_->price_changes()));
   text.family("millrace_click_to_price_seconds", Type::histogram,
               "From the time of an event to the moment the price that it caused was visible.");
-  text.histogram(LatencyHistogram::bounds_s, shop_->histogram().cumulative(), shop_->histogram().sum_s());
+  text.histogram(shop::LatencyHistogram::bounds_s, shop_->histogram().cumulative(), shop_->histogram().sum_s());
   return text.take();
 }
 
-}  // namespace millrace::app
+}  // namespace millrace::page

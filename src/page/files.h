@@ -4,6 +4,7 @@
 //
 // Immutable after load(); any thread.
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -11,12 +12,14 @@
 #include "base/error.h"
 #include "http/server.h"
 
-namespace millrace::app {
+namespace millrace::page {
 
-class DashboardFiles {
+class PageFiles {
  public:
+  // The content of a file of the project, such as "web/app.js".
+  using ReadFile = std::function<Result<std::string>(std::string_view path)>;
   // not_found: a file of the page is missing.
-  static Result<DashboardFiles> load();
+  static Result<PageFiles> load(const ReadFile& read);
 
   bool has(std::string_view path) const { return files_.find(path) != files_.end(); }
   // 200 with the file, compressed if the client takes that; 304 if it has it already. `path` is one that has().
@@ -35,4 +38,4 @@ class DashboardFiles {
 // What every answer of the dashboard carries: nothing is loaded from elsewhere, nothing may frame it.
 void add_security_headers(http::Response& response);
 
-}  // namespace millrace::app
+}  // namespace millrace::page

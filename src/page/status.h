@@ -10,9 +10,17 @@
 #include "function/functions.h"
 #include "store/store.h"
 
-namespace millrace::app {
+namespace millrace::engine {
+class Jobs;
+}
+namespace millrace::stream {
+class Streams;
+}
+namespace millrace::table {
+class Tables;
+}
 
-class Instance;
+namespace millrace::page {
 
 struct StreamSample {
   std::string name;
@@ -49,9 +57,18 @@ struct StatusSample {
   uint64_t events() const;  // records of all streams
 };
 
-StatusSample sample_status(Instance& instance);
+// Parts of a server, which outlive who holds this.
+struct Parts {
+  stream::Streams& streams;
+  store::Store& store;
+  table::Tables& tables;
+  engine::Jobs& jobs;
+  function::Functions& functions;
+};
+
+StatusSample sample_status(const Parts& parts);
 
 // {"status":"ok"}, or {"status":"degraded","problems":[...]} with a line for each thing that does not get on.
-std::string health_json(Instance& instance);
+std::string health_json(const Parts& parts);
 
-}  // namespace millrace::app
+}  // namespace millrace::page

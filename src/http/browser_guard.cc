@@ -1,4 +1,4 @@
-#include "app/browser_guard.h"
+#include "http/browser_guard.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/address.h"
 
-namespace millrace::app {
+namespace millrace::http {
 
 namespace {
 
@@ -18,16 +18,16 @@ std::string_view host_and_port_of(std::string_view origin) {
 
 constexpr int forbidden = 403;
 
-http::Response in_plain_text(int status, std::string_view reason) {
+Response in_plain_text(int status, std::string_view reason) {
   return {.status = status, .content_type = "text/plain; charset=utf-8", .body = std::string(reason) + "\n"};
 }
 
 }  // namespace
 
-http::Handler guarded(http::Handler handler, std::vector<std::string> allowed_hosts, Refusal refusal) {
+Handler guarded(Handler handler, std::vector<std::string> allowed_hosts, MakeRefusal refusal) {
   if (!refusal) refusal = in_plain_text;
   return [handler = std::move(handler), allowed = std::move(allowed_hosts), refusal = std::move(refusal)](
-             const http::Request& request, http::Reply reply) {
+             const Request& request, Reply reply) {
     const std::string_view named = request.header("Host");
     const std::string_view host = base::host_of(named);
     const bool known = named.empty() || base::is_loopback(host) || base::is_ip_address(host) ||
@@ -47,4 +47,4 @@ http::Handler guarded(http::Handler handler, std::vector<std::string> allowed_ho
   };
 }
 
-}  // namespace millrace::app
+}  // namespace millrace::http

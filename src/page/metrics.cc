@@ -1,12 +1,10 @@
-#include "app/metrics.h"
+#include "page/metrics.h"
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 
-namespace millrace::app {
+namespace millrace::page {
 
 namespace {
 
@@ -74,16 +72,4 @@ void MetricsText::last_bucket(uint64_t count, double sum) {
   line("_count", {}, static_cast<double>(count));
 }
 
-void LatencyHistogram::observe(double seconds) {
-  const auto bucket = std::lower_bound(bounds_s.begin(), bounds_s.end(), seconds);
-  ++counts_[static_cast<size_t>(bucket - bounds_s.begin())];
-  sum_s_ += seconds;
-}
-
-std::array<uint64_t, LatencyHistogram::bounds_s.size() + 1> LatencyHistogram::cumulative() const {
-  auto counts = counts_;
-  for (size_t i = 1; i < counts.size(); ++i) counts[i] += counts[i - 1];
-  return counts;
-}
-
-}  // namespace millrace::app
+}  // namespace millrace::page

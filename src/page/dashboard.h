@@ -5,29 +5,27 @@
 // A thread of its own follows the feeds, counts and builds the frames, at most four a second, and only the finished
 // text goes through the reactor.
 //
-// Threads: made on any thread; handle() and the destructor on the reactor's (or when it does not run). The instance's
-// parts outlive this. Bounds: watchers_max open pages, requests_max answers under way (then 503). A page that does not
-// read is dropped by its connection's own bound.
+// Threads: made on any thread; handle() and the destructor on the reactor's (or when it does not run). The parts
+// outlive this. Bounds: watchers_max open pages, requests_max answers under way (then 503). A page that does not read
+// is dropped by its connection's own bound.
 
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "app/dashboard_files.h"
-#include "app/dashboard_shop.h"
-#include "app/dashboard_status.h"
 #include "base/clock.h"
 #include "http/reactor.h"
 #include "http/server.h"
+#include "page/files.h"
+#include "page/status.h"
+#include "page/table_feed.h"
+#include "shop/live_view.h"
 
-namespace millrace::app {
-
-class Instance;
+namespace millrace::page {
 
 class Dashboard {
  public:
@@ -36,8 +34,10 @@ class Dashboard {
   static constexpr int64_t frame_ms = 250;
   static constexpr int64_t quiet_frame_ms = 1'000;  // when nothing changes
 
-  // Begins to follow the feeds. Without the page's files everything else is served all the same.
-  Dashboard(Instance& instance, http::Reactor& reactor, base::Clock& clock = base::system_clock());
+  // Begins to follow the feeds. Without the page's files everything else is served all the same. `shop` is shown as it
+  // becomes here.
+  Dashboard(const Parts& parts, Result<PageFiles> files, std::unique_ptr<shop::LiveView> shop, http::Reactor& reactor,
+            base::Clock& clock);
   ~Dashboard();
 
   void handle(const http::Request& request, http::Reply reply);
@@ -70,11 +70,10 @@ class Dashboard {
   void append_status(std::string& out, const StatusSample& status) const;
   void append_prices(std::string& out, uint64_t after) const;
 
-  Instance& instance_;
+  const Parts parts_;
   http::Reactor& reactor_;
   base::Clock& clock_;
-  std::optional<DashboardFiles> files_;
-  std::string files_problem_;
+  const Result<PageFiles> files_;
   std::shared_ptr<Watchers> watchers_ = std::make_shared<Watchers>();
 
   std::mutex mutex_;
@@ -87,7 +86,9 @@ class Dashboard {
   std::thread thread_;
 
   // The thread's:
-  std::unique_ptr<DashboardShop> shop_;
+  std::unique_ptr<shop::LiveView> shop_;
+  TableFeed catalog_;
+  TableFeed demand_;
   int64_t started_ms_ = 0;
   int64_t last_turn_ms_ = 0;
   int64_t last_frame_ms_ = 0;
@@ -97,4 +98,4 @@ class Dashboard {
   double events_per_s_ = 0;
 };
 
-}  // namespace millrace::app
+}  // namespace millrace::page

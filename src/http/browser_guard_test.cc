@@ -1,32 +1,32 @@
-#include "app/browser_guard.h"
+#include "http/browser_guard.h"
 
 #include <gtest/gtest.h>
 
 #include "http/connection.h"
 
-namespace millrace::app {
+namespace millrace::http {
 namespace {
 
 // What a request is answered with through the guard: 200 by the handler behind it, or 403.
 class BrowserGuardTest : public testing::Test {
  protected:
-  static bool lets_in(std::string_view method, std::vector<http::Header> headers) {
+  static bool lets_in(std::string_view method, std::vector<Header> headers) {
     bool reached = false;
-    const auto handler = guarded([&](const http::Request&, http::Reply) { reached = true; }, {"shop.example"});
-    http::Request request;
+    const auto handler = guarded([&](const Request&, Reply) { reached = true; }, {"shop.example"});
+    Request request;
     request.method = method;
     request.headers = headers;
-    handler(request, http::Reply(std::make_shared<Nobody>()));
+    handler(request, Reply(std::make_shared<Nobody>()));
     return reached;
   }
 
  private:
-  class Nobody final : public http::Reply::Target {
+  class Nobody final : public Reply::Target {
    public:
-    void send(http::Response response) override { EXPECT_EQ(response.status == 403, !response.body.empty()); }
+    void send(Response response) override { EXPECT_EQ(response.status == 403, !response.body.empty()); }
     void drop() override {}
     bool gone() const override { return false; }
-    std::shared_ptr<http::Reply::Stream> stream(http::Response) override { return nullptr; }
+    std::shared_ptr<Reply::Stream> stream(Response) override { return nullptr; }
   };
 };
 
@@ -50,4 +50,4 @@ TEST_F(BrowserGuardTest, a_page_of_another_origin_changes_nothing) {
 }
 
 }  // namespace
-}  // namespace millrace::app
+}  // namespace millrace::http

@@ -1,8 +1,10 @@
-#include "app/metrics.h"
+#include "page/metrics.h"
 
 #include <gtest/gtest.h>
 
-namespace millrace::app {
+#include "shop/latency_histogram.h"
+
+namespace millrace::page {
 namespace {
 
 TEST(MetricsTextTest, writes_families_and_samples) {
@@ -23,7 +25,7 @@ TEST(MetricsTextTest, writes_families_and_samples) {
 }
 
 TEST(LatencyHistogramTest, counts_up_to_each_bound) {
-  LatencyHistogram histogram;
+  shop::LatencyHistogram histogram;
   for (const double seconds : {0.0005, 0.001, 0.004, 10.0}) histogram.observe(seconds);
   const auto counts = histogram.cumulative();
   EXPECT_EQ(counts.front(), 2u);
@@ -32,7 +34,7 @@ TEST(LatencyHistogramTest, counts_up_to_each_bound) {
   EXPECT_EQ(counts.back(), 4u);
   MetricsText text;
   text.family("t_seconds", MetricsText::Type::histogram, "Time.");
-  text.histogram(LatencyHistogram::bounds_s, counts, histogram.sum_s());
+  text.histogram(shop::LatencyHistogram::bounds_s, counts, histogram.sum_s());
   const std::string written = text.take();
   EXPECT_NE(written.find("t_seconds_bucket{le=\"0.001\"} 2\n"), std::string::npos) << written;
   EXPECT_NE(written.find("t_seconds_bucket{le=\"+Inf\"} 4\n"), std::string::npos) << written;
@@ -41,4 +43,4 @@ TEST(LatencyHistogramTest, counts_up_to_each_bound) {
 }
 
 }  // namespace
-}  // namespace millrace::app
+}  // namespace millrace::page

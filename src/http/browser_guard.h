@@ -13,11 +13,11 @@
 
 #include "http/server.h"
 
-namespace millrace::app {
+namespace millrace::http {
 
 // The handler behind the guard; who is not let in is answered 403, with what to do, in the form that `refusal` gives
 // (none: plain text).
-using Refusal = std::function<http::Response(int status, std::string_view reason)>;
-http::Handler guarded(http::Handler handler, std::vector<std::string> allowed_hosts, Refusal refusal = {});
+using MakeRefusal = std::function<Response(int status, std::string_view reason)>;
+Handler guarded(Handler handler, std::vector<std::string> allowed_hosts, MakeRefusal refusal = {});
 
-}  // namespace millrace::app
+}  // namespace millrace::http

@@ -1,4 +1,4 @@
-#include "app/dashboard_status.h"
+#include "page/status.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "app/instance.h"
 #include "base/clock.h"
 #include "base/storage_failures.h"
 #include "engine/jobs.h"
@@ -14,7 +13,7 @@
 #include "stream/streams.h"
 #include "table/item_json.h"
 
-namespace millrace::app {
+namespace millrace::page {
 
 namespace {
 
@@ -76,27 +75,27 @@ uint64_t StatusSample::events() const {
   return all;
 }
 
-StatusSample sample_status(Instance& instance) {
+StatusSample sample_status(const Parts& parts) {
   StatusSample status;
   const int64_t now_ms = base::system_clock().now().value;
-  for (const stream::StreamPtr& stream : instance.streams().list()) status.streams.push_back(sample(*stream));
-  for (const engine::JobStatus& job : instance.jobs().list()) status.jobs.push_back(sample(job, now_ms));
-  status.functions = instance.functions().functions();
-  status.mappings = instance.functions().mappings();
-  status.store = instance.store().statistics();
+  for (const stream::StreamPtr& stream : parts.streams.list()) status.streams.push_back(sample(*stream));
+  for (const engine::JobStatus& job : parts.jobs.list()) status.jobs.push_back(sample(job, now_ms));
+  status.functions = parts.functions.functions();
+  status.mappings = parts.functions.mappings();
+  status.store = parts.store.statistics();
   status.storage_failures = base::storage_failures();
   status.resident_bytes = resident_bytes();
   status.cpu_s = cpu_s();
   return status;
 }
 
-std::string health_json(Instance& instance) {
-  auto problems = function::problems(instance.functions().functions(), instance.functions().mappings());
-  for (const auto& stream : instance.streams().damaged()) {
+std::string health_json(const Parts& parts) {
+  auto problems = function::problems(parts.functions.functions(), parts.functions.mappings());
+  for (const auto& stream : parts.streams.damaged()) {
     problems.push_back(
         fmt::format("stream {} is damaged and not served; the server's log says what to do", stream.name));
   }
-  for (const engine::JobStatus& job : instance.jobs().list()) {
+  for (const engine::JobStatus& job : parts.jobs.list()) {
     if (job.state == engine::JobState::failed)
       problems.push_back(fmt::format("job {} has failed: {}", job.name, job.reason));
   }
@@ -115,4 +114,4 @@ std::string health_json(Instance& instance) {
   return out += "]}\n";
 }
 
-}  // namespace millrace::app
+}  // namespace millrace::page
