@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "engine/key_table.h"
+
 namespace millrace::engine {
 
 using data::Column;

@@ -7,7 +7,7 @@
 
 #include <memory>
 
-#include "engine/aggregate.h"
+#include "engine/accumulator.h"
 
 namespace millrace::engine {
 

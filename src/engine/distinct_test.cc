@@ -7,6 +7,8 @@
 #include <map>
 #include <random>
 
+#include "engine/aggregate.h"
+
 namespace millrace::engine {
 namespace {
 
