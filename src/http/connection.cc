@@ -1,12 +1,8 @@
 #include "http/connection.h"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstring>
 
@@ -62,23 +58,19 @@ class Connection::StreamWriter final : public Reply::Stream {
   const EpollReactor* reactor_;
 };
 
-Connection::Connection(ConnectionHost& host, int fd, std::string peer, size_t index)
+Connection::Connection(ConnectionHost& host, std::unique_ptr<Transport> transport, std::string peer, size_t index)
     : host_(&host),
       reactor_(&host.reactor),
       tasks_(host.reactor.tasks()),
       stream_pending_bytes_max_(host.limits.stream_pending_bytes_max),
-      fd_(fd),
+      transport_(std::move(transport)),
       peer_(std::move(peer)),
       index_(index) {}
-
-Connection::~Connection() {
-  if (fd_ >= 0) ::close(fd_);
-}
 
 Result<void> Connection::start() {
   active_ms_ = host_->reactor.now_ms();
   deadline_ms_ = active_ms_ + std::min(host_->limits.first_request_ms_max, host_->limits.idle_ms_max);
-  return host_->reactor.add(fd_, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, this);
+  return transport_->start(host_->reactor, this);
 }
 
 void Connection::close() {
@@ -88,9 +80,7 @@ void Connection::close() {
   account_chunked();
   account_answer(0);
   release_buffer();
-  host_->reactor.remove(fd_, this);
-  ::close(fd_);
-  fd_ = -1;
+  transport_->close();
   auto& connections = host_->connections;
   connections.back()->set_index(index_);
   std::swap(connections[index_], connections.back());
@@ -118,13 +108,8 @@ void Connection::sweep(int64_t now_ms) {
 void Connection::on_events(uint32_t events) {
   const auto self = shared_from_this();
   if (events & (EPOLLERR | EPOLLHUP)) return close();
-  if (events & EPOLLIN) readable_ = true;
-  if (events & EPOLLOUT) writable_ = true;
-  if (events & EPOLLRDHUP) {
-    peer_closed_ = true;
-    readable_ = true;
-    if (state_ == State::streaming) return close();
-  }
+  transport_->on_events(events);
+  if ((events & EPOLLRDHUP) && state_ == State::streaming) return close();
   advance();
 }
 
@@ -187,7 +172,7 @@ void Connection::release_buffer() {
 }
 
 bool Connection::fill() {
-  if (!readable_ || host_ == nullptr) return false;
+  if (host_ == nullptr || !transport_->may_receive()) return false;
   // Room for the whole body once its size is known, else for as much again.
   const size_t request_bytes = head_done_ && !chunked_in_ ? body_begin_ + body_size_ : 0;
   if (begin_ > 0 && (end_ == capacity_ || begin_ + request_bytes > capacity_)) {
@@ -201,23 +186,15 @@ bool Connection::fill() {
     return true;
   }
   const size_t room = capacity_ - end_;
-  ssize_t n;
-  do {
-    n = ::recv(fd_, buffer_.get() + end_, room, 0);
-  } while (n < 0 && errno == EINTR);
-  if (n > 0) {
+  const Transport::Moved received = transport_->receive(buffer_.get() + end_, room);
+  if (received.state == Transport::State::moved) {
     const int64_t now = host_->reactor.now_ms();
     if (begin_ == end_) deadline_ms_ = now + host_->limits.request_ms_max;
     active_ms_ = now;
-    end_ += static_cast<size_t>(n);
-    if (static_cast<size_t>(n) < room && !peer_closed_) readable_ = false;
+    end_ += received.bytes;
     return true;
   }
-  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-    readable_ = false;
-    return false;
-  }
-  close();
+  if (received.state == Transport::State::ended) close();
   return false;
 }
 
@@ -274,8 +251,9 @@ Connection::Parsed Connection::parse_body() {
   if (parser_->expects_continue() && !continue_sent_) {
     continue_sent_ = true;
     // Nothing else is on its way out: the line fits the socket's buffer.
-    constexpr std::string_view line = "HTTP/1.1 100 Continue\r\n\r\n";
-    if (::send(fd_, line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) {
+    static constexpr std::string_view line = "HTTP/1.1 100 Continue\r\n\r\n";
+    const iovec part{const_cast<char*>(line.data()), line.size()};
+    if (transport_->send({&part, 1}).bytes != line.size()) {
       close();
       return Parsed::refused;
     }
@@ -408,7 +386,6 @@ void Connection::answer(Response response) {
 bool Connection::write_out() {
   const size_t total = out_head_.size() + out_body_.size();
   while (out_sent_ < total) {
-    if (!writable_) return false;
     iovec parts[2];
     int count = 0;
     if (out_sent_ < out_head_.size()) {
@@ -418,20 +395,10 @@ bool Connection::write_out() {
       const size_t sent = out_sent_ - out_head_.size();
       parts[count++] = {out_body_.data() + sent, out_body_.size() - sent};
     }
-    msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = static_cast<size_t>(count);
-    const ssize_t n = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) {
-        writable_ = false;
-        return false;
-      }
-      close();
-      return false;
-    }
-    out_sent_ += static_cast<size_t>(n);
+    const Transport::Moved sent = transport_->send({parts, static_cast<size_t>(count)});
+    if (sent.state == Transport::State::ended) close();
+    if (sent.state != Transport::State::moved) return false;
+    out_sent_ += sent.bytes;
     const int64_t now = host_->reactor.now_ms();
     active_ms_ = now;
     // A client that reads slowly is given time as long as it reads.
@@ -452,33 +419,26 @@ void Connection::after_answer() {
   stream_.reset();
   stream_ended_ = false;
   if (keep_alive_) return next_request();
-  if (drained_ == 0 && (peer_closed_ || begin_ + body_begin_ + body_size_ == end_) && !chunked_in_) return close();
-  ::shutdown(fd_, SHUT_WR);
+  if (drained_ == 0 && (transport_->peer_finished() || begin_ + body_begin_ + body_size_ == end_) && !chunked_in_)
+    return close();
+  transport_->finish();
   state_ = State::draining;
   drained_ = 0;
   deadline_ms_ = host_->reactor.now_ms() + drain_ms_max;
-  readable_ = true;
 }
 
 // A socket closed with unread bytes in it makes the kernel reset the connection, and the client might lose
 // the answer: so what still arrives is read and dropped, up to a bound.
 bool Connection::drain() {
-  if (!readable_) return false;
+  if (!transport_->may_receive()) return false;
   if (!reserve(buffer_bytes_initial)) {
     close();
     return false;
   }
-  ssize_t n;
-  do {
-    n = ::recv(fd_, buffer_.get(), capacity_, 0);
-  } while (n < 0 && errno == EINTR);
-  if (n > 0) {
-    drained_ += static_cast<size_t>(n);
-    if (drained_ <= drain_bytes_max) return true;
-  } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-    readable_ = false;
-    return false;
-  }
+  const Transport::Moved received = transport_->receive(buffer_.get(), capacity_);
+  if (received.state == Transport::State::blocked) return false;
+  drained_ += received.bytes;
+  if (received.state == Transport::State::moved && drained_ <= drain_bytes_max) return true;
   close();
   return false;
 }
@@ -501,7 +461,7 @@ void Connection::drop() {
 }
 
 bool Connection::gone() const {
-  return host_ == nullptr || peer_closed_;
+  return host_ == nullptr || transport_->peer_finished();
 }
 
 std::shared_ptr<Reply::Stream> Connection::stream(Response head) {
@@ -518,7 +478,7 @@ std::shared_ptr<Reply::Stream> Connection::stream(Response head) {
 }
 
 void Connection::begin_stream(Response head, std::shared_ptr<StreamState> stream) {
-  if (host_ == nullptr || peer_closed_) {
+  if (host_ == nullptr || transport_->peer_finished()) {
     stream->gone = true;
     return close();
   }

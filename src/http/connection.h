@@ -1,10 +1,9 @@
 #pragma once
-// One accepted connection: reads a request, hands it to the handler, writes the answer, and so on. Private to
-// this folder.
+// HTTP/1.1 over one accepted connection: reads a request, hands it to the handler, writes the answer, and so on; its
+// bytes come and go by a Transport. Private to this folder.
 //
 // Threads: everything on the reactor's thread, except the members of Reply::Target, which may be called from
-// any thread and then post. The socket is registered once, edge-triggered: `readable_` and `writable_`
-// remember what epoll has said until a call would block.
+// any thread and then post.
 //
 // Bounds: the buffer holds one request's head (header_bytes_max) and body (body_bytes_max); what is pipelined
 // after it waits in the socket.
@@ -21,6 +20,7 @@
 #include "http/epoll_reactor.h"
 #include "http/request_parser.h"
 #include "http/server.h"
+#include "http/transport.h"
 
 namespace millrace::http {
 
@@ -49,8 +49,7 @@ struct ConnectionHost {
 
 class Connection final : public Reply::Target, public EventSink, public std::enable_shared_from_this<Connection> {
  public:
-  Connection(ConnectionHost& host, int fd, std::string peer, size_t index);
-  ~Connection() override;
+  Connection(ConnectionHost& host, std::unique_ptr<Transport> transport, std::string peer, size_t index);
 
   Result<void> start();
   void close();
@@ -114,14 +113,11 @@ class Connection final : public Reply::Target, public EventSink, public std::ena
   const EpollReactor* reactor_;
   const std::shared_ptr<TaskQueue> tasks_;
   const size_t stream_pending_bytes_max_;
-  int fd_;
+  const std::unique_ptr<Transport> transport_;
   std::string peer_;
   size_t index_;  // in host_->connections
 
   State state_ = State::receiving;
-  bool readable_ = false;
-  bool writable_ = true;
-  bool peer_closed_ = false;
   bool advancing_ = false;
   bool keep_alive_ = true;
   bool continue_sent_ = false;

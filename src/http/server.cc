@@ -161,7 +161,8 @@ class SocketServer final : public Server, private EventSink {
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    auto connection = std::make_shared<Connection>(host_, fd, describe(address), host_.connections.size());
+    auto connection =
+        std::make_shared<Connection>(host_, make_socket_transport(fd), describe(address), host_.connections.size());
     host_.connections.push_back(connection);
     if (!connection->start()) connection->close();
     if (sweep_timer_ == 0) start_sweep();
