@@ -6,8 +6,8 @@ import { batch, signal } from "/assets/vendor/signals-core.module.js";
 const history_points = 240; // two minutes, two a second
 const history_step_ms = 500;
 const prices_shown = 40;
-const rush_score = 5; // from which a product stands out, in standard deviations
-const rush_ratio = 1.6;
+const rush_score = 15; // from which a product stands out, in standard deviations: trends of every day come to 12
+const rush_ratio = 2;
 const easing_share = 0.5; // of the largest ratio of a rush: below it the rush is easing,
 const rising_share = 0.7; // above it no more
 

@@ -234,6 +234,9 @@ try {
   assert.ok(rush.length > 0, `${report.rush.product_id} never stood out: ${JSON.stringify(seen)}`);
   const after_s = rush[0].at_s - rush_start_s;
   assert.ok(after_s < 4, `the rush stood out only ${after_s.toFixed(1)} s after it began`);
+  const before = seen.filter((moment) => moment.at_s < rush_start_s);
+  assert.ok(before.length > 0 && before.every((moment) => moment.product === null),
+    `everyday trends are no rush: ${JSON.stringify(before)}`);
   const during = seen.filter((moment) => moment.at_s > rush[0].at_s);
   assert.ok(rush.length >= 0.9 * during.length, "the rush's product stays in front while the rush lasts");
   say(`the rush on ${report.rush.product_id} stands out ${after_s.toFixed(1)} s after it began`);
