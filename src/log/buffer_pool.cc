@@ -39,9 +39,14 @@ std::shared_ptr<char[]> BufferPool::take(size_t bytes) {
   });
 }
 
+size_t BufferPool::free_bytes() {
+  std::lock_guard lock(mutex_);
+  return free_bytes_;
+}
+
 void BufferPool::give_back(Buffer buffer) {
   std::lock_guard lock(mutex_);
-  if (free_bytes_ + buffer.bytes > free_bytes_max) return;
+  if (free_bytes_ + buffer.bytes > free_bytes_max_) return;
   free_bytes_ += buffer.bytes;
   free_.push_back(std::move(buffer));
 }

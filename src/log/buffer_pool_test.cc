@@ -5,8 +5,10 @@
 namespace millrace::log {
 namespace {
 
+constexpr size_t free_bytes_max = size_t{4} << 20;
+
 TEST(BufferPool, ALargeBufferIsUsedAgainOnceNobodyHoldsIt) {
-  const auto pool = BufferPool::make();
+  const auto pool = BufferPool::make(free_bytes_max);
   auto first = pool->take(300'000);
   const char* memory = first.get();
   auto second = pool->take(300'000);
@@ -16,19 +18,30 @@ TEST(BufferPool, ALargeBufferIsUsedAgainOnceNobodyHoldsIt) {
 }
 
 TEST(BufferPool, ASmallRequestDoesNotHoldAHugeBuffer) {
-  const auto pool = BufferPool::make();
+  const auto pool = BufferPool::make(free_bytes_max);
   auto huge = pool->take(3'000'000);
   const char* memory = huge.get();
   huge = nullptr;
   EXPECT_NE(pool->take(100'000).get(), memory);
 }
 
+TEST(BufferPool, WhatIsBeyondItsBoundGoes) {
+  const auto pool = BufferPool::make(1'000'000);
+  auto first = pool->take(700'000);
+  auto second = pool->take(700'000);
+  const char* memory = first.get();
+  first = nullptr;
+  second = nullptr;
+  EXPECT_EQ(pool->free_bytes(), 720'896u);
+  EXPECT_EQ(pool->take(700'000).get(), memory);
+}
+
 TEST(BufferPool, BuffersMayOutliveThePool) {
-  auto pool = BufferPool::make();
-  const auto buffer = pool->take(BufferPool::free_bytes_max * 2);
+  auto pool = BufferPool::make(free_bytes_max);
+  const auto buffer = pool->take(free_bytes_max * 2);
   pool = nullptr;
-  buffer[BufferPool::free_bytes_max] = 'x';
-  EXPECT_EQ(buffer[BufferPool::free_bytes_max], 'x');
+  buffer[free_bytes_max] = 'x';
+  EXPECT_EQ(buffer[free_bytes_max], 'x');
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <thread>
 
+#include "log/buffer_pool.h"
 #include "log/log.h"
 #include "log/open_files.h"
 #include "log/tail_budget.h"
@@ -68,6 +69,7 @@ class DiskIo : public IoDriver {
   Keeper& keeper() { return keeper_; }
   const std::shared_ptr<OpenFiles>& files() const { return files_; }
   TailBudget& tails() { return tails_; }
+  BufferPool& buffers() { return *buffers_; }
   size_t tail_bytes() const override { return tails_.held(); }
   // Somebody reaps: a thread of the driver's own, or a reactor that has asked for the descriptor.
   bool attended() const { return attended_; }
@@ -79,6 +81,8 @@ class DiskIo : public IoDriver {
  private:
   const std::shared_ptr<OpenFiles> files_;
   TailBudget tails_;
+  static constexpr size_t free_buffer_bytes_max = size_t{32} << 20;  // of all logs
+  const std::shared_ptr<BufferPool> buffers_ = BufferPool::make(free_buffer_bytes_max);
 };
 
 // `what` names the file, what was done with it and the system's word for the failure.

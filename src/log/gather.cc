@@ -45,10 +45,13 @@ void Gather::clear() {
   }
   used_.clear();
   payload_bytes_ = 0;
-  if (too_much) {
-    parts_.clear();
-    kept_bytes_ = 0;
-  }
+  if (too_much) let_go();
+}
+
+void Gather::let_go() {
+  parts_.clear();
+  parts_.shrink_to_fit();
+  kept_bytes_ = 0;
 }
 
 }  // namespace millrace::log

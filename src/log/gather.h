@@ -64,6 +64,9 @@ class Gather {
   // Writes the group's image, bytes() long; `header` brings life, number, time and flags.
   void build(GroupHeader header, char* image) const;
   void clear();
+  // Gives back the memory of one that is empty.
+  void let_go();
+  size_t kept_bytes() const { return kept_bytes_; }
 
  private:
   static char* put_varint(char* to, uint64_t v) {

@@ -66,6 +66,19 @@ TEST(Gather, GivesItsMemoryBackWhenItIsMuch) {
   EXPECT_EQ(gather.payload_bytes(), 13u);
 }
 
+TEST(Gather, LetsGoOfItsMemoryAndTakesTheNextGroup) {
+  Gather gather;
+  gather.add(3, 7, 0, "a", std::string(100'000, 'x'));
+  gather.clear();
+  EXPECT_GT(gather.kept_bytes(), 100'000u);
+  gather.let_go();
+  EXPECT_EQ(gather.kept_bytes(), 0u);
+  gather.add(3, 7, 1, "b", "2");
+  const std::string image = build(gather, 6);
+  ASSERT_TRUE(parse_group(image, life));
+  EXPECT_EQ(parse_group(image, life)->blocks[0].first, 1u);
+}
+
 TEST(Format, AGroupOfAnotherLifeOrWithAnyChangedByteIsNoGroup) {
   Gather gather;
   gather.add(0, 1, 0, "key", "data");

@@ -207,7 +207,7 @@ void Journal::pump(Lock& lock) {
 
   opening_bytes_ = opening.size();
   image_bytes_ = opening.size() + need.bytes;
-  image_ = pool_->take(image_bytes_ + padding_bytes);
+  image_ = io_.buffers().take(image_bytes_ + padding_bytes);
   std::memcpy(image_.get(), opening.data(), opening.size());
   building_->build(header, image_.get() + opening.size());
   std::memset(image_.get() + image_bytes_, 0, padding_bytes);
@@ -356,6 +356,11 @@ std::unique_ptr<Subscription> Journal::subscribe(std::optional<ShardId> shard, s
 Result<void> Journal::trim(ProcessingTime before, GroupNumber group) {
   {
     Lock lock(mutex_);
+    if (next_group_ == group_at_last_trim_ && gathering_->empty() && !in_flight_) {
+      gathering_->let_go();
+      building_->let_go();
+    }
+    group_at_last_trim_ = next_group_;
     const ProcessingTime wall = clock_.now();
     const int64_t age_ms = std::max<int64_t>(wall.value - before.value, 0);
     const ProcessingTime trusted = trusted_time_.at(wall, clock_.monotonic_ns(), age_ms);

@@ -14,7 +14,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "log/buffer_pool.h"
 #include "log/disk_io.h"
 #include "log/gather.h"
 #include "log/history.h"
@@ -85,7 +84,6 @@ class Journal final : public Log, private DiskWrite {
   DiskIo& io_;
   base::Clock& clock_;
   base::DirectoryLock directory_lock_;
-  const std::shared_ptr<BufferPool> pool_ = BufferPool::make();
   mutable History history_;
   Subscribers subscribers_;
 
@@ -106,7 +104,8 @@ class Journal final : public Log, private DiskWrite {
   bool in_flight_ = false;
   size_t in_flight_bytes_ = 0;
   bool waits_for_spare_ = false;
-  uint64_t next_group_ = 1;  // of the group that gathers
+  uint64_t next_group_ = 1;          // of the group that gathers
+  uint64_t group_at_last_trim_ = 0;  // one that has not moved on is idle, and keeps no memory to gather in
   std::atomic<uint64_t> durable_ = 0;
   int64_t last_time_ = 0;
   TrustedTime trusted_time_;
