@@ -70,8 +70,9 @@ void append_job(std::string& out, const engine::JobStatus& job, ProcessingTime n
 
 }  // namespace
 
-JobOperations::JobOperations(engine::Jobs& jobs, base::Clock& clock)
-    : jobs_(jobs), clock_(clock), thread_([this] { run(); }) {}
+JobOperations::JobOperations(engine::Jobs& jobs, base::Clock& clock) : jobs_(jobs), clock_(clock) {
+  for (size_t i = 0; i < at_once; ++i) threads_.emplace_back([this] { run(); });
+}
 
 JobOperations::~JobOperations() {
   {
@@ -79,7 +80,7 @@ JobOperations::~JobOperations() {
     stopping_ = true;
   }
   wake_.notify_all();
-  thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 void JobOperations::run() {

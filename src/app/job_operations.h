@@ -7,13 +7,14 @@
 // LagRecords is null for a job that does not run. A running job is removed only with Force.
 //
 // A drain is answered when it has begun; ListJobs tells when the job is finished. What waits for the store or for a job
-// runs on a thread of its own, one after the other, at most `waiting_max`.
+// runs on threads of its own, `at_once` at a time; at most `waiting_max` wait for one.
 
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "aws/service.h"
 #include "engine/jobs.h"
@@ -23,6 +24,7 @@ namespace millrace::app {
 class JobOperations {
  public:
   static constexpr size_t waiting_max = 64;
+  static constexpr size_t at_once = 4;
 
   // The jobs outlive it, and it outlives the service's last call.
   JobOperations(engine::Jobs& jobs, base::Clock& clock);
@@ -40,7 +42,7 @@ class JobOperations {
   std::condition_variable wake_;
   std::deque<std::function<void()>> tasks_;
   bool stopping_ = false;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace millrace::app

@@ -165,6 +165,22 @@ TEST_F(RefusedCommits, jobs_are_open_before_their_state_is_restored) {
   EXPECT_EQ(jobs->status("job")->reason, "");
   ASSERT_TRUE(jobs->remove("other"));
 
+  // What takes long for one job keeps nobody from changing another.
+  ASSERT_TRUE(jobs->submit("other", script));
+  ASSERT_TRUE(jobs->stop("job"));
+  environment_.refusing.slow = true;
+  std::atomic<bool> resumed = false;
+  std::thread resuming([&] {
+    EXPECT_TRUE(jobs->resume("job"));
+    resumed = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_TRUE(jobs->stop("other"));
+  EXPECT_TRUE(jobs->remove("other"));
+  EXPECT_FALSE(resumed);
+  environment_.refusing.slow = false;
+  resuming.join();
+
   // Told to stop meanwhile, it does; and it is where it was.
   environment_.refusing.slow = true;
   jobs = nullptr;

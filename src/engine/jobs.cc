@@ -105,8 +105,23 @@ Jobs::~Jobs() {
   close();
 }
 
+Jobs::Change::Change(Jobs& jobs, const std::string& name) : jobs_(jobs), name_(name), open_(jobs.closing_mutex_) {
+  {
+    std::lock_guard lock(jobs_.mutex_);
+    lock_ = &jobs_.name_locks_[name_];
+    ++lock_->users;
+  }
+  lock_->mutex.lock();
+}
+
+Jobs::Change::~Change() {
+  lock_->mutex.unlock();
+  std::lock_guard lock(jobs_.mutex_);
+  if (--lock_->users == 0) jobs_.name_locks_.erase(name_);
+}
+
 void Jobs::close() {
-  std::lock_guard changes(changes_mutex_);
+  std::lock_guard closing(closing_mutex_);
   std::vector<Job*> running;
   {
     std::lock_guard lock(mutex_);
@@ -155,7 +170,7 @@ Result<void> Jobs::forget_state(const std::string& name) {
   return {};
 }
 
-// Called with changes_mutex_ held, or before anybody else knows the jobs.
+// Called within a Change of the job, or before anybody else knows the jobs.
 Result<void> Jobs::start(const std::string& name, Entry& entry, bool restored, uint64_t skip_bad_records) {
   TRY_ASSIGN(const sql::Plan plan, sql::compile(entry.script));
   uint64_t run = 0;
@@ -234,7 +249,7 @@ Result<void> Jobs::submit(std::string_view name_view, std::string_view script) {
   TRY(sql::compile(script));
   bool exists = false;
   {
-    std::lock_guard changes(changes_mutex_);
+    const Change change(*this, name);
     std::unique_lock lock(mutex_);
     if (closing_) return millrace::fail(ErrorKind::unavailable, "the server is shutting down");
     if (const auto found = entries_.find(name); found != entries_.end()) {
@@ -278,7 +293,7 @@ Result<void> Jobs::submit(std::string_view name_view, std::string_view script) {
 
 Result<void> Jobs::resume(std::string_view name_view, uint64_t skip_bad_records) {
   const std::string name(name_view);
-  std::lock_guard changes(changes_mutex_);
+  const Change change(*this, name);
   Entry* entry = nullptr;
   {
     std::lock_guard lock(mutex_);
@@ -315,7 +330,7 @@ Result<void> Jobs::resume(std::string_view name_view, uint64_t skip_bad_records)
 
 // Tells the job to end; the run that will.
 Result<uint64_t> Jobs::begin_stop(const std::string& name, bool drain) {
-  std::lock_guard changes(changes_mutex_);
+  const Change change(*this, name);
   std::lock_guard lock(mutex_);
   if (closing_) return millrace::fail(ErrorKind::unavailable, "the server is shutting down");
   TRY_ASSIGN(Entry * entry, find(name));
@@ -349,7 +364,7 @@ Result<void> Jobs::stop(std::string_view name_view, bool drain) {
     end_.wait(lock, [&] { return closing_ || !runs(name, run); });
     if (closing_) return millrace::fail(ErrorKind::unavailable, "the server is shutting down");
   }
-  std::lock_guard changes(changes_mutex_);
+  const Change change(*this, name);
   std::unique_ptr<Job> job;
   {
     std::lock_guard lock(mutex_);
@@ -374,7 +389,7 @@ Result<void> Jobs::stop(std::string_view name_view, bool drain) {
 
 Result<void> Jobs::remove(std::string_view name_view) {
   const std::string name(name_view);
-  std::lock_guard changes(changes_mutex_);
+  const Change change(*this, name);
   std::unique_ptr<Job> job;
   {
     std::lock_guard lock(mutex_);

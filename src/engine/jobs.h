@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,6 +98,23 @@ class Jobs {
     Lane::Figures last;  // of a job that does not run
   };
 
+  struct NameLock {
+    std::mutex mutex;
+    size_t users = 0;
+  };
+  // One submit, stop, resume, remove of a job at a time; those of other jobs do not wait.
+  class Change {
+   public:
+    Change(Jobs& jobs, const std::string& name);
+    ~Change();
+
+   private:
+    Jobs& jobs_;
+    const std::string name_;
+    std::shared_lock<std::shared_mutex> open_;
+    NameLock* lock_ = nullptr;
+  };
+
   Jobs(Environment& environment, const Options& options) : environment_(environment), options_(options) {}
 
   Result<void> start(const std::string& name, Entry& entry, bool restored, uint64_t skip_bad_records = 0);
@@ -114,7 +132,8 @@ class Jobs {
   Environment& environment_;
   Options options_;
   // Taken in this order.
-  std::mutex changes_mutex_;      // one submit, stop, resume, remove at a time
+  std::shared_mutex closing_mutex_;                          // shared by whoever changes a job
+  std::map<std::string, NameLock, std::less<>> name_locks_;  // those in use; guarded by mutex_
   std::mutex definitions_mutex_;  // a definition in the store is never older than one that was written before
   mutable std::mutex mutex_;      // of the entries
   std::condition_variable end_;   // a job has ended
