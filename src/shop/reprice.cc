@@ -279,7 +279,7 @@ std::optional<std::string> Repricer::learn(JsonItem item) {
   priced.signals.list_price_cents = list.value_or(0);
   priced.signals.stock = client::integer_attribute(item, product::stock);
   priced.signals.last_event_ms = priced.price.priced_ms.value_or(0);
-  prices_.insert_or_assign(product_id, std::move(priced));
+  prices_.insert_or_assign(product_id, priced);
   return product_id;
 }
 
