@@ -41,7 +41,8 @@ std::unexpected<Error> fail_status(const std::string& directory, const rocksdb::
     return fail(ErrorKind::disk_full, "{}: no space left on the disk; free some", directory);
   }
   if (system_failed && says(std::strerror(EMFILE))) return fail_errno(directory, EMFILE);
-  if (status.IsIOError() && says("lock")) {
+  if (status.IsIOError() &&
+      (says("lock hold by current process") || (says("lock file") && says(std::strerror(EAGAIN))))) {
     return fail(ErrorKind::in_use, "{}: another process uses it ({}); stop that one or name another data directory",
                 directory, text);
   }

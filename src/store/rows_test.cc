@@ -91,6 +91,17 @@ TEST_F(RowsTest, a_damaged_file_is_reported_when_it_is_read) {
   EXPECT_EQ(read.error().kind, ErrorKind::corrupt);
 }
 
+TEST_F(RowsTest, only_a_lock_that_is_held_is_another_process) {
+  const auto second = Rows::open({.directory = directory_.path() + "/rocksdb"});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().kind, ErrorKind::in_use);
+  const std::string blocked = directory_.path() + "/block";
+  std::filesystem::create_directories(blocked + "/LOCK");
+  const auto failed = Rows::open({.directory = blocked});
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().kind, ErrorKind::io) << failed.error().message;
+}
+
 // At whichever of its files the last descriptor is gone.
 TEST_F(RowsTest, opening_without_a_descriptor_is_throttled_and_says_nothing_of_damage) {
   put("a", "1", 1);
