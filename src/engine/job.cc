@@ -33,14 +33,15 @@ void Job::wake() {
 }
 
 void Job::stop() {
+  // First, so that a lane that gives up finds that it was told to, and does not count as failed.
   {
-    std::lock_guard lock(lane_mutex_);
-    if (lane_) lane_->give_up();
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    woken_ = true;
+    condition_.notify_one();
   }
-  std::lock_guard lock(mutex_);
-  stopping_ = true;
-  woken_ = true;
-  condition_.notify_one();
+  std::lock_guard lock(lane_mutex_);
+  if (lane_) lane_->give_up();
 }
 
 void Job::drain() {
