@@ -64,7 +64,7 @@ class LogScenario final : public Scenario {
     for (uint32_t n = 0; n < shards; ++n) shards_[n].emplace(memory);
   }
 
-  uint64_t operations_of_a_life() const override { return 600; }
+  uint64_t operations_of_a_life() const override { return 250; }
   uint64_t capacity_bytes_least() const override { return 256 << 10; }
 
   void live(bool) override {

@@ -1,10 +1,13 @@
 #include "server.h"
 
+#include "base/file.h"
+
 namespace millrace::simulation {
 
 Result<void> Server::open(std::unique_ptr<log::IoDriver> io, const engine::LaneOptions& lane) {
   constexpr size_t segment_bytes = 256 << 10;
   io_ = std::move(io);
+  TRY(base::make_directories(data_directory));
   TRY_ASSIGN(streams_,
              stream::Streams::open(
                  {.directory = data_directory + "/streams", .io = io_.get(), .segment_bytes = segment_bytes}));

@@ -136,7 +136,7 @@ class ServerScenario final : public Scenario {
     event_ms_ = world().now_ns / 1'000'000 - int64_t{24} * 3'600'000;
   }
 
-  uint64_t operations_of_a_life() const override { return 900; }
+  uint64_t operations_of_a_life() const override { return 400; }
   uint64_t capacity_bytes_least() const override { return 6 << 20; }
 
   void live(bool last) override {
@@ -164,8 +164,16 @@ class ServerScenario final : public Scenario {
     std::vector<std::thread> clients;
     clients.emplace_back([this] { click_for_a_while(); });
     for (uint64_t n = random.below(3); n > 0; --n) clients.emplace_back([this] { write_items(); });
-    if (random.one_in(3)) clients.emplace_back([this] { stop_and_resume(); });
+    // In half of the lives the job has much to catch up with at their end.
+    const bool catches_up = random.one_in(2) && stop();
+    if (!catches_up && random.one_in(2)) clients.emplace_back([this] { stop_and_resume(); });
     for (std::thread& client : clients) client.join();
+    if (catches_up) {
+      // Where a commit may be in several transactions a kill says most.
+      if (!last && random.one_in(2)) world().faults.kill_at_operation = world().operations + 1 + random.below(30);
+      resume();
+    }
+    if (random.one_in(2)) sleep_ns(random.between(0, 50'000'000));
     if (last) finish_job();
     check_job(last);
     {
@@ -227,7 +235,8 @@ class ServerScenario final : public Scenario {
     engine::LaneOptions options;
     options.commit_interval_ms = random.between(1, 5);
     options.catch_up_interval_ms = random.between(1, 20);
-    options.epoch_rows_max = static_cast<size_t>(random.between(1, 500));
+    // A restart may go on in other steps than those in which the last life stopped.
+    options.epoch_rows_max = static_cast<size_t>(random.one_in(2) ? random.between(1, 10) : 500);
     options.sink_rows_max = 1'000;
     options.read_bytes_max = random.one_in(2) ? 1 : 64 << 10;
     static constexpr size_t transactions[] = {200, 3'000, 1 << 20};
@@ -389,15 +398,23 @@ class ServerScenario final : public Scenario {
     return number_of(*table::get_item(*found->stored), "n");
   }
 
+  bool stop() {
+    const auto stopped = server_->jobs().stop("job");
+    if (!stopped) must_be_excused("stop", stopped.error());
+    return stopped.has_value();
+  }
+  bool resume() {
+    const auto resumed = server_->jobs().resume("job");
+    if (!resumed) must_be_excused("resume", resumed.error());
+    return resumed.has_value();
+  }
   void stop_and_resume() {
     Random& random = world().work;
     for (uint64_t left = random.below(4); left > 0; --left) {
       sleep_ns(random.between(0, 30'000'000));
-      if (const auto stopped = server_->jobs().stop("job"); !stopped) return must_be_excused("stop", stopped.error());
+      if (!stop()) return;
       sleep_ns(random.between(0, 10'000'000));
-      if (const auto resumed = server_->jobs().resume("job"); !resumed) {
-        return must_be_excused("resume", resumed.error());
-      }
+      if (!resume()) return;
     }
   }
   void must_be_excused(std::string_view what, const Error& error) const {
