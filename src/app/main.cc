@@ -192,8 +192,8 @@ line of NDJSON stays as it is, with numbers of any size. Both get an "event_id" 
 same file is sent again, so that a job can drop copies; another for another file, and in each run for the standard
 input.
 
-Lines end with LF, CRLF or CR; a byte order mark is passed over. A row that is bad, or larger than a record may be (1
-MiB), ends it with the line that it is on, unless --skip-bad. --key and --time of NDJSON may lie deeper: user.id.
+Lines end with LF, CRLF or CR; a byte order mark is passed over. A row that is bad, or larger than a record may be
+(1 MiB), ends it with the line that it is on, unless --skip-bad. --key and --time of NDJSON may lie deeper: user.id.
 
 A bad row, an error or Ctrl-C ends it, and it says with which --from-line the same command goes on: no row is left out
 then, and none comes twice, but for those that a failing server took without saying so; they have the same event_id

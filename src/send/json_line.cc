@@ -123,10 +123,10 @@ Result<void> JsonLine::read(std::string_view json) {
     return walk_->all();
   };
   if (!json.starts_with('{')) return fail(ErrorKind::invalid_argument, "this is not a JSON object");
-  const simdjson::error_code error = walk(json);
+  simdjson::error_code error = walk(json);
   if (!error) return {};
-  const auto repaired = data::repair_json(json);
-  if (repaired && !walk(*repaired)) return {};
+  if (const auto repaired = data::repair_json(json)) error = walk(*repaired);
+  if (!error) return {};
   return fail(ErrorKind::invalid_argument, "this is not JSON ({})", simdjson::error_message(error));
 }
 

@@ -224,6 +224,13 @@ TEST_F(SendRowsTest, refuses_what_no_json_reader_takes) {
   EXPECT_EQ(rows().size(), 1u);
 }
 
+TEST_F(SendRowsTest, blames_no_control_character_that_it_takes) {
+  given("a.ndjson", "{\"user\":\"a\tb\",\"at\":1,\"x\":tru}\n");
+  const Rows all = rows();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].find("escaped"), std::string::npos) << all[0];
+}
+
 TEST_F(SendRowsTest, gives_rows_with_an_empty_event_id_one) {
   given("a.csv", "event_id,user,at\n,7,1\ne2,7,1\n");
   EXPECT_EQ(rows(), (Rows{

@@ -124,7 +124,9 @@ class Commands(unittest.TestCase):
             done = run(*arguments, "--help")
             self.assertEqual(done.returncode, 0)
             self.assertNotIn("Example", done.stdout, arguments)
-        for word in ("2019-10-01T00:00:00.250Z", "milliseconds", "strings", "event_id"):
+        for word in ("2019-10-01T00:00:00.250Z", "milliseconds", "nanoseconds", "strings", "event_id", "--from-line",
+                     "--delimiter", "zstd", "user.id", "byte order mark", "1 MiB", "numbers of any size", "or several",
+                     "--speed max goes without", "A long wait"):
             self.assertIn(word, run("send", "--help").stdout)
 
     def test_files_of_one_name_have_events_of_their_own_and_the_same_file_the_same(self):
