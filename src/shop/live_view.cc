@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
+#include "base/bytes.h"
 #include "shop/schema.h"
 
 namespace millrace::shop {
@@ -37,7 +39,7 @@ LiveProduct* LiveView::product_of(client::JsonItem item) {
 
 void LiveView::take_product(client::JsonItem item, std::optional<int64_t> visible_ms) {
   LiveProduct* const known = product_of(item);
-  if (known == nullptr) return;
+  if (known == nullptr) return take_other(item, visible_ms);
   std::string name = text_of(item, product::name);
   std::string category = text_of(item, product::category);
   const int64_t list_cents = cents_of(item, product::list_price, 0);
@@ -59,14 +61,34 @@ void LiveView::take_product(client::JsonItem item, std::optional<int64_t> visibl
   known->reason = text_of(item, product::price_reason);
   known->priced_ms = integer_of(item, product::priced_ms, 0);
   known->changed |= LiveProduct::price;
-  if (first || !visible_ms || price_cents == from_cents) return;
+  if (!first && visible_ms && price_cents != from_cents) note_change(item, from_cents, price_cents, *visible_ms);
+}
 
+void LiveView::take_other(client::JsonItem item, std::optional<int64_t> visible_ms) {
+  const std::string id = text_of(item, product::id);
+  if (id.empty() || !visible_ms) return;
+  const int64_t list_cents = cents_of(item, product::list_price, 0);
+  const int64_t price_cents = cents_of(item, product::price, list_cents);
+  const uint64_t hash = base::hash64(id);
+  const auto known = others_.find(hash);
+  if (known != others_.end()) {
+    const int64_t from_cents = std::exchange(known->second, price_cents);
+    if (from_cents != price_cents) note_change(item, from_cents, price_cents, *visible_ms);
+    return;
+  }
+  if (others_.size() >= others_max) return;
+  others_.emplace(hash, price_cents);
+  const int64_t priced_ms = integer_of(item, product::priced_ms, 0);
+  if (*visible_ms - priced_ms < just_before_ms) note_change(item, list_cents, price_cents, *visible_ms);
+}
+
+void LiveView::note_change(client::JsonItem item, int64_t from_cents, int64_t to_cents, int64_t visible_ms) {
   PriceChange price;
   price.product_id = text_of(item, product::id);
-  price.reason = known->reason;
+  price.reason = text_of(item, product::price_reason);
   price.from_cents = from_cents;
-  price.to_cents = price_cents;
-  price.at_ms = *visible_ms;
+  price.to_cents = to_cents;
+  price.at_ms = visible_ms;
   const int64_t cause_ms = integer_of(item, product::caused_by_event_ms, 0);
   if (cause_ms > 0) {
     price.latency_ms = static_cast<double>(std::max<int64_t>(price.at_ms - cause_ms, 0));

@@ -3,9 +3,14 @@
 // the latest price changes and how long each took. It is told of items, as they come by the API; who follows the tables
 // is no business of its own. A shop of which nothing was told is one without products.
 //
-// One thread at a time. Bounds: products_max products, changes_max changes kept, latencies_max latencies.
+// Of the products beyond products_max only the price is kept, so that their changes are counted. Nobody reads what
+// these cost at the beginning: the first change of one that is heard of counts if it answers an event of just before.
+//
+// One thread at a time. Bounds: products_max products, others_max beyond them, changes_max changes kept, latencies_max
+// latencies.
 
 #include <array>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -42,6 +47,8 @@ struct PriceChange {
 class LiveView {
  public:
   static constexpr size_t products_max = 1'000;
+  static constexpr size_t others_max = 1'000'000;
+  static constexpr int64_t just_before_ms = 10'000;
   static constexpr size_t changes_max = 50;
   static constexpr size_t latencies_max = 20'000;
   static constexpr int64_t latencies_ms = 10'000;  // how long a latency counts for the percentiles
@@ -69,10 +76,13 @@ class LiveView {
 
  private:
   LiveProduct* product_of(client::JsonItem item);
+  void take_other(client::JsonItem item, std::optional<int64_t> visible_ms);
+  void note_change(client::JsonItem item, int64_t from_cents, int64_t to_cents, int64_t visible_ms);
 
   const pricing::Policy policy_;
   base::Clock& clock_;
   std::map<std::string, LiveProduct> products_;
+  boost::unordered_flat_map<uint64_t, int64_t> others_;  // by the hash of their ids: cents
   std::deque<PriceChange> prices_;
   std::deque<std::pair<int64_t, float>> latencies_;  // when, how long
   uint64_t price_changes_ = 0;

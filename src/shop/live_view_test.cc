@@ -1,5 +1,6 @@
 #include "shop/live_view.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace millrace::shop {
@@ -61,6 +62,31 @@ TEST_F(LiveViewTest, a_price_that_was_there_at_the_beginning_is_no_change) {
   EXPECT_EQ(shop.prices()[0].from_cents, 1200);
   EXPECT_EQ(shop.prices()[0].to_cents, 1300);
   EXPECT_EQ(shop.prices()[0].latency_ms, -1) << "nothing says what caused it";
+}
+
+TEST_F(LiveViewTest, changes_of_products_beyond_those_that_are_shown_are_counted) {
+  LiveView shop({}, clock_);
+  for (size_t n = 0; n < LiveView::products_max; ++n) {
+    shop.take_product(item(client::ItemText().text("product_id", fmt::format("p{}", n)).cents("price", 1000)), {});
+  }
+  const auto other = [&](int64_t cents, int64_t priced_ms, int64_t stock) {
+    return item(client::ItemText()
+                    .text("product_id", "other")
+                    .cents("list_price", 1000)
+                    .cents("price", cents)
+                    .number("priced_ms", priced_ms)
+                    .number("caused_by_event_ms", priced_ms)
+                    .number("stock", stock));
+  };
+  shop.take_product(other(1100, 1'000'000, 9), 2'000'000);  // something else has changed, long after the price
+  EXPECT_EQ(shop.price_changes(), 0U);
+  shop.take_product(other(1200, 2'000'100, 9), 2'000'105);
+  EXPECT_EQ(shop.price_changes(), 1U);
+  EXPECT_EQ(shop.prices().back().product_id, "other");
+  EXPECT_EQ(shop.prices().back().latency_ms, 5);
+  shop.take_product(other(1200, 2'000'100, 8), 2'000'200);
+  EXPECT_EQ(shop.price_changes(), 1U);
+  EXPECT_EQ(shop.products().size(), LiveView::products_max);
 }
 
 }  // namespace
