@@ -9,6 +9,7 @@
 
 #include "app/backup.h"
 #include "app/server_call.h"
+#include "base/json_string.h"
 
 namespace millrace::app {
 namespace {
@@ -54,7 +55,7 @@ int run_backup(const BackupOptions& options) {
   // The server writes it, so it gets the whole path.
   const std::string directory = std::filesystem::absolute(options.directory).lexically_normal().string();
   std::string body = "{\"Directory\":";
-  aws::append_json_string(body, directory);
+  base::append_json_string(body, directory);
   body += '}';
   if (auto started = call_server(options.endpoint, "StartBackup", body); !started) return refuse(started.error());
   fmt::print(stderr, "millrace: the server writes a backup to {}\n", directory);

@@ -1,5 +1,7 @@
 #include "app/backup_operations.h"
 
+#include "base/json_string.h"
+
 #include <simdjson.h>
 #include <spdlog/spdlog.h>
 
@@ -42,7 +44,7 @@ std::string BackupOperations::describe() const {
   std::lock_guard lock(mutex_);
   if (directory_.empty()) return R"({"State":"none"})";
   std::string out = R"({"Directory":)";
-  aws::append_json_string(out, directory_);
+  base::append_json_string(out, directory_);
   if (!outcome_) {
     out += R"(,"State":"running"})";
   } else if (*outcome_) {
@@ -50,7 +52,7 @@ std::string BackupOperations::describe() const {
   } else {
     // Whoever asks for a backup names its place, so its paths are no secret.
     out += R"(,"State":"failed","Reason":)";
-    aws::append_json_string(out, outcome_->error().message);
+    base::append_json_string(out, outcome_->error().message);
     out += '}';
   }
   return out;

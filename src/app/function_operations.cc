@@ -1,5 +1,7 @@
 #include "app/function_operations.h"
 
+#include "base/json_string.h"
+
 #include <iterator>
 #include <string>
 
@@ -9,11 +11,11 @@ namespace {
 template <class Status>
 void append_state(std::string& out, const Status& status) {
   out += "{\"Name\":";
-  aws::append_json_string(out, status.name);
+  base::append_json_string(out, status.name);
   out += ",\"State\":";
-  aws::append_json_string(out, status.state);
+  base::append_json_string(out, status.state);
   out += ",\"LastError\":";
-  aws::append_json_string(out, status.last_error);
+  base::append_json_string(out, status.last_error);
 }
 
 void append(std::string& out, const function::FunctionStatus& function) {

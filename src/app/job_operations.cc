@@ -1,5 +1,7 @@
 #include "app/job_operations.h"
 
+#include "base/json_string.h"
+
 #include <simdjson.h>
 
 #include <memory>
@@ -50,11 +52,11 @@ bool is_active(engine::JobState state) {
 
 void append_job(std::string& out, const engine::JobStatus& job, ProcessingTime now) {
   out += "{\"Name\":";
-  aws::append_json_string(out, job.name);
+  base::append_json_string(out, job.name);
   out += ",\"State\":";
-  aws::append_json_string(out, engine::name(job.state));
+  base::append_json_string(out, engine::name(job.state));
   out += ",\"Reason\":";
-  aws::append_json_string(out, job.reason);
+  base::append_json_string(out, job.reason);
   // Nobody counts for a job that does not run.
   const bool lag_known = is_active(job.state);
   fmt::format_to(

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "app/server_call.h"
+#include "base/json_string.h"
 #include "sql/plan.h"
 
 namespace millrace::app {
@@ -143,9 +144,9 @@ int run_sql(const SqlOptions& options) {
     name = named != plan->settings.end() ? named->second : std::filesystem::path(options.file).stem().string();
   }
   std::string body = "{\"Name\":";
-  aws::append_json_string(body, name);
+  base::append_json_string(body, name);
   body += ",\"Script\":";
-  aws::append_json_string(body, *script);
+  base::append_json_string(body, *script);
   body += "}";
   auto answer = call_server(options.endpoint, "SubmitJob", body);
   if (!answer) return refuse(answer.error().within(options.file));
@@ -175,7 +176,7 @@ int run_jobs(const JobsOptions& options) {
     return 0;
   }
   std::string body = "{\"Name\":";
-  aws::append_json_string(body, options.name);
+  base::append_json_string(body, options.name);
   if (options.drain) body += ",\"Drain\":true";
   if (options.force) body += ",\"Force\":true";
   if (options.skip > 0) body += fmt::format(",\"SkipBadRecords\":{}", options.skip);

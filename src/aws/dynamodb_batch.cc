@@ -5,6 +5,7 @@
 #include <set>
 
 #include "aws/dynamodb_request.h"
+#include "base/json_string.h"
 
 namespace millrace::aws {
 namespace {
@@ -71,7 +72,7 @@ struct TableKeys {
 
   // Asks for the same again, from the key of that index on.
   void append_unprocessed(std::string& out, size_t from) const {
-    append_json_string(out, table);
+    base::append_json_string(out, table);
     out += ":{\"Keys\":[";
     for (size_t i = from; i < keys.size(); ++i) {
       if (i > from) out += ',';
@@ -81,7 +82,7 @@ struct TableKeys {
     if (consistent) out += ",\"ConsistentRead\":true";
     if (projection) {
       out += ",\"ProjectionExpression\":";
-      append_json_string(out, *projection);
+      base::append_json_string(out, *projection);
     }
     if (!expression.substitutions.names.empty()) {
       out += ",\"ExpressionAttributeNames\":{";
@@ -89,9 +90,9 @@ struct TableKeys {
       for (const auto& [placeholder, name] : expression.substitutions.names) {
         if (!first) out += ',';
         first = false;
-        append_json_string(out, placeholder);
+        base::append_json_string(out, placeholder);
         out += ':';
-        append_json_string(out, name);
+        base::append_json_string(out, name);
       }
       out += '}';
     }
@@ -167,7 +168,7 @@ void append_unprocessed(std::string& out, std::span<const table::WriteRequest> r
     const bool begins = i == 0 || requests[i].table != requests[i - 1].table;
     if (i > 0) out += begins ? "]," : ",";
     if (begins) {
-      append_json_string(out, requests[i].table);
+      base::append_json_string(out, requests[i].table);
       out += ":[";
     }
     out += requests[i].kind == Kind::put ? "{\"PutRequest\":{\"Item\":" : "{\"DeleteRequest\":{\"Key\":";
@@ -275,7 +276,7 @@ DynamoDb::State::Reply DynamoDb::State::batch_get_item(const Call&, JsonObject b
     request.projection_expression = keys.projection.value_or("");
     request.substitutions = keys.expression.substitutions;
     if (out.back() == ']') out += ',';
-    append_json_string(out, keys.table);
+    base::append_json_string(out, keys.table);
     out += ":[";
     for (size_t i = 0; i < keys.keys.size(); ++i) {
       if (bytes >= batch_bytes_max) {

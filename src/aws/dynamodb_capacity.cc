@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "aws/protocol.h"
+#include "base/json_string.h"
 
 namespace millrace::aws {
 namespace {
@@ -37,7 +38,7 @@ double write_units(size_t old_bytes, size_t new_bytes) {
 
 void append_capacity(std::string& out, std::string_view table, double units, CapacityWanted wanted) {
   out += "{\"TableName\":";
-  append_json_string(out, table);
+  base::append_json_string(out, table);
   fmt::format_to(std::back_inserter(out), ",\"CapacityUnits\":{:.1f}", units);
   if (wanted == CapacityWanted::indexes) {
     fmt::format_to(std::back_inserter(out), ",\"Table\":{{\"CapacityUnits\":{:.1f}}}", units);

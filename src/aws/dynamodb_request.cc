@@ -1,5 +1,7 @@
 #include "aws/dynamodb_request.h"
 
+#include "base/json_string.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,7 +31,7 @@ std::string_view type_name(table::KeyType type) {
 
 void append_key_element(std::string& out, std::string_view name, std::string_view role) {
   out += "{\"AttributeName\":";
-  append_json_string(out, name);
+  base::append_json_string(out, name);
   out += ",\"KeyType\":\"";
   out += role;
   out += "\"}";
@@ -120,7 +122,7 @@ void append_key_schema(std::string& out, const table::TableDefinition& table) {
 void append_attribute_definitions(std::string& out, const table::TableDefinition& table) {
   const auto append = [&](const table::KeyAttribute& key) {
     out += "{\"AttributeName\":";
-    append_json_string(out, key.name);
+    base::append_json_string(out, key.name);
     fmt::format_to(std::back_inserter(out), ",\"AttributeType\":\"{}\"}}", type_name(key.type));
   };
   out += "\"AttributeDefinitions\":[";

@@ -7,6 +7,7 @@
 #include "aws/dynamodb_request.h"
 #include "aws/shard_iterator.h"
 #include "base/bytes.h"
+#include "base/json_string.h"
 #include "log/log.h"
 
 namespace millrace::aws {
@@ -172,7 +173,7 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::describe_stream(const Call
   DynamoDbReply reply;
   std::string& out = reply.body;
   out += "{\"StreamDescription\":{\"StreamArn\":";
-  append_json_string(out, *arn);  // as the client wrote it
+  base::append_json_string(out, *arn);  // as the client wrote it
   fmt::format_to(std::back_inserter(out),
                  ",\"StreamLabel\":\"{}\",\"StreamStatus\":\"ENABLED\",\"StreamViewType\":\"{}\","
                  "\"TableName\":\"{}\",\"CreationRequestDateTime\":",
@@ -298,7 +299,7 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::get_records(const Call& ca
         out += "{\"eventID\":\"";
         append_event_id(out, table, record.sequence);
         out += "\",\"eventVersion\":\"1.1\",\"eventSource\":\"aws:dynamodb\",\"awsRegion\":";
-        append_json_string(out, call.region);
+        base::append_json_string(out, call.region);
         out += ',';
         written = table::put_change_json(out, table, record, *table.change_feed);
         if (!written) {

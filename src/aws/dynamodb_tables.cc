@@ -5,6 +5,7 @@
 
 #include "aws/dynamodb_request.h"
 #include "base/bytes.h"
+#include "base/json_string.h"
 
 namespace millrace::aws {
 namespace {
@@ -415,7 +416,7 @@ DynamoDb::State::Reply DynamoDb::State::list_tables(const Call&, JsonObject body
       return reply;
     }
     if (count++ > 0) reply.body += ',';
-    append_json_string(reply.body, table->name);
+    base::append_json_string(reply.body, table->name);
     last = table->name;
   }
   reply.body += "]}";

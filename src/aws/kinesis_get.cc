@@ -5,6 +5,7 @@
 
 #include "aws/kinesis_request.h"
 #include "base/base64.h"
+#include "base/json_string.h"
 #include "log/log.h"
 
 namespace millrace::aws {
@@ -22,7 +23,7 @@ void append_record(std::string& out, const log::Record& record) {
   out += ",\"Data\":\"";
   base::append_base64(out, record.data);
   out += "\",\"PartitionKey\":";
-  append_json_string(out, record.key);
+  base::append_json_string(out, record.key);
   out += '}';
 }
 

@@ -6,6 +6,7 @@
 #include "aws/kinesis_request.h"
 #include "base/base64.h"
 #include "base/bytes.h"
+#include "base/json_string.h"
 #include "log/log.h"
 
 namespace millrace::aws {
@@ -53,9 +54,9 @@ std::string make_streams_token(std::string_view last) {
 
 void append_common(std::string& out, const stream::Stream& stream, std::string_view arn) {
   out += "\"StreamName\":";
-  append_json_string(out, stream.name);
+  base::append_json_string(out, stream.name);
   out += ",\"StreamARN\":";
-  append_json_string(out, arn);
+  base::append_json_string(out, arn);
   out += ",\"StreamStatus\":\"";
   out += name(stream.status());
   out += "\",\"StreamModeDetails\":{\"StreamMode\":\"";
@@ -196,7 +197,7 @@ void Kinesis::State::list_streams(Call& call) {
   std::string out = "{\"StreamNames\":[";
   for (size_t i = 0; i < page.size(); ++i) {
     if (i > 0) out += ',';
-    append_json_string(out, page[i]->name);
+    base::append_json_string(out, page[i]->name);
   }
   out += "],\"StreamSummaries\":[";
   for (size_t i = 0; i < page.size(); ++i) {

@@ -1,5 +1,7 @@
 #include "aws/protocol.h"
 
+#include "base/json_string.h"
+
 #include <array>
 #include <optional>
 
@@ -122,48 +124,13 @@ std::string error_body(const Protocol& protocol, const AwsError& error) {
   out += prefix_of(protocol, error.name);
   out += error.name;
   out += "\",\"message\":";
-  append_json_string(out, error.message);
+  base::append_json_string(out, error.message);
   if (!error.members.empty()) {
     out += ',';
     out += error.members;
   }
   out += '}';
   return out;
-}
-
-void append_json_string(std::string& out, std::string_view text) {
-  constexpr char digits[] = "0123456789abcdef";
-  out += '"';
-  size_t clean = 0;  // what needs no escape is copied in one piece
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
-    out.append(text, clean, i - clean);
-    clean = i + 1;
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        out += "\\u00";
-        out += digits[c >> 4];
-        out += digits[c & 15];
-    }
-  }
-  out.append(text, clean);
-  out += '"';
 }
 
 }  // namespace millrace::aws

@@ -79,7 +79,4 @@ AwsError to_aws_error(const Protocol& protocol, const Error& error);
 // "Message"; both spellings occur at AWS, "message" is what current SDKs read first.
 std::string error_body(const Protocol& protocol, const AwsError& error);
 
-// Appends `text` as a JSON string with its quotes.
-void append_json_string(std::string& out, std::string_view text);
-
 }  // namespace millrace::aws

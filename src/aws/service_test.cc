@@ -1,4 +1,5 @@
 #include "aws/service.h"
+#include "base/json_string.h"
 #include "log/log.h"
 
 #include <gtest/gtest.h>
@@ -54,7 +55,7 @@ TEST(ErrorMapping, EveryKindHasANameAndOnlyOurFaultsAreServerErrors) {
 
 TEST(JsonString, EscapesWhatJsonWantsEscaped) {
   std::string out;
-  append_json_string(out, std::string_view("a\"b\\c\n\r\t\x01\x1f\0ü/", 14));
+  base::append_json_string(out, std::string_view("a\"b\\c\n\r\t\x01\x1f\0ü/", 14));
   EXPECT_EQ(out, "\"a\\\"b\\\\c\\n\\r\\t\\u0001\\u001f\\u0000ü/\"");
 }
 

@@ -9,6 +9,7 @@
 
 #include "aws/crypto.h"
 #include "base/clock.h"
+#include "base/json_string.h"
 
 namespace millrace::client {
 
@@ -20,7 +21,7 @@ constexpr int64_t stream_ready_ms_max = 10'000;
 
 std::string json_string(std::string_view text) {
   std::string out;
-  aws::append_json_string(out, text);
+  base::append_json_string(out, text);
   return out;
 }
 

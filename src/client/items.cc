@@ -1,5 +1,7 @@
 #include "client/items.h"
 
+#include "base/json_string.h"
+
 #include <charconv>
 #include <cstdlib>
 
@@ -90,12 +92,12 @@ std::string cents_text(int64_t cents) {
 
 std::string& ItemText::begin(std::string_view name) {
   if (out_.size() > 1) out_ += ',';
-  aws::append_json_string(out_, name);
+  base::append_json_string(out_, name);
   return out_;
 }
 
 ItemText& ItemText::text(std::string_view name, std::string_view value) {
-  aws::append_json_string(begin(name) += R"(:{"S":)", value);
+  base::append_json_string(begin(name) += R"(:{"S":)", value);
   out_ += '}';
   return *this;
 }
@@ -121,7 +123,7 @@ ItemText& ItemText::texts(std::string_view name, std::span<const std::string_vie
   begin(name) += R"(:{"L":[)";
   for (const std::string_view& value : values) {
     out_ += &value == values.data() ? R"({"S":)" : R"(,{"S":)";
-    aws::append_json_string(out_, value);
+    base::append_json_string(out_, value);
     out_ += '}';
   }
   out_ += "]}";
@@ -133,7 +135,7 @@ Result<void> scan_table(Api& api, std::string_view table, const std::function<Re
   simdjson::dom::parser parser;
   for (;;) {
     std::string body = "{\"ConsistentRead\":true,\"TableName\":";
-    aws::append_json_string(body, table);
+    base::append_json_string(body, table);
     if (!start.empty()) body += ",\"ExclusiveStartKey\":" + start;
     body += '}';
     TRY_ASSIGN(const std::string answer, api.call(aws::dynamodb_protocol, "Scan", body));

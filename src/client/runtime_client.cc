@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "base/json_string.h"
 #include "http/client.h"
 
 namespace millrace::client {
@@ -14,9 +15,9 @@ constexpr int64_t patience_ms = 5'000;
 
 std::string error_json(const Error& error) {
   std::string json = R"({"errorType":)";
-  aws::append_json_string(json, name(error.kind));
+  base::append_json_string(json, name(error.kind));
   json += R"(,"errorMessage":)";
-  aws::append_json_string(json, error.message);
+  base::append_json_string(json, error.message);
   json += R"(,"stackTrace":[]})";
   return json;
 }

@@ -1,5 +1,7 @@
 #include "client/signed_client.h"
 
+#include "base/json_string.h"
+
 #include <simdjson.h>
 
 #include "base/base64.h"
@@ -101,7 +103,7 @@ Result<std::string> SignedClient::call(const aws::Protocol& protocol, std::strin
 }
 
 PutRecordsBody::PutRecordsBody(std::string_view stream) : body_("{\"StreamName\":") {
-  aws::append_json_string(body_, stream);
+  base::append_json_string(body_, stream);
   body_ += ",\"Records\":[";
   head_bytes_ = body_.size();
 }
@@ -121,7 +123,7 @@ void PutRecordsBody::add(std::string_view key, std::string_view data) {
   body_ += count_ == 0 ? "{\"Data\":\"" : ",{\"Data\":\"";
   base::append_base64(body_, data);
   body_ += "\",\"PartitionKey\":";
-  aws::append_json_string(body_, key);
+  base::append_json_string(body_, key);
   body_ += '}';
   ++count_;
   bytes_ += key.size() + data.size();

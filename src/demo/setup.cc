@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/json_string.h"
 #include "client/items.h"
 #include "shop/schema.h"
 
@@ -107,7 +108,7 @@ Result<void> set_up_shop(client::Api& api, const std::set<std::string>& failure_
   TRY(fill_catalog(api, catalog));
 
   std::string body = fmt::format(R"({{"Name":"{}","Script":)", shop::pricing_job);
-  aws::append_json_string(body, script);
+  base::append_json_string(body, script);
   body += '}';
   const auto submitted = api.call(aws::millrace_protocol, "SubmitJob", body);
   if (!submitted && submitted.error().kind != ErrorKind::already_exists) return std::unexpected(submitted.error());

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/json_string.h"
 #include "engine/lane.h"
 #include "engine/test_environment.h"
 
@@ -21,7 +22,7 @@ enum class Mode { straight, restarting };
 
 void put_plain(std::string& out, const table::AttributeValue& value) {
   if (const auto* text = value.string()) {
-    table::put_json_string(out, *text);
+    base::append_json_string(out, *text);
   } else if (const auto* number = value.number()) {
     out += number->to_string();
   } else if (const auto* flag = std::get_if<bool>(&value.value)) {
@@ -36,7 +37,7 @@ std::string plain_json(const table::Item& item) {
   std::string out = "{";
   for (const auto& [name, value] : item) {
     if (out.size() > 1) out += ',';
-    table::put_json_string(out, name);
+    base::append_json_string(out, name);
     out += ':';
     put_plain(out, value);
   }

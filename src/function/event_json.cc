@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/bytes.h"
+#include "base/json_string.h"
 #include "table/item_json.h"
 
 namespace millrace::function {
@@ -11,7 +12,7 @@ namespace millrace::function {
 void put_stream_record(std::string& out, const EventSource& source, const log::Record& record) {
   const std::string sequence = table::wire_sequence_number(record.sequence);
   out += R"({"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":)";
-  table::put_json_string(out, record.key);
+  base::append_json_string(out, record.key);
   out += R"(,"sequenceNumber":")";
   out += sequence;
   out += R"(","data":")";

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 
+#include "base/json_string.h"
 #include "function/test_function.h"
 #include "http/client.h"
 #include "table/item_json.h"
@@ -97,7 +98,7 @@ class Runtime {
 
 std::string quoted(const std::string& text) {
   std::string out;
-  table::put_json_string(out, text);
+  base::append_json_string(out, text);
   return out;
 }
 

@@ -14,6 +14,7 @@
 #include <set>
 #include <utility>
 
+#include "base/json_string.h"
 #include "function/error_text.h"
 #include "function/process_tree.h"
 #include "table/item_json.h"
@@ -31,9 +32,9 @@ http::Response accepted() {
 
 http::Response refused(int status, std::string_view type, std::string_view message) {
   std::string body = R"({"errorMessage":)";
-  table::put_json_string(body, message);
+  base::append_json_string(body, message);
   body += R"(,"errorType":)";
-  table::put_json_string(body, type);
+  base::append_json_string(body, type);
   body += '}';
   return {.status = status, .content_type = json_type, .headers = {}, .body = std::move(body)};
 }

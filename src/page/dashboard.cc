@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "aws/protocol.h"
+#include "base/json_string.h"
 #include "page/metrics.h"
 #include "shop/schema.h"
 
@@ -35,7 +36,7 @@ class Members {
 
 void append_text(std::string& out, std::string_view name, std::string_view text) {
   out += fmt::format("\"{}\":", name);
-  aws::append_json_string(out, text);
+  base::append_json_string(out, text);
 }
 
 http::Response plain(int status, std::string_view text) {
@@ -66,7 +67,7 @@ void append_latency(std::string& out, const shop::LiveView::Percentiles& latency
 }
 
 void append_product(std::string& out, const std::string& id, const shop::LiveProduct& product, uint8_t parts) {
-  aws::append_json_string(out, id);
+  base::append_json_string(out, id);
   out += ":{";
   Members members(out);
   if (parts & shop::LiveProduct::description) {

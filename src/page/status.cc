@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/clock.h"
+#include "base/json_string.h"
 #include "base/storage_failures.h"
 #include "engine/jobs.h"
 #include "log/log.h"
@@ -109,7 +110,7 @@ std::string health_json(const Parts& parts) {
   std::string out = R"({"status":"degraded","problems":[)";
   for (const std::string& problem : problems) {
     if (&problem != &problems.front()) out += ',';
-    table::put_json_string(out, problem);
+    base::append_json_string(out, problem);
   }
   return out += "]}\n";
 }

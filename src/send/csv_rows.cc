@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "aws/protocol.h"
+#include "base/json_string.h"
 #include "send/csv.h"
 
 namespace millrace::send {
@@ -47,7 +48,7 @@ class CsvRows final : public RowReader {
                     options_.file, shown(column), list_of(columns_));
       }
       names_.push_back(std::string());
-      aws::append_json_string(names_.back(), column);
+      base::append_json_string(names_.back(), column);
     }
     TRY_ASSIGN(key_, find(options_.key_column));
     if (timed()) {
@@ -79,12 +80,12 @@ class CsvRows final : public RowReader {
       if (!members_.empty()) members_ += ',';
       members_ += names_[i];
       members_ += ':';
-      aws::append_json_string(members_, fields[i]);
+      base::append_json_string(members_, fields[i]);
     }
     row.json = "{";
     if (event_id_ == columns_.size() || fields[event_id_].empty()) {
       row.json += "\"event_id\":";
-      aws::append_json_string(row.json, event_ids_.of(line(), members_));
+      base::append_json_string(row.json, event_ids_.of(line(), members_));
       row.json += ',';
     }
     row.json += members_;

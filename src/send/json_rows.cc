@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "aws/protocol.h"
+#include "base/json_string.h"
 #include "send/json_line.h"
 
 namespace millrace::send {
@@ -76,7 +77,7 @@ class JsonRows final : public RowReader {
       return check_record(row.json);
     }
     std::string own_id;
-    aws::append_json_string(own_id, event_ids_.of(line_, json));
+    base::append_json_string(own_id, event_ids_.of(line_, json));
     if (none) {
       row.json = fmt::format("{{\"{}\":{}{}{}", event_id_name, own_id, json_.empty() ? "" : ",", json.substr(1));
     } else {

@@ -8,6 +8,7 @@
 
 #include "aws/protocol.h"
 #include "base/clock.h"
+#include "base/json_string.h"
 
 namespace millrace::send {
 
@@ -70,7 +71,7 @@ std::string going_on(const std::vector<std::string>& files, Place behind) {
 
 std::string json_of(const SendSummary& summary, const std::vector<std::string>& files) {
   std::string file;
-  aws::append_json_string(file, files[summary.place.file]);
+  base::append_json_string(file, files[summary.place.file]);
   return fmt::format(
       R"({{"rows":{},"acknowledged":{},"file":{},"line":{},"bad_rows":{},"retries":{},"resent":{},"seconds":{:.3f},)"
       R"("rows_per_s":{:.1f},"stopped":{}}})",

@@ -1,10 +1,9 @@
 #include "table/item_json.h"
 
-#include <immintrin.h>
-
 #include <array>
 
 #include "base/base64.h"
+#include "base/json_string.h"
 #include "data/text.h"
 #include "table/item_bytes.h"
 
@@ -15,48 +14,6 @@ using base::ByteReader;
 using simdjson::ondemand::json_type;
 
 // ---- out
-
-// The first character from `at` on that JSON wants escaped: a quote, a backslash or a control character.
-const char* find_escaped(const char* at, const char* end) {
-  const __m256i quote = _mm256_set1_epi8('"');
-  const __m256i backslash = _mm256_set1_epi8('\\');
-  const __m256i last_control = _mm256_set1_epi8(0x1f);
-  for (; end - at >= 32; at += 32) {
-    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
-    const __m256i control = _mm256_cmpeq_epi8(_mm256_max_epu8(bytes, last_control), last_control);
-    const __m256i special =
-        _mm256_or_si256(control, _mm256_or_si256(_mm256_cmpeq_epi8(bytes, quote), _mm256_cmpeq_epi8(bytes, backslash)));
-    const auto mask = static_cast<uint32_t>(_mm256_movemask_epi8(special));
-    if (mask != 0) return at + __builtin_ctz(mask);
-  }
-  while (at != end && static_cast<uint8_t>(*at) > 0x1f && *at != '"' && *at != '\\') ++at;
-  return at;
-}
-
-void put_escaped(std::string& out, char c) {
-  constexpr std::string_view hex = "0123456789abcdef";
-  switch (c) {
-    case '"':
-      out.append("\\\"");
-      return;
-    case '\\':
-      out.append("\\\\");
-      return;
-    case '\n':
-      out.append("\\n");
-      return;
-    case '\r':
-      out.append("\\r");
-      return;
-    case '\t':
-      out.append("\\t");
-      return;
-    default:
-      out.append("\\u00");
-      out.push_back(hex[static_cast<uint8_t>(c) >> 4]);
-      out.push_back(hex[static_cast<uint8_t>(c) & 15]);
-  }
-}
 
 void put_number_json(std::string& out, const Number& number) {
   out.push_back('"');
@@ -94,7 +51,7 @@ struct PutJson {
   }
   void operator()(const std::string& text) const {
     out.append(R"({"S":)");
-    put_json_string(out, text);
+    base::append_json_string(out, text);
     out.push_back('}');
   }
   void operator()(const Binary& binary) const {
@@ -111,7 +68,7 @@ struct PutJson {
     out.push_back('}');
   }
   void operator()(const StringSet& set) const {
-    put_elements(R"({"SS":[)", set, [this](const std::string& element) { put_json_string(out, element); });
+    put_elements(R"({"SS":[)", set, [this](const std::string& element) { base::append_json_string(out, element); });
   }
   void operator()(const NumberSet& set) const {
     put_elements(R"({"NS":[)", set, [this](const Number& element) { put_number_json(out, element); });
@@ -141,7 +98,7 @@ bool put_stored_members(std::string& out, ByteReader& in, int depth) {
   const uint64_t count = in.varint();
   for (uint64_t i = 0; i < count; ++i) {
     separator.put(out);
-    put_json_string(out, in.bytes());
+    base::append_json_string(out, in.bytes());
     out.push_back(':');
     if (!in.ok() || !put_stored_value(out, in, depth)) return false;
   }
@@ -187,7 +144,7 @@ bool put_stored_value(std::string& out, ByteReader& in, int depth) {
       return true;
     case Tag::string:
       out.append(R"({"S":)");
-      put_json_string(out, in.bytes());
+      base::append_json_string(out, in.bytes());
       out.push_back('}');
       return in.ok();
     case Tag::binary:
@@ -205,7 +162,7 @@ bool put_stored_value(std::string& out, ByteReader& in, int depth) {
       return true;
     case Tag::string_set:
       return put_stored_elements(out, in, R"({"SS":[)", [&] {
-        put_json_string(out, in.bytes());
+        base::append_json_string(out, in.bytes());
         return true;
       });
     case Tag::number_set:
@@ -440,20 +397,6 @@ Result<AttributeValue> value_from_json(simdjson::ondemand::value value, int dept
 
 }  // namespace
 
-void put_json_string(std::string& out, std::string_view text) {
-  out.push_back('"');
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (true) {
-    const char* special = find_escaped(at, end);
-    out.append(at, special);
-    if (special == end) break;
-    put_escaped(out, *special);
-    at = special + 1;
-  }
-  out.push_back('"');
-}
-
 void put_json(std::string& out, const AttributeValue& value) {
   std::visit(PutJson{out}, value.value);
 }
@@ -463,7 +406,7 @@ void put_json(std::string& out, const Item& item) {
   Separator separator;
   for (const auto& [name, value] : item) {
     separator.put(out);
-    put_json_string(out, name);
+    base::append_json_string(out, name);
     out.push_back(':');
     put_json(out, value);
   }

@@ -14,7 +14,6 @@ namespace millrace::table {
 
 void put_json(std::string& out, const Item& item);
 void put_json(std::string& out, const AttributeValue& value);
-void put_json_string(std::string& out, std::string_view text);  // quoted and escaped
 // Straight from stored bytes to JSON, without an Item in between: the path of GetItem.
 Result<void> put_json_of_stored(std::string& out, std::string_view bytes);
 // invalid_argument in DynamoDB's words: wrong type, empty set, duplicates in a set, nesting, bad number, bad base64.
