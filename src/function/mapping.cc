@@ -167,7 +167,20 @@ bool Mapping::same_sources(const Sources& sources) const {
   });
 }
 
+// The lag first: of what it leaves out the counts know.
 MappingStatus Mapping::status() const {
+  uint64_t lag_records = 0;
+  int64_t oldest_waiting_ms = 0;
+  bool followed = false;
+  {
+    const int64_t now_ms = environment_.clock->now().value;
+    const std::lock_guard lock(shards_mutex_);
+    followed = !shards_.empty();
+    for (const auto& shard : shards_) {
+      lag_records += shard->lag_records();
+      oldest_waiting_ms = std::max(oldest_waiting_ms, shard->oldest_waiting_ms(now_ms));
+    }
+  }
   MappingStatus status;
   bool retrying = false;
   {
@@ -175,18 +188,14 @@ MappingStatus Mapping::status() const {
     status = progress_.counts;
     retrying = progress_.retrying > 0;
   }
+  status.lag_records = lag_records;
+  status.oldest_waiting_ms = oldest_waiting_ms;
   const FunctionStatus function = context_.worker.status();
   const bool cannot_start = function.state == failing;
   // What it waits for is what must be mended; an older error of a batch is not.
   if (definition_.enabled && cannot_start) status.last_error = function.last_error;
-  const int64_t now_ms = environment_.clock->now().value;
-  const std::lock_guard lock(shards_mutex_);
-  for (const auto& shard : shards_) {
-    status.lag_records += shard->lag_records();
-    status.oldest_waiting_ms = std::max(status.oldest_waiting_ms, shard->oldest_waiting_ms(now_ms));
-  }
   status.state = !definition_.enabled ? "disabled"
-                 : shards_.empty()    ? "waiting for its source"
+                 : !followed          ? "waiting for its source"
                  : cannot_start       ? "function cannot start"
                  : retrying           ? "retrying"
                                       : "running";
