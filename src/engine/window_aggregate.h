@@ -22,7 +22,8 @@
 
 namespace millrace::engine {
 
-inline constexpr size_t emit_rows_max = data::batch_rows_max;  // between two commits, about
+// Between two commits, about: a click that comes meanwhile waits for two of them.
+inline constexpr size_t emit_rows_max = 512;
 
 class WindowAggregate final : public Operator {
  public:
