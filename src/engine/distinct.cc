@@ -55,7 +55,10 @@ class Distinct final : public Accumulator {
   Distinct(Type argument, std::unique_ptr<Accumulator> inner)
       : encoder_({argument}), argument_(argument), inner_(std::move(inner)) {}
 
-  void grow(size_t groups) override { inner_->grow(groups); }
+  void grow(size_t groups) override {
+    group_count_ = groups;
+    inner_->grow(groups);
+  }
   void reserve_like(const Accumulator& other) override {
     const auto& like = static_cast<const Distinct&>(other);
     values_.reserve(like.values_.size());
@@ -172,7 +175,7 @@ class Distinct final : public Accumulator {
     for (uint64_t i = 0; i < new_pairs && in.ok(); ++i) {
       const uint64_t group = in.varint();
       const uint64_t value = in.varint();
-      if (value >= values_.size() || group > UINT32_MAX) return broken();
+      if (value >= values_.size() || group >= group_count_) return broken();
       pairs_of_rows_.push_back(pair_of(static_cast<uint32_t>(group), static_cast<uint32_t>(value)));
       counts_.push_back(in.signed_varint());
     }
@@ -253,6 +256,7 @@ class Distinct final : public Accumulator {
   KeyEncoder encoder_;
   Type argument_;
   std::unique_ptr<Accumulator> inner_;
+  size_t group_count_ = 0;
   KeyTable values_;
   PairTable pairs_;  // group, value
   std::vector<int64_t> counts_;

@@ -117,6 +117,31 @@ TEST(Distinct, a_total_follows_the_tables_that_come_and_go) {
   }
 }
 
+TEST(Distinct, a_stored_pair_of_an_unknown_group_is_damage) {
+  Groups groups({count_distinct()}, false);
+  add(groups, {{"a", "x", 1}});
+  std::string stored;
+  groups.put(stored, false);
+  base::ByteReader in(stored);
+  for (int n = 0; n < 2; ++n) in.varint();  // the first new key, and how many there are
+  in.bytes();
+  for (int n = 0; n < 3; ++n) in.varint();  // one group, its number, its rows
+  for (int n = 0; n < 2; ++n) in.varint();  // the values in the same way
+  in.bytes();
+  for (int n = 0; n < 2; ++n) in.varint();  // the pairs
+  const size_t group_at = stored.size() - in.remaining();
+  ASSERT_EQ(stored[group_at], 0);
+
+  const auto read = [&] {
+    Groups restored({count_distinct()}, false);
+    base::ByteReader bytes(stored);
+    return restored.get(bytes).has_value();
+  };
+  EXPECT_TRUE(read());
+  stored[group_at] = 1;
+  EXPECT_FALSE(read());
+}
+
 TEST(Distinct, pairs_are_numbered_in_order_of_arrival) {
   PairTable table;
   table.reserve(3);
