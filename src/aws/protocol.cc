@@ -1,9 +1,12 @@
 #include "aws/protocol.h"
 
-#include "base/json_string.h"
+#include <simdjson.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
+
+#include "base/json_string.h"
 
 namespace millrace::aws {
 namespace {
@@ -124,7 +127,15 @@ std::string error_body(const Protocol& protocol, const AwsError& error) {
   out += prefix_of(protocol, error.name);
   out += error.name;
   out += "\",\"message\":";
-  base::append_json_string(out, error.message);
+  if (simdjson::validate_utf8(error.message)) {
+    base::append_json_string(out, error.message);
+  } else {
+    // Such as a header's bytes, or an excerpt that ends inside of a character.
+    std::string readable = error.message;
+    std::ranges::replace_if(
+        readable, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
+    base::append_json_string(out, readable);
+  }
   if (!error.members.empty()) {
     out += ',';
     out += error.members;

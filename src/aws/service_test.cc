@@ -24,6 +24,13 @@ TEST(ErrorMapping, KinesisHasBareNames) {
             R"({"__type":"ResourceNotFoundException","message":"no \"such\" stream"})");
 }
 
+TEST(ErrorMapping, what_is_no_utf_8_is_answered_as_json_all_the_same) {
+  EXPECT_EQ(error_body(kinesis_protocol, {400, "Name", "caf\xc3\xa9"}),
+            "{\"__type\":\"Name\",\"message\":\"caf\xc3\xa9\"}");
+  EXPECT_EQ(error_body(kinesis_protocol, {400, "Name", "caf\xc3 \"x\""}),
+            R"({"__type":"Name","message":"caf? \"x\""})");
+}
+
 TEST(ErrorMapping, DynamoDbHasThePrefixOfWhoeverRefuses) {
   auto type = [](const AwsError& error) {
     const std::string body = error_body(dynamodb_protocol, error);
