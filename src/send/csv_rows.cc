@@ -47,6 +47,10 @@ class CsvRows final : public RowReader {
         return fail(ErrorKind::invalid_argument, "{}: the column name `{}` is empty or not unique; the columns are: {}",
                     options_.file, shown(column), list_of(columns_));
       }
+      if (!simdjson::validate_utf8(column.data(), column.size())) {
+        return fail(ErrorKind::invalid_argument, "{}: the column name `{}` of --columns is not UTF-8", options_.file,
+                    shown(column));
+      }
       names_.push_back(std::string());
       base::append_json_string(names_.back(), column);
     }

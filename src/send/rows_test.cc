@@ -151,6 +151,8 @@ TEST_F(SendRowsTest, names_the_columns_of_a_file_without_header) {
   given("a.csv", "7,1\n");
   options_.header = false;
   EXPECT_EQ(rows(), Rows{"a.csv: without a header the columns need names: --columns a,b,c"});
+  options_.columns = {"user", "at", "caf\xe9"};
+  EXPECT_EQ(rows(), Rows{R"(a.csv: the column name `caf\xe9` of --columns is not UTF-8)"});
   options_.columns = {"user", "at"};
   EXPECT_EQ(rows(), Rows{R"(1 7 1000 {"event_id":"a.csv:1","user":"7","at":"1"})"});
 }
