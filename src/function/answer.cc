@@ -173,7 +173,14 @@ Result<Answer> parse_answer(std::string_view body) {
   if (parser.iterate(body.data(), body.size(), body.size() + simdjson::SIMDJSON_PADDING).get(document))
     return no_json();
   if (first == '"') return parse_text(document);
-  return first == '[' ? parse_list(document) : parse_object(document);
+  if (first == '[') return parse_list(document);
+  auto answer = parse_object(document);
+  // What is not asked for has only been stepped over: nothing is committed of an answer that is broken there.
+  if (answer && (!answer->effects.empty() || answer->lowest_failed)) {
+    simdjson::dom::parser whole;
+    if (whole.parse(body.data(), body.size(), false).error()) return no_json();
+  }
+  return answer;
 }
 
 }  // namespace millrace::function

@@ -67,6 +67,7 @@ TEST(Answer, what_was_nearly_meant_as_effects_says_why_it_is_none) {
       {R"({"effects":[]} done)", "no JSON"},
       {R"({'effects':[]})", "no JSON"},
       {R"("effects":[])", "no JSON"},
+      {R"({"effects":[{"Delete":{"TableName":"Old","Key":{"id":{"S":"x"}}}}],"note":nil})", "no JSON"},
       {R"([{"Put":)", "no JSON"},
       {R"("cut off)", "no JSON"},
       {R"(answer: {"effects":[]})", "no JSON"},
