@@ -4,7 +4,6 @@
 //
 //   fuzz_NAME [--for SECONDS] [--seed N] FILE_OR_FOLDER...
 
-#include <sanitizer/common_interface_defs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +20,9 @@
 #include <vector>
 
 #include "input.h"
+
+// Of the sanitizers' library, if that is linked.
+extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*)());
 
 namespace millrace::fuzz {
 namespace {
@@ -149,7 +151,7 @@ int main(int count, char** arguments) {
   kept_name = name + ".stopped";
   std::signal(SIGABRT, on_signal);
   std::signal(SIGALRM, on_signal);
-  __sanitizer_set_death_callback(keep_current);
+  if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(keep_current);
 
   std::vector<std::string> corpus;
   for (const auto& file : files) {

@@ -5,13 +5,10 @@
 // A directory is recovered or said to be damaged. Recovered once, it is so again, with the same groups; its index can
 // be read; and what is appended to it then is there after the next start.
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 
+#include "directory.h"
 #include "input.h"
 #include "log/format.h"
 #include "log/log.h"
@@ -97,22 +94,6 @@ std::string segment_file(std::string_view part, uint64_t id, bool right_checksum
   return file;
 }
 
-class Directory {
- public:
-  Directory() {
-    std::string pattern =
-        (access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path().string()) +
-        "/fuzz_log_XXXXXX";
-    CHECK(mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 struct Summary {
   std::vector<std::pair<uint64_t, size_t>> segments;  // first group, groups
   std::map<uint32_t, uint64_t> next_sequences;
@@ -192,7 +173,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr size_t segments_max = 4;
   fuzz::Input input(data, size);
   const uint8_t flags = input.byte();
-  const Directory directory;
+  const fuzz::Directory directory;
   std::string_view rest = input.rest();
   for (uint64_t id = 1; id <= segments_max; ++id) {
     const size_t end = rest.find(separator);

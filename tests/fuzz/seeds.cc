@@ -5,10 +5,14 @@
 #include <fstream>
 
 #include "input.h"
+#include "job.h"
 #include "log/format.h"
 #include "log/log.h"
 #include "log/segment.h"
+#include "store/change.h"
+#include "table/definition.h"
 #include "table/item.h"
+#include "table/keys.h"
 
 namespace millrace {
 namespace {
@@ -49,6 +53,54 @@ void write_items() {
   stored.clear();
   table::put_item(stored, {});
   write("item", "stored_empty", stored);
+}
+
+void write_records() {
+  table::TableDefinition definition;
+  definition.name = "Products";
+  definition.hash_key = {"id", table::KeyType::string};
+  definition.range_key = table::KeyAttribute{"version", table::KeyType::number};
+  definition.change_feed = table::ViewType::new_and_old_images;
+  definition.keyspace = store::Keyspace(3);
+  definition.created = ProcessingTime(1569888000123);
+  definition.feed_label = "2019-10-01T00:00:00.123";
+  std::string bytes = "d";
+  table::put_definition(bytes, definition);
+  write("stored_record", "definition", bytes);
+
+  std::string item;
+  table::put_item(item, product());
+  bytes = "c";
+  store::put_change(bytes, {.existed = true, .new_value = item, .old_value = "old"});
+  write("stored_record", "change", bytes);
+  bytes = "c";
+  store::put_range_erasure(bytes, {"to"});
+  write("stored_record", "range_erasure", bytes);
+
+  std::string key;
+  CHECK(table::put_key_of_item(key, definition, product()).has_value());
+  for (const auto& [name, change] : {std::pair<std::string, store::ChangeView>{"insert", {.new_value = item}},
+                                     {"modify", {.existed = true, .new_value = item, .old_value = item}},
+                                     {"remove", {.existed = true, .old_value = item}}}) {
+    bytes = "f";
+    base::put_bytes(bytes, key);
+    store::put_change(bytes, change);
+    write("stored_record", "feed_" + name, bytes);
+  }
+}
+
+void write_job_states() {
+  fuzz::JobEnvironment environment;
+  const auto job = fuzz::make_job(environment);
+  write("job_state", "new", fuzz::state_of(*job));
+  for (engine::Scan* scan : job->scans()) {
+    for (size_t shard = 0; shard < scan->shards(); ++shard) {
+      CHECK(scan->read(shard, size_t{1} << 20).has_value());
+      while (scan->pump(shard, ProcessingTime(1569888100000)).value() > 0) continue;
+    }
+  }
+  CHECK(job->finish_epoch().has_value());
+  write("job_state", "six_rows", fuzz::state_of(*job));
 }
 
 std::string file_of(const std::string& path) {
@@ -109,6 +161,8 @@ int main(int count, char** arguments) {
   }
   corpus = arguments[1];
   write_items();
+  write_records();
   write_segments();
+  write_job_states();
   return 0;
 }
