@@ -309,8 +309,12 @@ stream = "events"
         self.assertEqual(os.listdir(self.directory), [])
 
     def test_closing_the_terminal_ends_the_demo_and_its_data(self):
-        process = self.start("demo", "--listen", "127.0.0.1:0", "--dashboard", "off",
-                             env={**os.environ, "TMPDIR": str(self.directory)})
+        former = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs this may have it ignored
+        try:
+            process = self.start("demo", "--listen", "127.0.0.1:0", "--dashboard", "off",
+                                 env={**os.environ, "TMPDIR": str(self.directory)})
+        finally:
+            signal.signal(signal.SIGHUP, former)
         self.read_until(process, "5 s:")  # it runs
         process.send_signal(signal.SIGHUP)
         process.communicate(timeout=WAIT_SECONDS)
