@@ -1,8 +1,8 @@
 // Runs a target without libFuzzer, so that the short run of ./test needs no second compiler: each input of the corpus
-// as it is, then variations of them until the time is over. A seed repeats a run's variations; what stops the process
-// is kept in a file.
+// as it is, then variations of them: so many, or until the time is over. A seed repeats a run's variations; what stops
+// the process is kept in a file.
 //
-//   fuzz_NAME [--for SECONDS] [--seed N] FILE_OR_FOLDER...
+//   fuzz_NAME [--variations N | --for SECONDS] [--seed N] FILE_OR_FOLDER...
 
 #include <unistd.h>
 
@@ -124,12 +124,15 @@ class Variations {
 
 int main(int count, char** arguments) {
   uint64_t seconds = 0;
+  uint64_t variations_max = UINT64_MAX;
   uint64_t seed = std::random_device{}();
   std::vector<std::filesystem::path> paths;
   for (int i = 1; i < count; ++i) {
     const std::string_view argument = arguments[i];
-    if ((argument == "--for" || argument == "--seed") && i + 1 < count) {
-      (argument == "--for" ? seconds : seed) = std::strtoull(arguments[++i], nullptr, 10);
+    if ((argument == "--for" || argument == "--seed" || argument == "--variations") && i + 1 < count) {
+      (argument == "--for"    ? seconds
+       : argument == "--seed" ? seed
+                              : variations_max) = std::strtoull(arguments[++i], nullptr, 10);
     } else {
       paths.emplace_back(argument);
     }
@@ -145,7 +148,7 @@ int main(int count, char** arguments) {
   }
   std::sort(files.begin(), files.end());
   if (files.empty()) {
-    std::fprintf(stderr, "usage: %s [--for SECONDS] [--seed N] FILE_OR_FOLDER...\n", name.c_str());
+    std::fprintf(stderr, "usage: %s [--variations N | --for SECONDS] [--seed N] FILE_OR_FOLDER...\n", name.c_str());
     return 2;
   }
   kept_name = name + ".stopped";
@@ -171,7 +174,8 @@ int main(int count, char** arguments) {
   Variations variations(corpus, seed);
   uint64_t runs = 0;
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-  while (std::chrono::steady_clock::now() < end) {
+  const bool counted = variations_max != UINT64_MAX;
+  while (counted ? runs < variations_max : std::chrono::steady_clock::now() < end) {
     run(variations.next());
     ++runs;
   }
