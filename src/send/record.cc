@@ -1,6 +1,7 @@
 #include "send/record.h"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -53,7 +54,15 @@ Result<void> check_record(std::string_view json) {
 
 std::string shown(std::string_view text) {
   constexpr size_t shown_max = 40;
-  const std::string quoted = fmt::format("{:?}", text.substr(0, shown_max));
+  std::string part(text.substr(0, shown_max));
+  // fmt stops the process at what is no UTF-8, such as a character that was cut off.
+  while (!part.empty() && text.size() > part.size() && (static_cast<unsigned char>(text[part.size()]) & 0xc0) == 0x80) {
+    part.pop_back();
+  }
+  if (!simdjson::validate_utf8(part)) {
+    for (char& c : part) c = static_cast<unsigned char>(c) > 0x7f ? '?' : c;
+  }
+  const std::string quoted = fmt::format("{:?}", part);
   return quoted.substr(1, quoted.size() - 2);
 }
 

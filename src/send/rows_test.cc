@@ -357,6 +357,13 @@ TEST_F(SendRowsTest, separates_fields_by_tabs_or_what_is_asked_for) {
   for (const auto* text : {"", "\"", "\n", "||", "\u00a7"}) EXPECT_FALSE(parse_delimiter(text)) << text;
 }
 
+TEST(SendRecord, shows_whatever_bytes_a_file_has) {
+  EXPECT_EQ(shown("a\tb"), "a\\tb");
+  EXPECT_EQ(shown("k\xc1"), "k?");
+  const std::string cut = std::string(39, 'x') + "\xc3\xa9 and more";
+  EXPECT_EQ(shown(cut), std::string(39, 'x'));
+}
+
 TEST_F(SendRowsTest, knows_formats_by_the_names_of_files) {
   for (const std::string name : {"a.csv", "a.csv.gz", "a.csv.zst", "a.tsv", "a.tab.zst"}) {
     const bool tabs = name.find(".t") != std::string::npos;
