@@ -59,11 +59,19 @@ std::string shown(std::string_view text) {
   while (!part.empty() && text.size() > part.size() && (static_cast<unsigned char>(text[part.size()]) & 0xc0) == 0x80) {
     part.pop_back();
   }
-  if (!simdjson::validate_utf8(part)) {
-    for (char& c : part) c = static_cast<unsigned char>(c) > 0x7f ? '?' : c;
+  const bool is_text = simdjson::validate_utf8(part);
+  std::string quoted;
+  for (size_t at = 0; at < part.size();) {
+    const size_t bytes = is_text ? part.size() : 1;
+    if (static_cast<unsigned char>(part[at]) > 0x7f && !is_text) {
+      quoted += fmt::format("\\x{:02x}", static_cast<unsigned char>(part[at]));
+    } else {
+      const std::string some = fmt::format("{:?}", std::string_view(part).substr(at, bytes));
+      quoted += some.substr(1, some.size() - 2);
+    }
+    at += bytes;
   }
-  const std::string quoted = fmt::format("{:?}", part);
-  return quoted.substr(1, quoted.size() - 2);
+  return quoted;
 }
 
 }  // namespace millrace::send
