@@ -126,6 +126,8 @@ Result<std::vector<Entry>> read_list(const std::string& directory) {
     Entry entry;
     if (!take_number(line, entry.checksum, 16) || !take_number(line, entry.bytes, 10)) return damaged();
     entry.name = line;
+    const fs::path path(entry.name);
+    if (path.is_absolute() || std::ranges::find(path, "..") != path.end()) return damaged();
     entries.push_back(std::move(entry));
   }
   return entries;
@@ -187,7 +189,11 @@ Result<BackupSize> restore_backup(const std::string& directory, const std::strin
     std::error_code ignored;
     fs::remove_all(part, ignored);
   };
-  remove_part();  // of a restore that was cut short
+  // Not removed here: it may be anything.
+  if (const auto names = base::list_directory(part); names && !names->empty()) {
+    return fail(ErrorKind::invalid_argument,
+                "{} is in the way; a restore that was cut short leaves it: remove it and try again", part);
+  }
   const auto copy_all = [&]() -> Result<void> {
     TRY(base::make_directories(part));
     for (const Entry& entry : entries) TRY(copy_checked(entry, directory, part + "/" + entry.name));

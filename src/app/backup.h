@@ -25,7 +25,8 @@ Result<BackupSize> write_backup(const stream::Streams& streams, store::Store& st
                                 const std::stop_token& stop);
 
 // Copies a backup into a new data directory, each file checked on the way. invalid_argument: `directory` is no backup,
-// or `data` holds something; corrupt: a file is missing or not what it was. Then `data` is as it was before.
+// `data` holds something, or a restore that was cut short has left DATA.restoring; corrupt: a file is missing or not
+// what it was. Then `data` is as it was before.
 Result<BackupSize> restore_backup(const std::string& directory, const std::string& data);
 
 }  // namespace millrace::app

@@ -1,6 +1,12 @@
 #pragma once
-// The operations StartBackup and DescribeBackup: one backup at a time, on a thread of its own.
-// docs/http-api.md describes them. The reactor's thread; the destructor ends a backup under way, which is none then.
+// Backups as operations of the API, X-Amz-Target Millrace_20261101, for `millrace backup`:
+//
+//   StartBackup     {"Directory"}     DescribeBackup  {}  -> {"State", "Directory", "Files", "Bytes", "Reason"}
+//
+// The directory is an absolute path on the server's machine. StartBackup is answered when the backup has begun, or with
+// ResourceInUseException while another is under way; DescribeBackup tells of the newest one since the start: `none`,
+// `running`, `finished` with its size, `failed` with the reason. Each runs on a thread of its own. The reactor's
+// thread; the destructor ends a backup under way, which is none then.
 
 #include <mutex>
 #include <optional>
