@@ -7,23 +7,13 @@
 #include "table/expression.h"
 
 #include "input.h"
+#include "item_text.h"
 #include "table/expression_tree.h"
-#include "table/item_json.h"
 #include "table/keys.h"
 #include "table/table.h"
 
 namespace millrace::table {
 namespace {
-
-Result<Item> item_of(std::string_view json) {
-  const simdjson::padded_string padded(json);
-  simdjson::ondemand::parser parser;
-  simdjson::ondemand::document document;
-  simdjson::ondemand::object object;
-  if (const auto code = parser.iterate(padded).get(document)) return std::unexpected(wrong_json(code));
-  if (const auto code = document.get_object().get(object)) return std::unexpected(wrong_json(code));
-  return item_from_json(object);
-}
 
 // "#a" names "a" and so on: the letters are what an expression needs.
 Substitutions substitutions_of(std::string_view names, std::string_view values) {
@@ -37,7 +27,7 @@ Substitutions substitutions_of(std::string_view names, std::string_view values) 
     }
     names.remove_prefix(end == std::string_view::npos ? names.size() : end + 1);
   }
-  if (auto item = item_of(values)) {
+  if (auto item = fuzz::item_of(values)) {
     for (auto& [name, value] : *item) {
       if (name.starts_with(':')) substitutions.values.emplace(name, std::move(value));
     }
@@ -108,7 +98,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = input.line();
   const std::string_view names = input.line();
   const Substitutions substitutions = substitutions_of(names, input.line());
-  auto item = item_of(input.rest());
+  auto item = fuzz::item_of(input.rest());
   if (!item) item = Item();
   item->insert_or_assign("id", AttributeValue("p1"));
   TableDefinition table;

@@ -6,24 +6,14 @@
 #include "table/item.h"
 
 #include "input.h"
+#include "item_text.h"
 #include "table/item_bytes.h"
-#include "table/item_json.h"
 #include "table/item_merge.h"
 
 namespace millrace::table {
 namespace {
 
 constexpr std::string_view first_name = "id";
-
-Result<Item> from_json(std::string_view json) {
-  const simdjson::padded_string padded(json);
-  simdjson::ondemand::parser parser;
-  simdjson::ondemand::document document;
-  simdjson::ondemand::object object;
-  if (const auto code = parser.iterate(padded).get(document)) return std::unexpected(wrong_json(code));
-  if (const auto code = document.get_object().get(object)) return std::unexpected(wrong_json(code));
-  return item_from_json(object);
-}
 
 void check_item(const Item& item) {
   std::string stored;
@@ -55,12 +45,12 @@ void check_item(const Item& item) {
 }
 
 void check_json(std::string_view json) {
-  const auto item = from_json(json);
+  const auto item = fuzz::item_of(json);
   if (!item) return;
   check_item(*item);
   std::string written;
   put_json(written, *item);
-  const auto again = from_json(written);
+  const auto again = fuzz::item_of(written);
   CHECK(again.has_value(), "{}: {}", written, again.error().message);
   CHECK(*again == *item, "{}", written);
 }
