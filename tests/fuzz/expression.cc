@@ -98,7 +98,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = input.line();
   const std::string_view names = input.line();
   const Substitutions substitutions = substitutions_of(names, input.line());
-  auto item = fuzz::item_of(input.rest());
+  auto item = millrace::fuzz::item_of(input.rest());
   if (!item) item = Item();
   item->insert_or_assign("id", AttributeValue("p1"));
   TableDefinition table;
