@@ -10,14 +10,14 @@
 #include <future>
 #include <thread>
 
+#include "api/dynamodb.h"
+#include "api/dynamodb_streams.h"
+#include "api/function_operations.h"
+#include "api/job_operations.h"
+#include "api/kinesis.h"
 #include "app/backup_operations.h"
-#include "app/function_operations.h"
-#include "app/job_operations.h"
 #include "app/project_files.h"
 #include "aws/credentials.h"
-#include "aws/dynamodb.h"
-#include "aws/dynamodb_streams.h"
-#include "aws/kinesis.h"
 #include "aws/service.h"
 #include "base/address.h"
 #include "base/descriptors.h"
@@ -291,13 +291,13 @@ class RunningInstance final : public Instance {
 
   Result<void> start_work() {
     TRY_ASSIGN(jobs_, engine::Jobs::open(*job_environment_, {}));
-    kinesis_ = std::make_unique<aws::Kinesis>(*streams_, aws::KinesisOptions{});
+    kinesis_ = std::make_unique<api::Kinesis>(*streams_, api::KinesisOptions{});
     kinesis_->add_to(*service_);
-    dynamodb_ = std::make_unique<aws::DynamoDb>(*tables_, aws::DynamoDbOptions{});
+    dynamodb_ = std::make_unique<api::DynamoDb>(*tables_, api::DynamoDbOptions{});
     dynamodb_->add_to(*service_);
-    dynamodb_streams_ = std::make_unique<aws::DynamoDbStreams>(*tables_, aws::DynamoDbStreamsOptions{});
+    dynamodb_streams_ = std::make_unique<api::DynamoDbStreams>(*tables_, api::DynamoDbStreamsOptions{});
     dynamodb_streams_->add_to(*service_);
-    job_operations_ = std::make_unique<JobOperations>(*jobs_, base::system_clock());
+    job_operations_ = std::make_unique<api::JobOperations>(*jobs_, base::system_clock());
     job_operations_->add_to(*service_);
     backups_ = std::make_unique<BackupOperations>(*streams_, *store_);
     backups_->add_to(*service_);
@@ -311,7 +311,7 @@ class RunningInstance final : public Instance {
     environment.access_keys = &function_keys_;
     environment.log_directory = configuration_.data_directory + "/functions";
     TRY_ASSIGN(functions_, function::Functions::start(environment, configuration_.functions, configuration_.mappings));
-    add_function_operations(*service_, *functions_);
+    api::add_function_operations(*service_, *functions_);
     if (configuration_.dashboard) {
       base::Clock& clock = base::system_clock();
       dashboard_ = std::make_unique<page::Dashboard>(
@@ -349,12 +349,12 @@ class RunningInstance final : public Instance {
   std::unique_ptr<table::Tables> tables_;
   std::unique_ptr<JobEnvironment> job_environment_;
   std::unique_ptr<engine::Jobs> jobs_;
-  std::unique_ptr<JobOperations> job_operations_;
+  std::unique_ptr<api::JobOperations> job_operations_;
   std::unique_ptr<BackupOperations> backups_;
   std::unique_ptr<function::Functions> functions_;
-  std::unique_ptr<aws::Kinesis> kinesis_;
-  std::unique_ptr<aws::DynamoDb> dynamodb_;
-  std::unique_ptr<aws::DynamoDbStreams> dynamodb_streams_;
+  std::unique_ptr<api::Kinesis> kinesis_;
+  std::unique_ptr<api::DynamoDb> dynamodb_;
+  std::unique_ptr<api::DynamoDbStreams> dynamodb_streams_;
   std::unique_ptr<aws::Service> service_;
   std::unique_ptr<page::Dashboard> dashboard_;
   std::unique_ptr<http::Server> server_;

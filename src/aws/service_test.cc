@@ -10,7 +10,7 @@
 #include <random>
 #include <thread>
 
-#include "aws/kinesis.h"
+#include "api/kinesis.h"
 #include "client/signed_client.h"
 #include "stream/streams.h"
 
@@ -90,7 +90,7 @@ class ServiceTest : public testing::Test {
                              .value());
     service_ = std::make_unique<Service>(
         ServiceOptions{.credentials = with_authentication ? &credentials_ : nullptr, .clock = &clock_});
-    kinesis_ = std::make_unique<Kinesis>(*streams_, KinesisOptions{.clock = &clock_});
+    kinesis_ = std::make_unique<api::Kinesis>(*streams_, api::KinesisOptions{.clock = &clock_});
     kinesis_->add_to(*service_);
     service_->add({millrace_protocol, "Echo", [](Call& call) {
                      call.answer.ok(fmt::format(R"({{"who":"{}","region":"{}","body":{}}})", call.access_key_id,
@@ -143,7 +143,7 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<log::IoDriver> io_;
   std::unique_ptr<stream::Streams> streams_;
   std::unique_ptr<Service> service_;
-  std::unique_ptr<Kinesis> kinesis_;
+  std::unique_ptr<api::Kinesis> kinesis_;
   std::unique_ptr<http::Server> server_;
   std::thread thread_;
   std::thread later_;

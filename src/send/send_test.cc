@@ -15,7 +15,7 @@
 #include <memory>
 #include <thread>
 
-#include "aws/kinesis.h"
+#include "api/kinesis.h"
 #include "aws/service.h"
 #include "http/server.h"
 #include "log/log.h"
@@ -29,7 +29,7 @@ class Server {
   explicit Server(const std::string& directory) {
     reactor_ = std::move(*http::Reactor::make());
     streams_ = std::move(*stream::Streams::open({.directory = directory, .segment_bytes = size_t{1} << 20}));
-    kinesis_ = std::make_unique<aws::Kinesis>(*streams_, aws::KinesisOptions{});
+    kinesis_ = std::make_unique<api::Kinesis>(*streams_, api::KinesisOptions{});
     EXPECT_TRUE(credentials_.add({"millrace", "millrace-secret"}));
     service_ = std::make_unique<aws::Service>(aws::ServiceOptions{.credentials = &credentials_});
     kinesis_->add_to(*service_);
@@ -96,7 +96,7 @@ class Server {
 
   std::unique_ptr<http::Reactor> reactor_;
   std::unique_ptr<stream::Streams> streams_;
-  std::unique_ptr<aws::Kinesis> kinesis_;
+  std::unique_ptr<api::Kinesis> kinesis_;
   aws::Credentials credentials_;
   std::unique_ptr<aws::Service> service_;
   std::unique_ptr<http::Server> server_;

@@ -8,9 +8,9 @@
 #include <chrono>
 #include <future>
 
-#include "aws/dynamodb.h"
-#include "aws/dynamodb_streams.h"
-#include "aws/kinesis.h"
+#include "api/dynamodb.h"
+#include "api/dynamodb_streams.h"
+#include "api/kinesis.h"
 #include "aws/service.h"
 #include "directory.h"
 #include "http/connection.h"
@@ -64,9 +64,9 @@ class Server {
                            .hash_key = {"id", table::KeyType::string},
                            .range_key = table::KeyAttribute{"version", table::KeyType::number},
                            .change_feed = table::ViewType::new_and_old_images}));
-    kinesis_ = std::make_unique<aws::Kinesis>(*streams_, aws::KinesisOptions{.clock = &clock_});
-    dynamodb_ = std::make_unique<aws::DynamoDb>(*tables_, aws::DynamoDbOptions());
-    feeds_ = std::make_unique<aws::DynamoDbStreams>(*tables_, aws::DynamoDbStreamsOptions{.clock = &clock_});
+    kinesis_ = std::make_unique<api::Kinesis>(*streams_, api::KinesisOptions{.clock = &clock_});
+    dynamodb_ = std::make_unique<api::DynamoDb>(*tables_, api::DynamoDbOptions());
+    feeds_ = std::make_unique<api::DynamoDbStreams>(*tables_, api::DynamoDbStreamsOptions{.clock = &clock_});
     kinesis_->add_to(service_);
     dynamodb_->add_to(service_);
     feeds_->add_to(service_);
@@ -97,9 +97,9 @@ class Server {
   std::unique_ptr<table::Tables> tables_;
   std::unique_ptr<stream::Streams> streams_;
   aws::Service service_{aws::ServiceOptions{.clock = &clock_}};
-  std::unique_ptr<aws::Kinesis> kinesis_;
-  std::unique_ptr<aws::DynamoDb> dynamodb_;
-  std::unique_ptr<aws::DynamoDbStreams> feeds_;
+  std::unique_ptr<api::Kinesis> kinesis_;
+  std::unique_ptr<api::DynamoDb> dynamodb_;
+  std::unique_ptr<api::DynamoDbStreams> feeds_;
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include <simdjson.h>
 
-#include "aws/shard_iterator.h"
+#include "api/shard_iterator.h"
 #include "function/position.h"
 #include "input.h"
 #include "log/block.h"
@@ -95,17 +95,17 @@ void check_position(std::string_view text) {
 
 void check_iterator(std::string_view text) {
   constexpr int64_t life_ms = 300'000;
-  for (const auto use : {aws::ShardIterator::Use::read, aws::ShardIterator::Use::list}) {
-    (void)aws::ShardIterator::decode(text, ProcessingTime(1569888000000), life_ms, use);
+  for (const auto use : {api::ShardIterator::Use::read, api::ShardIterator::Use::list}) {
+    (void)api::ShardIterator::decode(text, ProcessingTime(1569888000000), life_ms, use);
   }
   // What was given out is understood.
-  aws::ShardIterator iterator;
+  api::ShardIterator iterator;
   iterator.stream = text.substr(0, 128);  // no name is longer
   iterator.stream_id = text.size() * 0x9e3779b97f4a7c15u;
   iterator.shard = ShardId(static_cast<uint32_t>(text.size()));
   iterator.next = SequenceNumber(iterator.stream_id >> 1);
   iterator.issued = ProcessingTime(1569888000000);
-  const auto back = aws::ShardIterator::decode(iterator.encode(), iterator.issued, life_ms);
+  const auto back = api::ShardIterator::decode(iterator.encode(), iterator.issued, life_ms);
   CHECK(back && back->stream == iterator.stream && back->stream_id == iterator.stream_id &&
         back->shard == iterator.shard && back->next == iterator.next);
 }

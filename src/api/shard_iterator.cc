@@ -1,9 +1,9 @@
-#include "aws/shard_iterator.h"
+#include "api/shard_iterator.h"
 
 #include "base/base64.h"
 #include "base/bytes.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 constexpr size_t text_size_max = 512;
@@ -50,4 +50,4 @@ Result<ShardIterator> ShardIterator::decode(std::string_view text, ProcessingTim
   return found;
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

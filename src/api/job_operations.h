@@ -19,7 +19,7 @@
 #include "aws/service.h"
 #include "engine/jobs.h"
 
-namespace millrace::app {
+namespace millrace::api {
 
 class JobOperations {
  public:
@@ -45,4 +45,4 @@ class JobOperations {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace millrace::app
+}  // namespace millrace::api

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "table/table.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 
 struct DynamoDbStreamsOptions {
   std::string account_id = "000000000000";
@@ -34,7 +34,7 @@ class DynamoDbStreams {
   DynamoDbStreams(table::Tables& tables, DynamoDbStreamsOptions options);
   ~DynamoDbStreams();
 
-  void add_to(Service& service);
+  void add_to(aws::Service& service);
   uint64_t records_out() const;
 
  private:
@@ -42,4 +42,4 @@ class DynamoDbStreams {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

@@ -1,11 +1,11 @@
-#include "aws/dynamodb_capacity.h"
+#include "api/dynamodb_capacity.h"
 
 #include <algorithm>
 
 #include "aws/protocol.h"
 #include "base/json_string.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 constexpr size_t read_unit_bytes = 4096;
@@ -46,4 +46,4 @@ void append_capacity(std::string& out, std::string_view table, double units, Cap
   out += '}';
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 
 enum class CapacityWanted { none, total, indexes };
 Result<CapacityWanted> capacity_wanted_from(std::string_view text);
@@ -22,4 +22,4 @@ double write_units(size_t old_bytes, size_t new_bytes);
 // Appends {"TableName":...,"CapacityUnits":...}.
 void append_capacity(std::string& out, std::string_view table, double units, CapacityWanted wanted);
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

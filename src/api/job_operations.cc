@@ -1,4 +1,4 @@
-#include "app/job_operations.h"
+#include "api/job_operations.h"
 
 #include "base/json_string.h"
 
@@ -6,7 +6,7 @@
 
 #include <memory>
 
-namespace millrace::app {
+namespace millrace::api {
 namespace {
 
 struct JobRequest {
@@ -157,4 +157,4 @@ void JobOperations::add_to(aws::Service& service) {
                }});
 }
 
-}  // namespace millrace::app
+}  // namespace millrace::api

@@ -1,16 +1,16 @@
-#include "aws/dynamodb_streams.h"
+#include "api/dynamodb_streams.h"
 
 #include <algorithm>
 #include <array>
 #include <limits>
 
-#include "aws/dynamodb_request.h"
-#include "aws/shard_iterator.h"
+#include "api/dynamodb_request.h"
+#include "api/shard_iterator.h"
 #include "base/bytes.h"
 #include "base/json_string.h"
 #include "log/log.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 using table::TableDefinition;
@@ -330,9 +330,9 @@ uint64_t DynamoDbStreams::records_out() const {
   return state_->records_out;
 }
 
-void DynamoDbStreams::add_to(Service& service) {
+void DynamoDbStreams::add_to(aws::Service& service) {
   const auto add = [&](std::string name, State::Reply (State::*handler)(const Call&, JsonObject)) {
-    service.add({dynamodb_streams_protocol, std::move(name), [state = state_.get(), handler](Call& call) {
+    service.add({aws::dynamodb_streams_protocol, std::move(name), [state = state_.get(), handler](Call& call) {
                    state->calls.run(call, [&](JsonObject body) { return (state->*handler)(call, body); });
                  }});
   };
@@ -342,4 +342,4 @@ void DynamoDbStreams::add_to(Service& service) {
   add("GetRecords", &State::get_records);
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

@@ -1,11 +1,11 @@
-#include "app/function_operations.h"
+#include "api/function_operations.h"
 
 #include "base/json_string.h"
 
 #include <iterator>
 #include <string>
 
-namespace millrace::app {
+namespace millrace::api {
 namespace {
 
 template <class Status>
@@ -56,4 +56,4 @@ void add_function_operations(aws::Service& service, const function::Functions& f
                }});
 }
 
-}  // namespace millrace::app
+}  // namespace millrace::api

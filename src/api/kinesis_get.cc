@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "aws/kinesis_request.h"
+#include "api/kinesis_request.h"
 #include "base/base64.h"
 #include "base/json_string.h"
 #include "log/log.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 constexpr std::string_view iterator_types[] = {"AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER",
@@ -154,4 +154,4 @@ void Kinesis::State::get_records(Call& call) {
   call.answer.ok(std::move(out));
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

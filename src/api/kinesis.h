@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "stream/streams.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 
 struct KinesisOptions {
   std::string account_id = "000000000000";
@@ -44,7 +44,7 @@ class Kinesis {
   Kinesis(stream::Streams& streams, KinesisOptions options);
   ~Kinesis();
 
-  void add_to(Service& service);
+  void add_to(aws::Service& service);
   const KinesisCounters& counters() const;
 
  private:
@@ -52,4 +52,4 @@ class Kinesis {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

@@ -1,4 +1,4 @@
-#include "aws/dynamodb.h"
+#include "api/dynamodb.h"
 #include "log/log.h"
 
 #include <gtest/gtest.h>
@@ -8,14 +8,14 @@
 #include <random>
 #include <thread>
 
-#include "aws/dynamodb_capacity.h"
-#include "aws/dynamodb_streams.h"
+#include "api/dynamodb_capacity.h"
+#include "api/dynamodb_streams.h"
 #include "http/client.h"
 #include "http/reactor.h"
 #include "http/server.h"
 #include "store/store.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 TEST(CapacityTest, CountsUnitsAsDynamoDbDoes) {
@@ -57,7 +57,7 @@ class DynamoDbTest : public testing::Test {
     store_ = std::move(store::Store::open(options).value());
     tables_ = std::move(table::Tables::open(*store_, clock_).value());
     reactor_->at_end_of_turn([this] { tables_->flush(); });
-    service_ = std::make_unique<Service>(ServiceOptions{.clock = &clock_});
+    service_ = std::make_unique<aws::Service>(aws::ServiceOptions{.clock = &clock_});
     dynamodb_ = std::make_unique<DynamoDb>(*tables_, DynamoDbOptions());
     dynamodb_->add_to(*service_);
     streams_ = std::make_unique<DynamoDbStreams>(*tables_, DynamoDbStreamsOptions{.clock = &clock_});
@@ -138,7 +138,7 @@ class DynamoDbTest : public testing::Test {
   std::unique_ptr<log::IoDriver> io_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<table::Tables> tables_;
-  std::unique_ptr<Service> service_;
+  std::unique_ptr<aws::Service> service_;
   std::unique_ptr<DynamoDb> dynamodb_;
   std::unique_ptr<DynamoDbStreams> streams_;
   std::unique_ptr<http::Server> server_;
@@ -222,4 +222,4 @@ TEST_F(DynamoDbTest, WhatRetentionTookIsAnErrorAndNotAGap) {
 }
 
 }  // namespace
-}  // namespace millrace::aws
+}  // namespace millrace::api

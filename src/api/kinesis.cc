@@ -1,8 +1,8 @@
-#include "aws/kinesis.h"
+#include "api/kinesis.h"
 
-#include "aws/kinesis_request.h"
+#include "api/kinesis_request.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 
 Kinesis::Kinesis(stream::Streams& streams, KinesisOptions options)
     : state_(std::make_unique<State>(streams, std::move(options))) {}
@@ -12,7 +12,7 @@ const KinesisCounters& Kinesis::counters() const {
   return state_->counters;
 }
 
-void Kinesis::add_to(Service& service) {
+void Kinesis::add_to(aws::Service& service) {
   using Method = void (State::*)(Call&);
   struct Named {
     std::string_view name;
@@ -31,9 +31,9 @@ void Kinesis::add_to(Service& service) {
       {"GetRecords", &State::get_records},
   };
   for (const Named& each : operations) {
-    service.add({kinesis_protocol, std::string(each.name),
+    service.add({aws::kinesis_protocol, std::string(each.name),
                  [state = state_.get(), method = each.method](Call& call) { (state->*method)(call); }});
   }
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

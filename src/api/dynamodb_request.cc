@@ -1,4 +1,4 @@
-#include "aws/dynamodb_request.h"
+#include "api/dynamodb_request.h"
 
 #include "base/json_string.h"
 
@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <array>
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, table::ViewType>, 4> view_types = {{
@@ -204,9 +204,9 @@ const DynamoDbCounters& DynamoDb::counters() const {
   return state_->counters;
 }
 
-void DynamoDb::add_to(Service& service) {
+void DynamoDb::add_to(aws::Service& service) {
   const auto add = [&](std::string name, State::Reply (State::*handler)(const Call&, JsonObject)) {
-    service.add({dynamodb_protocol, std::move(name), [state = state_.get(), handler](Call& call) {
+    service.add({aws::dynamodb_protocol, std::move(name), [state = state_.get(), handler](Call& call) {
                    state->calls.run(call, [&](JsonObject body) { return (state->*handler)(call, body); });
                  }});
   };
@@ -227,4 +227,4 @@ void DynamoDb::add_to(Service& service) {
   add("BatchWriteItem", &State::batch_write_item);
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

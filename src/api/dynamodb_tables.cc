@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 
-#include "aws/dynamodb_request.h"
+#include "api/dynamodb_request.h"
 #include "base/bytes.h"
 #include "base/json_string.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 using table::TableDefinition;
@@ -455,4 +455,4 @@ DynamoDb::State::Reply DynamoDb::State::list_tags(const Call&, JsonObject body) 
   return DynamoDbReply{.body = R"({"Tags":[]})"};
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

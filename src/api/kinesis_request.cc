@@ -1,4 +1,4 @@
-#include "aws/kinesis_request.h"
+#include "api/kinesis_request.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "log/log.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 constexpr std::string_view stream_name_pattern = "[a-zA-Z0-9_.-]+";
@@ -252,4 +252,4 @@ void append_seconds(std::string& out, ProcessingTime time) {
   fmt::format_to(std::back_inserter(out), "{}.{:03}", time.value / 1000, time.value % 1000);
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

@@ -4,13 +4,13 @@
 #include <array>
 #include <cstring>
 
-#include "aws/kinesis_request.h"
+#include "api/kinesis_request.h"
 #include "base/base64.h"
 #include "base/bytes.h"
 #include "log/log.h"
 #include "stream/md5_lanes.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 using simdjson::ondemand::object;
@@ -319,4 +319,4 @@ void Kinesis::State::put_records(Call& call) {
   });
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

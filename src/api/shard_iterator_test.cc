@@ -1,10 +1,10 @@
-#include "aws/shard_iterator.h"
+#include "api/shard_iterator.h"
 
 #include <gtest/gtest.h>
 
 #include "base/base64.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 class ShardIteratorTest : public testing::Test {
@@ -61,4 +61,4 @@ TEST_F(ShardIteratorTest, AnyChangeIsNoticed) {
 }
 
 }  // namespace
-}  // namespace millrace::aws
+}  // namespace millrace::api

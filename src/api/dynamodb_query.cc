@@ -4,10 +4,10 @@
 #include <array>
 #include <limits>
 
-#include "aws/dynamodb_request.h"
+#include "api/dynamodb_request.h"
 #include "table/expression.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 constexpr int64_t segments_max = 1'000'000;
@@ -203,4 +203,4 @@ DynamoDb::State::Reply DynamoDb::State::scan(const Call&, JsonObject body) {
   return read_page(request, body);
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

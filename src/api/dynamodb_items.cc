@@ -1,9 +1,9 @@
 // PutItem, UpdateItem, DeleteItem, GetItem.
 
-#include "aws/dynamodb_request.h"
+#include "api/dynamodb_request.h"
 #include "table/keys.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 using Kind = table::WriteRequest::Kind;
@@ -147,4 +147,4 @@ DynamoDb::State::Reply DynamoDb::State::get_item(const Call&, JsonObject body) {
   return reply;
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

@@ -17,7 +17,7 @@
 #include "aws/service.h"
 #include "table/table.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 
 struct DynamoDbOptions {
   std::string account_id = "000000000000";
@@ -38,7 +38,7 @@ class DynamoDb {
   DynamoDb(table::Tables& tables, DynamoDbOptions options);
   ~DynamoDb();
 
-  void add_to(Service& service);
+  void add_to(aws::Service& service);
   const DynamoDbCounters& counters() const;
 
  private:
@@ -46,4 +46,4 @@ class DynamoDb {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

@@ -11,14 +11,18 @@
 #include <string_view>
 #include <vector>
 
+#include "api/kinesis.h"
+#include "api/shard_iterator.h"
 #include "aws/crypto.h"
-#include "aws/kinesis.h"
 #include "aws/protocol.h"
-#include "aws/shard_iterator.h"
 #include "log/log.h"
 #include "stream/streams.h"
 
-namespace millrace::aws {
+namespace millrace::api {
+
+using aws::Answer;
+using aws::AwsError;
+using aws::Call;
 
 template <class T>
 using Expected = std::expected<T, AwsError>;
@@ -121,7 +125,7 @@ struct Kinesis::State {
   base::Clock& clock;
   KinesisCounters counters;
   simdjson::ondemand::parser parser;
-  Md5 md5;
+  aws::Md5 md5;
 
   // Of the put under way; kept for their memory.
   std::vector<Entry> entries;
@@ -138,4 +142,4 @@ bool ends_here(simdjson::ondemand::document& document);
 // "1700000000.123": seconds, as AWS's JSON has times.
 void append_seconds(std::string& out, ProcessingTime time);
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 
-#include "aws/kinesis_request.h"
+#include "api/kinesis_request.h"
 #include "base/base64.h"
 #include "base/bytes.h"
 #include "base/json_string.h"
 #include "log/log.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 constexpr int64_t list_streams_default = 100;
@@ -273,4 +273,4 @@ void Kinesis::State::list_shards(Call& call) {
   call.answer.ok(std::move(out));
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

@@ -10,12 +10,16 @@
 #include <string>
 #include <string_view>
 
-#include "aws/dynamodb.h"
-#include "aws/dynamodb_capacity.h"
+#include "api/dynamodb.h"
+#include "api/dynamodb_capacity.h"
 #include "table/item_json.h"
 #include "table/write_json.h"
 
-namespace millrace::aws {
+namespace millrace::api {
+
+using aws::Answer;
+using aws::AwsError;
+using aws::Call;
 
 using Json = simdjson::ondemand::value;
 using JsonObject = simdjson::ondemand::object;
@@ -147,4 +151,4 @@ struct DynamoDb::State {
   DynamoDbCounters counters;
 };
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

@@ -4,10 +4,10 @@
 #include <map>
 #include <set>
 
-#include "aws/dynamodb_request.h"
+#include "api/dynamodb_request.h"
 #include "base/json_string.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 namespace {
 
 using Kind = table::WriteRequest::Kind;
@@ -305,4 +305,4 @@ DynamoDb::State::Reply DynamoDb::State::batch_get_item(const Call&, JsonObject b
   return reply;
 }
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

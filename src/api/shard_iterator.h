@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 
-namespace millrace::aws {
+namespace millrace::api {
 
 struct ShardIterator {
   std::string stream;
@@ -29,4 +29,4 @@ struct ShardIterator {
 
 inline constexpr int64_t kinesis_iterator_life_ms = 5 * 60 * 1000;
 
-}  // namespace millrace::aws
+}  // namespace millrace::api

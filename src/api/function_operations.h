@@ -7,9 +7,9 @@
 #include "aws/service.h"
 #include "function/functions.h"
 
-namespace millrace::app {
+namespace millrace::api {
 
 // The functions outlive the service's last call.
 void add_function_operations(aws::Service& service, const function::Functions& functions);
 
-}  // namespace millrace::app
+}  // namespace millrace::api
