@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace millrace::log {
 namespace {
@@ -35,6 +36,7 @@ class Recovery {
       TRY(found_[i].spans ? take_sealed(found_[i]) : scan(i));
     }
     TRY(close_scanned());
+    TRY(free_empty());
     return std::move(result_);
   }
 
@@ -56,6 +58,7 @@ class Recovery {
         GroupScanner scanner(*found.segment, header_page_bytes);
         TRY_ASSIGN(const auto opening, scanner.opening());
         if (opening) {
+          TRY(check_opening(*found.segment, *opening));
           found.opening = opening->header;
           found.shards.assign(opening->shards.begin(), opening->shards.end());
         }
@@ -66,6 +69,17 @@ class Recovery {
     // must not come back under its old one.
     if (!result_.free_files.empty()) TRY(base::sync_directory(directory_));
     return {};
+  }
+
+  // What no writer says, though the checksum holds.
+  static Result<void> check_opening(const Segment& segment, const OpeningView& opening) {
+    std::unordered_set<uint32_t> shards;
+    bool holds = opening.header.first_group != 0;
+    for (const OpeningShard& shard : opening.shards) holds = holds && shards.insert(shard.shard).second;
+    if (holds) return {};
+    return fail(ErrorKind::corrupt,
+                "{}: the opening at offset {} is damaged: it begins with group {} and names {} shards", segment.path,
+                header_page_bytes, opening.header.first_group, opening.shards.size());
   }
 
   // Prepared segments in which nothing was begun, or whose first write was torn. Only the newest can be such.
@@ -96,6 +110,7 @@ class Recovery {
   }
 
   Result<void> take_sealed(Found& found) {
+    forget_empty();
     for (const Span& span : *found.spans) TRY(begin_shard(*found.segment, span.shard, span.first, span.next));
     result_.next_group = found.segment->last_group() + 1;
     result_.last_time = found.segment->last_time;
@@ -114,11 +129,19 @@ class Recovery {
     return {};
   }
 
+  // Before the first segment with groups nothing counts: it says all itself.
+  void forget_empty() {
+    if (result_.segments.empty()) result_.next_sequences.clear();
+  }
+
   Result<void> scan(size_t i) {
     Found& found = found_[i];
     Segment& segment = *found.segment;
     const bool newest = i + 1 == found_.size();
     const uint64_t limit = newest ? UINT64_MAX : found_[i + 1].first_group();
+    const auto sequences_before = result_.next_sequences;
+    const int64_t time_before = result_.last_time;
+    forget_empty();
     for (const OpeningShard& shard : found.shards) TRY(begin_shard(segment, shard.shard, shard.next, shard.next));
     result_.next_group = found.opening->first_group;
     result_.last_time = std::max(result_.last_time, found.opening->last_time);
@@ -141,17 +164,29 @@ class Recovery {
       TRY_ASSIGN(const auto proof, scanner.find_proof(result_.next_group + 1));
       if (proof) return damaged(segment, end, *proof);
     }
-    if (segment.group_count == 0) return newest ? set_free(found) : Result<void>{};
+    if (segment.group_count == 0) {
+      empty_.push_back(i);
+      // What it opens with, those before say better; alone it is the only one that knows how far the journal had come.
+      if (!result_.segments.empty()) {
+        result_.next_sequences = sequences_before;
+        result_.last_time = time_before;
+      }
+      return {};
+    }
     std::vector<OpeningShard> ends;
     for (const auto& [shard, next] : result_.next_sequences) ends.push_back({shard, 0, next});
     result_.segments.push_back({found.segment, segment.index->spans(ends)});
     return {};
   }
 
+  // False, and nothing taken, if the group does not continue the shards: densely, each in one block.
   bool take_blocks(const GroupView& group) {
+    std::unordered_set<uint32_t> shards;
     for (const BlockHeader& block : group.blocks) {
       const auto known = result_.next_sequences.find(block.shard);
       if (block.first != (known == result_.next_sequences.end() ? 0 : known->second)) return false;
+      if (block.count == 0 || block.count > UINT64_MAX - block.first || !shards.insert(block.shard).second)
+        return false;
     }
     for (const BlockHeader& block : group.blocks) {
       result_.next_sequences[block.shard] = block.first + block.count;
@@ -173,6 +208,19 @@ class Recovery {
     TRY(base::rename_file(found.segment->path, path));
     TRY(base::sync_directory(directory_));
     result_.free_files.push_back(path);
+    return {};
+  }
+
+  // Segments with an opening and no whole group. Where no other says how far the journal had come, which happens to a
+  // log that did not sync, the last one stays and does.
+  Result<void> free_empty() {
+    const bool begun = result_.next_group > 1;
+    if (result_.segments.empty() && begun && !empty_.empty()) empty_.pop_back();
+    if (!begun) {
+      result_.next_sequences.clear();
+      result_.last_time = 0;
+    }
+    for (const size_t i : empty_) TRY(set_free(found_[i]));
     return {};
   }
 
@@ -209,6 +257,7 @@ class Recovery {
   const std::string directory_;
   const std::shared_ptr<OpenFiles> files_;
   std::vector<Found> found_;
+  std::vector<size_t> empty_;  // of found_
   Recovered result_;
 };
 

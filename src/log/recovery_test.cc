@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <random>
 
 #include "log/test_log.h"
@@ -425,6 +426,207 @@ TEST_F(RecoveryTest, damage_that_a_read_meets_is_told_once) {
   const std::string told = testing::internal::GetCapturedStderr();
   EXPECT_NE(told.find(path), std::string::npos) << told;
   EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
+}
+
+// The bytes of files whose checksums hold and that no writer has written: what is said of them is said again at the
+// next start.
+class TamperedTest : public RecoveryTest {
+ protected:
+  template <class T>
+  static T get(const std::string& bytes, size_t offset) {
+    T value;
+    std::memcpy(&value, bytes.data() + offset, sizeof(value));
+    return value;
+  }
+  // With its checksum, and that of the `rest` bytes behind it.
+  template <class T>
+  static void put(std::string& bytes, size_t offset, T value, size_t rest = 0) {
+    value.checksum = checksum_of(value, std::string_view(bytes).substr(offset + sizeof(value), rest));
+    std::memcpy(bytes.data() + offset, &value, sizeof(value));
+  }
+
+  // A log of two groups, each with a record in the shards 0 and 1, as a killed process leaves it; the file with them.
+  std::string make_image() {
+    open();
+    for (const uint32_t shard : {0u, 1u}) log_->add_shard(ShardId(shard));
+    for (const char* text : {"first", "second"}) {
+      const std::vector<AppendRecord> records = {{ShardId(0), "k", text}, {ShardId(1), "k", text}};
+      log_->wait_durable(*log_->append(records));
+    }
+    const std::string image = image_of_directory("image");
+    log_.reset();
+    return newest(image);
+  }
+  // Two starts say the same: how far the journal has come, and the shards.
+  Recovered recover_twice() {
+    const std::string directory = root_ + "/image";
+    const auto first = recover(directory, std::make_shared<OpenFiles>(4)).value();
+    const auto second = recover(directory, std::make_shared<OpenFiles>(4)).value();
+    EXPECT_EQ(first.next_group, second.next_group);
+    EXPECT_EQ(first.next_sequences, second.next_sequences);
+    EXPECT_EQ(first.last_time, second.last_time);
+    EXPECT_EQ(first.segments.size(), second.segments.size());
+    return second;
+  }
+  Error refused_twice() {
+    const std::string directory = root_ + "/image";
+    const auto first = recover(directory, std::make_shared<OpenFiles>(4));
+    const auto second = recover(directory, std::make_shared<OpenFiles>(4));
+    EXPECT_FALSE(first);
+    EXPECT_FALSE(second);
+    return second ? Error{} : second.error();
+  }
+  // Another opening for the image's file, with shards in place of the groups.
+  void put_opening(std::string& bytes, uint64_t first_group, std::vector<OpeningShard> shards) {
+    Opening opening = get<Opening>(bytes, header_page_bytes);
+    opening.first_group = first_group;
+    opening.flags = 0;
+    std::fill(bytes.begin() + header_page_bytes, bytes.end(), '\0');
+    const std::string encoded = encode_opening(opening, shards);
+    bytes.replace(header_page_bytes, encoded.size(), encoded);
+  }
+};
+
+using Sequences = std::map<uint32_t, uint64_t>;
+
+TEST_F(TamperedTest, an_opening_without_a_group_says_nothing_behind_others) {
+  const std::string path = make_image();
+  std::string next = read_file(path);
+  put_opening(next, 3, {{0, 0, 2}, {1, 0, 2}, {5, 0, 7}});
+  auto header = get<SegmentHeader>(next, 0);
+  header.id = 2;
+  put(next, 0, header);
+  write_file(segment_path(root_ + "/image", 2), next);
+  const auto recovered = recover_twice();
+  EXPECT_EQ(recovered.next_group, 3u);
+  EXPECT_EQ(recovered.next_sequences, (Sequences{{0, 2}, {1, 2}}));
+}
+
+TEST_F(TamperedTest, an_opening_without_a_group_counts_where_it_is_alone) {
+  const std::string path = make_image();
+  std::string bytes = read_file(path);
+  put_opening(bytes, 10, {{0, 0, 4}});
+  write_file(path, bytes);
+  EXPECT_EQ(recover_twice().next_group, 10u);
+  // And what is appended continues there.
+  options_.directory = root_ + "/image";
+  for (uint64_t group = 10; group < 13; ++group) {
+    open();
+    EXPECT_EQ(commit(0, {"more"}).value, group);
+    EXPECT_EQ(end(0), group - 5);
+    EXPECT_EQ(oldest(0), 4u);
+  }
+  EXPECT_EQ(recover_twice().next_group, 13u);
+}
+
+TEST_F(TamperedTest, an_opening_of_the_first_group_knows_no_shards) {
+  const std::string path = make_image();
+  std::string bytes = read_file(path);
+  put_opening(bytes, 1, {{0, 0, 4}});
+  write_file(path, bytes);
+  EXPECT_EQ(recover_twice().next_sequences, Sequences());
+}
+
+TEST_F(TamperedTest, an_opening_that_names_a_shard_twice_is_refused) {
+  const std::string path = make_image();
+  std::string bytes = read_file(path);
+  put_opening(bytes, 10, {{0, 0, 4}, {0, 0, 4}});
+  write_file(path, bytes);
+  const Error error = refused_twice();
+  EXPECT_EQ(error.kind, ErrorKind::corrupt);
+  EXPECT_NE(error.message.find(path + ": the opening at offset 4096 is damaged"), std::string::npos) << error.message;
+}
+
+TEST_F(TamperedTest, an_opening_without_a_group_number_is_refused) {
+  const std::string path = make_image();
+  std::string bytes = read_file(path);
+  put_opening(bytes, 0, {});
+  write_file(path, bytes);
+  EXPECT_EQ(refused_twice().kind, ErrorKind::corrupt);
+}
+
+TEST_F(TamperedTest, a_group_whose_blocks_name_a_shard_twice_does_not_hold) {
+  const std::string path = make_image();
+  std::string bytes = read_file(path);
+  const size_t group = groups_in(path)[1].first;
+  const auto header = get<GroupHeader>(bytes, group);
+  const size_t table = group + sizeof(GroupHeader);
+  auto block = get<BlockHeader>(bytes, table + sizeof(BlockHeader));
+  block.shard = 0;
+  std::memcpy(bytes.data() + table + sizeof(BlockHeader), &block, sizeof(block));
+  put(bytes, group, header, 2 * sizeof(BlockHeader));
+  write_file(path, bytes);
+  const auto recovered = recover_twice();
+  EXPECT_EQ(recovered.next_group, 2u);
+  EXPECT_EQ(recovered.next_sequences, (Sequences{{0, 1}, {1, 1}}));
+}
+
+TEST_F(TamperedTest, a_group_with_a_block_without_records_does_not_hold) {
+  const std::string path = make_image();
+  std::string bytes = read_file(path);
+  const size_t group = groups_in(path)[1].first;
+  const auto header = get<GroupHeader>(bytes, group);
+  auto block = get<BlockHeader>(bytes, group + sizeof(GroupHeader));
+  block.count = 0;
+  std::memcpy(bytes.data() + group + sizeof(GroupHeader), &block, sizeof(block));
+  put(bytes, group, header, 2 * sizeof(BlockHeader));
+  write_file(path, bytes);
+  EXPECT_EQ(recover_twice().next_group, 2u);
+}
+
+TEST_F(TamperedTest, spans_that_name_a_shard_twice_are_made_again_from_the_groups) {
+  const std::string path = make_image();
+  ASSERT_EQ(recover_twice().next_group, 3u);  // which seals it
+  std::string bytes = read_file(path);
+  auto seal = get<Seal>(bytes, seal_offset);
+  auto span = get<Span>(bytes, seal.footer_offset + sizeof(Span));
+  span = {.shard = 0, .block_count = 2, .first = 2, .next = 4};
+  std::memcpy(bytes.data() + seal.footer_offset + sizeof(Span), &span, sizeof(span));
+  seal.spans_checksum = base::crc32c(std::string_view(bytes).substr(seal.footer_offset, 2 * sizeof(Span)));
+  put(bytes, seal_offset, seal);
+  write_file(path, bytes);
+  EXPECT_EQ(recover_twice().next_sequences, (Sequences{{0, 2}, {1, 2}}));
+}
+
+TEST_F(TamperedTest, a_seal_without_groups_is_made_again_from_them) {
+  const std::string path = make_image();
+  ASSERT_EQ(recover_twice().next_group, 3u);
+  std::string bytes = read_file(path);
+  auto seal = get<Seal>(bytes, seal_offset);
+  seal.group_count = 0;
+  put(bytes, seal_offset, seal);
+  write_file(path, bytes);
+  EXPECT_EQ(recover_twice().next_group, 3u);
+}
+
+TEST_F(TamperedTest, an_index_with_blocks_outside_their_groups_is_damaged) {
+  const std::string path = make_image();
+  ASSERT_EQ(recover_twice().next_group, 3u);
+  const std::string whole = read_file(path);
+  auto seal = get<Seal>(whole, seal_offset);
+  const size_t index = seal.footer_offset + 2 * sizeof(Span);
+  const size_t block = index + 2 * sizeof(GroupEntry);
+  struct Change {
+    size_t offset;
+    uint32_t value;
+  };
+  for (const Change change :
+       {Change{index + offsetof(GroupEntry, offset), 4096},
+        Change{index + sizeof(GroupEntry) + offsetof(GroupEntry, offset), seal.footer_offset},
+        Change{block + offsetof(BlockEntry, first), 1}, Change{block + offsetof(BlockEntry, count), 0},
+        Change{block + offsetof(BlockEntry, count), 2},
+        Change{block + offsetof(BlockEntry, offset), seal.groups_offset},
+        Change{block + offsetof(BlockEntry, bytes), 4096}, Change{block + offsetof(BlockEntry, group_index), 1}}) {
+    std::string bytes = whole;
+    std::memcpy(bytes.data() + change.offset, &change.value, sizeof(change.value));
+    seal.index_checksum = base::crc32c(std::string_view(bytes).substr(index, seal.index_bytes));
+    put(bytes, seal_offset, seal);
+    write_file(path, bytes);
+    const auto segment = recover_twice().segments.front().segment;
+    const auto loaded = load_index(*segment);
+    ASSERT_FALSE(loaded) << change.offset - index;
+    EXPECT_NE(loaded.error().message.find("the footer at offset"), std::string::npos) << loaded.error().message;
+  }
 }
 
 }  // namespace

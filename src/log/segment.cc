@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <unordered_set>
 
 #include "base/bytes.h"
 
@@ -26,13 +27,29 @@ Result<std::optional<Seal>> read_seal(const Segment& segment, const base::File& 
   return seal;
 }
 
+// Whether a writer may have said so; a checksum alone does not tell.
+bool may_be(const Seal& seal, uint64_t file_bytes) {
+  return seal.group_count > 0 && seal.first_group > 0 && seal.first_group < UINT64_MAX - seal.group_count &&
+         seal.groups_offset >= header_page_bytes && seal.groups_offset < seal.footer_offset &&
+         seal.footer_offset + uint64_t{seal.span_count} * sizeof(Span) + seal.index_bytes <= file_bytes;
+}
+
+bool may_be(const std::vector<Span>& spans) {
+  std::unordered_set<uint32_t> shards;
+  return std::ranges::all_of(spans, [&](const Span& span) {
+    return span.first <= span.next && (span.first == span.next) == (span.block_count == 0) &&
+           shards.insert(span.shard).second;
+  });
+}
+
 Result<std::optional<std::vector<Span>>> read_spans(const base::File& file, const Seal& seal) {
   TRY_ASSIGN(const uint64_t file_bytes, file.size());
-  if (seal.footer_offset + uint64_t{seal.span_count} * sizeof(Span) > file_bytes) return std::nullopt;
+  if (!may_be(seal, file_bytes)) return std::nullopt;
   std::vector<Span> spans(seal.span_count);
   const size_t bytes = spans.size() * sizeof(Span);
   TRY_ASSIGN(const size_t read, file.read_at(reinterpret_cast<char*>(spans.data()), bytes, seal.footer_offset));
-  if (read != bytes || base::crc32c({reinterpret_cast<const char*>(spans.data()), bytes}) != seal.spans_checksum) {
+  if (read != bytes || base::crc32c({reinterpret_cast<const char*>(spans.data()), bytes}) != seal.spans_checksum ||
+      !may_be(spans)) {
     return std::nullopt;
   }
   return spans;
@@ -156,7 +173,7 @@ Result<std::shared_ptr<SegmentIndex>> load_index(const Segment& segment) {
     TRY_ASSIGN(const size_t read, file->read_at(bytes.data(), bytes.size(),
                                                 seal->footer_offset + uint64_t{seal->span_count} * sizeof(Span)));
     if (read == bytes.size() && base::crc32c(bytes) == seal->index_checksum) {
-      index = SegmentIndex::decode(bytes, seal->group_count, *spans);
+      index = SegmentIndex::decode(bytes, *seal, *spans);
     }
   }
   if (!index) {

@@ -30,10 +30,13 @@ class SegmentIndex {
   std::vector<Span> spans(std::span<const OpeningShard> ends) const;
   // The index part of a footer for these spans (which may name more shards), and back.
   std::string encode(const std::vector<Span>& spans) const;
-  static std::shared_ptr<SegmentIndex> decode(std::string_view bytes, size_t group_count,
-                                              const std::vector<Span>& spans);  // null: does not fit
+  // Null: it does not fit, or says what no segment has: blocks outside of their groups, or that are not dense.
+  static std::shared_ptr<SegmentIndex> decode(std::string_view bytes, const Seal& seal, const std::vector<Span>& spans);
 
  private:
+  bool holds(const std::vector<BlockEntry>& entries, const Span& span, uint32_t groups_end) const;
+  bool groups_hold(const Seal& seal) const;
+
   std::vector<GroupEntry> groups_;
   std::unordered_map<uint32_t, std::vector<BlockEntry>> blocks_;
   size_t block_count_ = 0;

@@ -2,8 +2,8 @@
 // byte says whether the checksums are made right (else few inputs would come further), and whether the log is opened;
 // "=====" stands between two segments, each a header, a seal and frames.
 //
-// A directory is recovered or said to be damaged. Recovered once, it is so again, with the same groups; its index can
-// be read; and what is appended to it then is there after the next start.
+// A directory is recovered or said to be damaged, the second time as the first: with the same groups, numbers and
+// blocks. What is appended to it then is there after the next start.
 
 #include <cstring>
 #include <fstream>
@@ -95,9 +95,17 @@ std::string segment_file(std::string_view part, uint64_t id, bool right_checksum
 }
 
 struct Summary {
-  std::vector<std::pair<uint64_t, size_t>> segments;  // first group, groups
+  struct Segment {
+    uint64_t first_group = 0;
+    size_t groups = 0;
+    std::string spans;
+    std::optional<std::string> index;  // nothing: it is damaged
+    bool operator==(const Segment&) const = default;
+  };
+  std::vector<Segment> segments;
   std::map<uint32_t, uint64_t> next_sequences;
   uint64_t next_group = 0;
+  int64_t last_time = 0;
   bool operator==(const Summary&) const = default;
 };
 
@@ -110,13 +118,18 @@ std::optional<Summary> recovered(const std::string& directory) {
     return std::nullopt;
   }
   Summary summary;
-  for (const RecoveredSegment& one : result->segments) {
-    summary.segments.emplace_back(one.segment->first_group, one.segment->group_count);
-    const auto index = load_index(*one.segment);
+  for (const auto& [segment, spans] : result->segments) {
+    Summary::Segment& one = summary.segments.emplace_back();
+    one.first_group = segment->first_group;
+    one.groups = segment->group_count;
+    one.spans.assign(reinterpret_cast<const char*>(spans.data()), spans.size() * sizeof(Span));
+    const auto index = load_index(*segment);
+    if (index) one.index = (*index)->encode(spans);
     if (!index) CHECK(index.error().kind == ErrorKind::corrupt, "{}", index.error().message);
   }
   summary.next_sequences = result->next_sequences;
   summary.next_group = result->next_group;
+  summary.last_time = result->last_time;
   return summary;
 }
 
@@ -183,9 +196,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     rest.remove_prefix(end + separator.size());
   }
   const auto first = recovered(directory.path());
-  if (!first) return 0;
   const auto second = recovered(directory.path());
-  CHECK(second.has_value());
+  CHECK(first.has_value() == second.has_value());
+  if (!first) return 0;
   CHECK(*first == *second, "next groups {} and {}, segments {} and {}, shards {} and {}", first->next_group,
         second->next_group, first->segments.size(), second->segments.size(), first->next_sequences.size(),
         second->next_sequences.size());
