@@ -44,8 +44,10 @@ class Accumulator {
   // False: update() does without the argument's values.
   virtual bool reads_argument() const { return true; }
   // Adds the other's group g to group to[g]; sign -1 takes it away again, once and for all (only if invertible()). What
-  // the other gets in between must come here by update(), too; until it is taken away it stays at its address.
+  // the other gets in between must come here, too; until it is taken away or forgotten it stays at its address.
   virtual void merge(const Accumulator& other, std::span<const uint32_t> to, int sign) = 0;
+  // What was added of the other will never be taken away.
+  virtual void forget(const Accumulator&) {}
   virtual bool invertible() const = 0;
   virtual void result(uint32_t group, data::Column& out, size_t row) const = 0;
   virtual void put(std::string& out, std::span<const uint32_t> groups, bool only_changed) const = 0;

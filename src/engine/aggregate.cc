@@ -127,11 +127,21 @@ void Groups::add(const std::vector<std::string_view>& keys, const std::vector<ui
 }
 
 void Groups::merge(const Groups& other, int sign) {
+  merge_groups(other, sign);
+}
+
+void Groups::absorb(const Groups& other) {
+  for (uint32_t group : merge_groups(other, 1)) mark(group);
+  for (size_t n = 0; n < accumulators_.size(); ++n) accumulators_[n]->forget(*other.accumulators_[n]);
+}
+
+std::vector<uint32_t> Groups::merge_groups(const Groups& other, int sign) {
   std::vector<uint32_t> to;
   keys_.add_all(other.keys_.keys(), to);
   grow();
   for (uint32_t g = 0; g < other.size(); ++g) row_counts_[to[g]] += sign * other.row_counts_[g];
   for (size_t n = 0; n < accumulators_.size(); ++n) accumulators_[n]->merge(*other.accumulators_[n], to, sign);
+  return to;
 }
 
 bool Groups::invertible() const {

@@ -48,8 +48,11 @@ class Groups {
            const std::vector<AggregateInput>& inputs, const int8_t* weights);
   const std::vector<uint32_t>& numbers() const { return numbers_; }
 
+  // Adds the other's groups, or takes them away again (accumulator.h).
   void merge(const Groups& other, int sign);
   bool invertible() const;
+  // Adds the other's groups for good, as if their rows had been added here.
+  void absorb(const Groups& other);
 
   size_t size() const { return keys_.size(); }
   std::string_view key(uint32_t group) const { return keys_.key(group); }
@@ -67,6 +70,7 @@ class Groups {
  private:
   void grow();
   void mark(uint32_t group);
+  std::vector<uint32_t> merge_groups(const Groups& other, int sign);
 
   KeyTable keys_;
   std::vector<std::unique_ptr<Accumulator>> accumulators_;

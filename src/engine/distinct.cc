@@ -127,7 +127,10 @@ class Distinct final : public Accumulator {
       input.argument = {std::move(column), ~size_t{0}};
     }
     inner_->update(input, {rows_, groups_, crossed_weights_.data()});
-    if (sign < 0 || !invertible()) std::erase_if(added_, [&](const Added& added) { return added.other == &other; });
+    if (sign < 0 || !invertible()) forget(other);
+  }
+  void forget(const Accumulator& other) override {
+    std::erase_if(added_, [&](const Added& added) { return added.other == &other; });
   }
 
   bool invertible() const override { return inner_->invertible(); }

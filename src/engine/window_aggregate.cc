@@ -1,5 +1,7 @@
 #include "engine/window_aggregate.h"
 
+#include <algorithm>
+
 #include "data/text.h"
 #include "engine/group_rows.h"
 
@@ -11,6 +13,10 @@ namespace {
 constexpr size_t total_waste_bytes_max = size_t{4} << 20;
 // What closing a window without rows counts for beside emit_rows_max.
 constexpr size_t window_work = 64;
+// Far outside of the times that rows can have (data/text.h), and far from where sums with window sizes overflow.
+constexpr int64_t time_max = int64_t{1} << 60;
+// How many groups that join their slice count for as much as one row.
+constexpr size_t groups_per_row = 8;
 }  // namespace
 
 Result<std::unique_ptr<WindowAggregate>> WindowAggregate::make(const sql::WindowAggregateNode& node,
@@ -83,11 +89,12 @@ Result<void> WindowAggregate::process(int, const data::Batch& batch) {
       late_ += part.rows.size();
       continue;
     }
-    const auto [at, added] = slices_.try_emplace(part.start);
+    Slices& slices = slices_for(part.start);
+    const auto [at, added] = slices.try_emplace(part.start);
     auto& slice = at->second;
-    if (added) slice = make_groups(at == slices_.begin() ? nullptr : std::prev(at)->second.get());
+    if (added) slice = make_groups(at == slices.begin() ? nullptr : std::prev(at)->second.get());
     slice->add(encoder_.keys(), part.rows, inputs_.inputs(), weights);
-    if (total_ && part.start < total_end_ && part.start >= total_end_ - node_.size_ms) {
+    if (&slices == &slices_ && total_ && part.start < total_end_) {
       total_->add(encoder_.keys(), part.rows, inputs_.inputs(), weights);
     }
     changed_ = true;
@@ -96,33 +103,62 @@ Result<void> WindowAggregate::process(int, const data::Batch& batch) {
 }
 
 int64_t WindowAggregate::late_limit() const {
-  return pending_ ? std::max(fired_, input_.time.value) : fired_;
+  return pending() ? std::max(fired_, input_.time.value) : fired_;
+}
+
+WindowAggregate::Slices& WindowAggregate::slices_for(int64_t start) {
+  return !closings_.empty() && start < closings_.back().end ? closings_.back().later : slices_;
+}
+
+WindowAggregate::Closing WindowAggregate::closing(int64_t until) const {
+  const int64_t end = until == end_of_input.value ? until : slice_start(until + 1);
+  return {until, end, {}};
 }
 
 bool WindowAggregate::blocks_input() const {
-  return pending_ && (node_.size_ms != node_.slide_ms || input_.time == end_of_input);
+  return pending() && (closings_.size() >= closings_max || input_.time == end_of_input);
 }
 
 Result<void> WindowAggregate::advance(int, Watermark watermark) {
   input_ = watermark;
+  if (!pending()) return fire_closed();
   // What waits for its commit goes on in resume().
-  return pending_ ? Result<void>() : fire_closed();
+  if (Closing next = closing(watermark.time.value); next.end > closings_.back().end) {
+    closings_.push_back(std::move(next));
+    changed_ = true;
+  }
+  return {};
 }
 
 Result<void> WindowAggregate::fire_closed() {
   size_t work = 0;
-  pending_ = false;
+  for (;;) {
+    const int64_t until = closings_.empty() ? input_.time.value : closings_.front().until;
+    TRY_ASSIGN(bool all, fire_until(until, work));
+    if (all && !closings_.empty()) all = merge_later(work);
+    if (!all) {
+      if (closings_.empty()) closings_.push_back(closing(until));
+      return {};
+    }
+    if (!closings_.empty()) closings_.pop_front();
+    if (until != end_of_input.value && until > fired_) {
+      fired_ = until;
+      changed_ = true;
+    }
+    TRY(emit(Watermark{EventTime(until), input_.idle}));
+    if (until == input_.time.value) return {};
+  }
+}
+
+Result<bool> WindowAggregate::fire_until(int64_t until, size_t& work) {
   while (!slices_.empty()) {
     // The first window that is still to be emitted and has rows begins with the oldest slice.
     int64_t window_end = slices_.begin()->first + node_.slide_ms;
     if (fired_ != no_watermark.value && window_end - 1 <= fired_) {
       window_end = slice_start(fired_ + 1) + node_.slide_ms;
     }
-    if (window_end - 1 > input_.time.value) break;
-    if (work >= emit_rows_max) {
-      pending_ = true;
-      return {};
-    }
+    if (window_end - 1 > until) break;
+    if (work >= emit_rows_max) return false;
     changed_ = true;
     TRY_ASSIGN(const size_t rows, fire(window_end));
     work += rows + window_work;
@@ -130,11 +166,24 @@ Result<void> WindowAggregate::fire_closed() {
     fired_ = window_end - 1;
     drop_slices(window_end);
   }
-  if (input_.time != end_of_input && input_.time.value > fired_) {
-    fired_ = input_.time.value;
+  return true;
+}
+
+// The windows of the oldest closing are out: the rows that came after it join the others.
+bool WindowAggregate::merge_later(size_t& work) {
+  Slices& later = closings_.front().later;
+  while (!later.empty()) {
+    if (work >= emit_rows_max) return false;
+    const auto& [start, groups] = *later.begin();
+    auto& slice = slices_[start];
+    if (!slice) slice = make_groups();
+    slice->absorb(*groups);
+    if (total_ && start < total_end_) total_->absorb(*groups);
+    work += 1 + groups->size() / groups_per_row;
+    later.erase(later.begin());
     changed_ = true;
   }
-  return emit(input_);
+  return true;
 }
 
 // Emits the window, or one part of it: parts_ is 0 when it is done.
@@ -200,56 +249,96 @@ Result<size_t> WindowAggregate::emit_window(const Groups& groups, int64_t window
   return rows;
 }
 
-void WindowAggregate::put_state(std::string& out, bool only_changed) const {
-  base::put_signed_varint(out, fired_);
-  base::put_varint(out, slices_.size());
-  for (const auto& [start, slice] : slices_) {
+void WindowAggregate::put_slices(std::string& out, const Slices& slices, bool only_changed) {
+  base::put_varint(out, slices.size());
+  for (const auto& [start, slice] : slices) {
     base::put_signed_varint(out, start);
     const bool written = !only_changed || slice->has_changes();
     base::put_u8(out, written);
     if (written) slice->put(out, only_changed);
   }
-  base::put_u8(out, pending_);
-  if (!pending_) return;
-  base::put_signed_varint(out, input_.time.value);
-  base::put_varint(out, parts_);
-  base::put_varint(out, part_);
 }
 
-Result<void> WindowAggregate::get_state(base::ByteReader& in) {
-  // A piece names all slices that live: the others have been dropped.
-  fired_ = in.signed_varint();
+// A piece names all slices that live: the others have been dropped.
+Result<WindowAggregate::Slices> WindowAggregate::get_slices(base::ByteReader& in, Slices& old) const {
+  Slices slices;
   const uint64_t count = in.varint();
-  std::map<int64_t, std::unique_ptr<Groups>> kept;
   for (uint64_t n = 0; n < count && in.ok(); ++n) {
     const int64_t start = in.signed_varint();
     std::unique_ptr<Groups> slice;
-    if (const auto old = slices_.find(start); old != slices_.end()) slice = std::move(old->second);
+    if (const auto known = old.find(start); known != old.end()) slice = std::move(known->second);
     if (!slice) slice = make_groups();
     if (in.u8()) TRY(slice->get(in));
-    kept[start] = std::move(slice);
+    slices[start] = std::move(slice);
   }
-  // A piece of an earlier program ends here.
-  pending_ = !in.done() && in.u8() != 0;
-  if (pending_) input_ = {EventTime(in.signed_varint()), false};
-  parts_ = pending_ ? in.varint() : 0;
-  part_ = pending_ ? in.varint() : 0;
-  if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "a window's state record ends early");
-  slices_ = std::move(kept);
+  return slices;
+}
+
+void WindowAggregate::put_state(std::string& out, bool only_changed) const {
+  base::put_signed_varint(out, fired_);
+  put_slices(out, slices_, only_changed);
+  base::put_u8(out, pending());
+  if (!pending()) return;
+  base::put_signed_varint(out, input_.time.value);
+  base::put_varint(out, parts_);
+  base::put_varint(out, part_);
+  base::put_varint(out, closings_.size());
+  for (const Closing& closing : closings_) {
+    base::put_signed_varint(out, closing.until);
+    put_slices(out, closing.later, only_changed);
+  }
+}
+
+Result<void> WindowAggregate::get_state(base::ByteReader& in) {
+  fired_ = in.signed_varint();
+  TRY_ASSIGN(Slices slices, get_slices(in, slices_));
+  // Pieces of earlier programs end here, or after the part.
+  const bool is_pending = !in.done() && in.u8() != 0;
+  if (is_pending) input_ = {EventTime(in.signed_varint()), false};
+  parts_ = is_pending ? in.varint() : 0;
+  part_ = is_pending ? in.varint() : 0;
+  const bool lists_closings = is_pending && !in.done();
+  const uint64_t count = lists_closings ? in.varint() : 0;
+  std::deque<Closing> closings;
+  const auto add_closing = [&](int64_t until) {
+    const bool possible = until == end_of_input.value || (until > -time_max && until < time_max);
+    if (possible) closings.push_back(closing(until));
+    return possible;
+  };
+  for (uint64_t n = 0; n < count && in.ok(); ++n) {
+    if (!add_closing(in.signed_varint())) break;
+    Closing& next = closings.back();
+    Slices none;
+    const auto old = std::ranges::find(closings_, next.until, &Closing::until);
+    TRY_ASSIGN(next.later, get_slices(in, old == closings_.end() ? none : old->later));
+  }
+  if (is_pending && !lists_closings) add_closing(input_.time.value);
+  if (!in.ok() || closings.size() < count || closings.empty() == is_pending) {
+    return millrace::fail(ErrorKind::corrupt, "a window's state record ends early");
+  }
+  slices_ = std::move(slices);
+  closings_ = std::move(closings);
   total_.reset();
   return {};
 }
 
 void WindowAggregate::clear_changes() {
-  for (auto& [start, slice] : slices_) {
-    if (slice->has_changes()) slice->clear_changes();
-  }
+  const auto clear = [](Slices& slices) {
+    for (auto& [start, slice] : slices) {
+      if (slice->has_changes()) slice->clear_changes();
+    }
+  };
+  clear(slices_);
+  for (Closing& closing : closings_) clear(closing.later);
   changed_ = false;
 }
 
 size_t WindowAggregate::state_bytes() const {
   size_t bytes = total_ ? total_->bytes() : 0;
   for (const auto& [start, slice] : slices_) bytes += slice->bytes();
+  for (const Closing& closing : closings_) {
+    for (const auto& [start, slice] : closing.later) bytes += slice->bytes();
+  }
   return bytes;
 }
 

@@ -10,9 +10,11 @@
 //
 // A watermark may close very many windows, or one with very many keys. They come out in pieces of emit_rows_max rows, a
 // commit between them; a window's keys are divided by their hashes, so a restart goes on where the last commit stood
-// and no row comes twice. Meanwhile rows for tumbling windows are taken; those of sliding windows wait, since their
-// slices are shared by windows that are closed and such that are not. Thread and failure: operator.h.
+// and no row comes twice. Meanwhile rows are taken. A sliding window's slices are shared by windows that are closed and
+// such that are not, so rows for shared slices are kept beside them until the closed windows are out. Thread and
+// failure: operator.h.
 
+#include <deque>
 #include <map>
 #include <memory>
 
@@ -24,6 +26,8 @@ namespace millrace::engine {
 
 // Between two commits, about: a click that comes meanwhile waits for two of them.
 inline constexpr size_t emit_rows_max = 512;
+// Watermarks that closed windows while others waited to be emitted; with so many of them the input waits, too.
+inline constexpr size_t closings_max = 64;
 
 class WindowAggregate final : public Operator {
  public:
@@ -33,7 +37,7 @@ class WindowAggregate final : public Operator {
   Result<void> process(int input, const data::Batch& batch) override;
   Result<void> advance(int input, Watermark watermark) override;
 
-  bool pending() const override { return pending_; }
+  bool pending() const override { return !closings_.empty(); }
   Result<void> resume() override { return fire_closed(); }
   bool blocks_input() const override;
 
@@ -45,6 +49,14 @@ class WindowAggregate final : public Operator {
   void count(Counters& counters) const override;
 
  private:
+  using Slices = std::map<int64_t, std::unique_ptr<Groups>>;  // by start
+
+  // A watermark that closed windows which are not all emitted yet.
+  struct Closing {
+    int64_t until;  // it: windows with end - 1 <= until are closed
+    int64_t end;    // of the last of them
+    Slices later;   // rows that came after it, for slices before `end`: they count in the windows after `end` only
+  };
   struct SliceRows {
     int64_t start;
     std::vector<uint32_t> rows;
@@ -55,12 +67,19 @@ class WindowAggregate final : public Operator {
 
   int64_t slice_start(int64_t time) const;
   void sort_into_slices(const data::Batch& batch);
+  int64_t late_limit() const;  // windows with end - 1 <= this take no more rows
+  Slices& slices_for(int64_t start);
+  Closing closing(int64_t until) const;
   Result<void> fire_closed();
+  // These stop, and are then false, once `work` has reached emit_rows_max.
+  Result<bool> fire_until(int64_t until, size_t& work);
+  bool merge_later(size_t& work);
   Result<size_t> fire(int64_t window_end);
-  int64_t late_limit() const;             // windows with end - 1 <= this take no more rows
   Groups& window_of(int64_t window_end);  // the groups of the window, among them possibly some without rows
   void drop_slices(int64_t window_end);
   Result<size_t> emit_window(const Groups& groups, int64_t window_end);
+  static void put_slices(std::string& out, const Slices& slices, bool only_changed);
+  Result<Slices> get_slices(base::ByteReader& in, Slices& old) const;
   std::unique_ptr<Groups> make_groups(const Groups* like = nullptr) const;
 
   sql::WindowAggregateNode node_;
@@ -69,13 +88,14 @@ class WindowAggregate final : public Operator {
   KeyEncoder encoder_;
   AggregateInputs inputs_;
 
-  std::map<int64_t, std::unique_ptr<Groups>> slices_;  // by start
-  int64_t fired_;                                      // windows with end - 1 <= fired_ have been emitted
+  Slices slices_;
+  int64_t fired_;  // windows with end - 1 <= fired_ have been emitted
+  // The oldest first, whose windows are being emitted; then its later rows join slices_. At most closings_max.
+  std::deque<Closing> closings_;
   // The sum of the slices in [total_end_ - size, total_end_), for overlapping windows; null: not made yet.
   std::unique_ptr<Groups> total_;
   int64_t total_end_ = 0;
   Watermark input_{no_watermark, false};  // the newest that came
-  bool pending_ = false;                  // windows up to input_ are closed and not all emitted
   uint64_t parts_ = 0;                    // into which the next window's keys are divided; 0: not begun
   uint64_t part_ = 0;                     // the next of them
   bool changed_ = false;
