@@ -90,6 +90,16 @@ Result<std::unique_ptr<Jobs>> Jobs::open(Environment& environment, const Options
     return true;
   }));
   if (!read) return std::unexpected(read.error());
+  // Before the first job runs: it may follow what another one has to finish. What fails here fails in start().
+  std::vector<std::unique_ptr<log::Hold>> holds;
+  for (const auto& [name, entry] : jobs->entries_) {
+    if (!is_active(entry.state)) continue;
+    StateLog state(environment.tables(), name);
+    if (JobTotals totals; !state.open(base::hash64(entry.script), totals)) continue;
+    if (const auto held = state.held(); held && *held) {
+      holds.push_back(environment.tables().journal().hold((*held)->keyspaces, (*held)->from));
+    }
+  }
   for (auto& [name, entry] : jobs->entries_) {
     if (!is_active(entry.state)) continue;
     if (auto started = jobs->start(name, entry, false); !started) {

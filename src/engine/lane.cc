@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include "log/log.h"
@@ -79,6 +80,7 @@ Result<std::unique_ptr<Lane>> Lane::make(const sql::Plan& plan, std::string_view
   TRY_ASSIGN(lane->pipeline_, Pipeline::make(plan, environment));
   TRY_ASSIGN(lane->has_state_, lane->state_log_.open(plan_hash, lane->restored_));
   lane->in_flight_->wake = std::move(wake);
+  if (lane->has_state_) TRY(lane->hold_followers());
   if (lane->has_state_) {
     lane->figures_.totals = lane->restored_;
     lane->restoring_ = true;
@@ -89,6 +91,15 @@ Result<std::unique_ptr<Lane>> Lane::make(const sql::Plan& plan, std::string_view
   for (Scan* scan : lane->pipeline_->scans()) TRY(scan->start());
   TRY(lane->begin());
   return lane;
+}
+
+// Before anybody reads what a run that was killed has left of a large commit.
+Result<void> Lane::hold_followers() {
+  TRY_ASSIGN(auto held, state_log_.held());
+  if (!held) return {};
+  held_ = std::move(*held);
+  hold_ = environment_.tables().journal().hold(held_.keyspaces, held_.from);
+  return {};
 }
 
 Result<void> Lane::restore() {
@@ -352,6 +363,16 @@ Result<bool> Lane::write_at_once(const std::vector<SinkWrite>& writes, const Sta
 
 // Rows of a commit that has been decided.
 Result<table::CommitId> Lane::write_rows(const std::vector<SinkWrite>& writes, size_t from) {
+  log::Log& journal = environment_.tables().journal();
+  if (!hold_) {
+    std::set<store::Keyspace> spaces;
+    for (const SinkWrite& row : writes) {
+      if (row.table != nullptr) spaces.insert(row.table->keyspace);
+    }
+    held_.keyspaces.assign(spaces.begin(), spaces.end());
+    hold_ = journal.hold(held_.keyspaces);
+    held_.from = hold_->from();
+  }
   table::CommitId commit;
   do {
     size_t next = from;
@@ -369,13 +390,15 @@ Result<table::CommitId> Lane::write_rows(const std::vector<SinkWrite>& writes, s
                    }
                  }
                  if (next >= writes.size()) return transaction.erase_records(state_log_.rows_prefix());
-                 StateLog::Record progress = state_log_.rows_written(next);
+                 StateLog::Record progress = state_log_.rows_written(next, held_);
                  return transaction.put_record(progress.key, std::move(progress.value));
                }));
     leave_out(oversized);
     from = next;
     environment_.tables().flush();
   } while (from < writes.size());
+  // Not before the last of them is durable: until then readers have only the others.
+  environment_.tables().when_durable(commit, [hold = std::move(hold_)]() mutable { hold.reset(); });
   return commit;
 }
 

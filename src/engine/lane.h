@@ -19,6 +19,7 @@
 #include "engine/environment.h"
 #include "engine/pipeline.h"
 #include "engine/state_log.h"
+#include "log/log.h"
 
 namespace millrace::engine {
 
@@ -91,6 +92,7 @@ class Lane {
   Result<bool> write_at_once(const std::vector<SinkWrite>& writes, const StateLog::Writes& state,
                              table::CommitId& commit);
   Result<void> begin();
+  Result<void> hold_followers();
   Result<void> write_unfinished();
   Result<table::CommitId> write_rows(const std::vector<SinkWrite>& writes, size_t from);
   // Runs `fill` in a transaction and commits; again for as long as the store refuses and nobody gives up.
@@ -109,6 +111,8 @@ class Lane {
 
   std::optional<CommitRows> unfinished_;  // of the last commit of an earlier run
   size_t unfinished_from_ = 0;
+  std::shared_ptr<log::Hold> hold_;  // while rows of a commit go to their tables in several transactions
+  StateLog::Held held_;              // by it
 
   uint64_t skip_bad_ = 0;  // how many more
 

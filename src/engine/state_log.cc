@@ -165,10 +165,31 @@ StateLog::Record StateLog::header_with_rows(size_t row_records) const {
   return {prefix_ + "commit", encode(header)};
 }
 
-StateLog::Record StateLog::rows_written(size_t rows) const {
+StateLog::Record StateLog::rows_written(size_t rows, const Held& held) const {
   std::string value;
   base::put_varint(value, rows);
+  base::put_varint(value, held.from.value);
+  base::put_varint(value, held.keyspaces.size());
+  for (const store::Keyspace space : held.keyspaces) base::put_varint(value, space.value);
   return {rows_prefix() + "written", std::move(value)};
+}
+
+Result<std::optional<StateLog::Held>> StateLog::held() const {
+  if (row_records_ == 0) return std::nullopt;
+  TRY_ASSIGN(const auto stored, tables_.get_record(last_rows_prefix() + "written"));
+  if (!stored) return std::nullopt;
+  base::ByteReader in(*stored);
+  in.varint();
+  // A record of an earlier program ends here.
+  if (in.done()) return std::nullopt;
+  Held held;
+  held.from = GroupNumber(in.varint());
+  const uint64_t count = in.varint();
+  for (uint64_t n = 0; n < count && in.ok(); ++n) {
+    held.keyspaces.emplace_back(static_cast<uint32_t>(in.varint()));
+  }
+  if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "the rows of a job's last commit are damaged");
+  return held;
 }
 
 Result<std::optional<StateLog::Unfinished>> StateLog::unfinished_rows() {

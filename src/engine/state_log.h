@@ -4,8 +4,9 @@
 //
 // A piece counts only once the commit's header names it, and header, piece and rows are written in one transaction. Of
 // a commit that is too large for one, pieces and rows go ahead as records that nobody follows; the header decides, and
-// the rows move to their tables in several transactions, each of which notes how far they have come. A restart goes on
-// with that, so what the tables' followers see never goes back. The lane's thread.
+// the rows move to their tables in several transactions, each of which notes how far they have come and from where
+// followers of these tables are held until all have. A restart goes on with that, so they see such a commit as a whole,
+// too. The lane's thread.
 
 #include <atomic>
 #include <optional>
@@ -66,9 +67,16 @@ class StateLog {
   // What next() made, for a commit whose rows go ahead: their records, and the header that counts them.
   std::vector<Record> rows_aside(std::string_view rows) const;
   Record header_with_rows(size_t row_records) const;
+  // Which followers wait for the commit's end: of these keyspaces, from this group of the journal on.
+  struct Held {
+    GroupNumber from;
+    std::vector<store::Keyspace> keyspaces;
+  };
   // Beside some of such rows: how many have come to their tables. Once all have, the records under rows_prefix() go.
-  Record rows_written(size_t rows) const;
+  Record rows_written(size_t rows, const Held& held) const;
   std::string rows_prefix() const;
+  // After open(): who has to be held until the last commit's rows are all in their tables; nullopt: nobody.
+  Result<std::optional<Held>> held() const;
   // After restore(): the rows of the last commit that are aside still, and how many of them are written; nullopt: none.
   struct Unfinished {
     std::string rows;

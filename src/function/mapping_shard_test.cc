@@ -66,6 +66,7 @@ class UnreadableLog final : public log::Log {
   void wait_durable(GroupNumber) override {}
   GroupNumber durable_group() const override { return {}; }
   Result<SequenceNumber> find(ShardId, ProcessingTime) const override { return end_; }
+  std::unique_ptr<log::Hold> hold(std::span<const ShardId>, std::optional<GroupNumber>) override { return nullptr; }
   void add_shard(ShardId) override {}
   Result<void> replay(GroupNumber,
                       const std::function<Result<void>(GroupNumber, std::span<const log::BlockPtr>)>&) const override {

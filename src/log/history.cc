@@ -54,13 +54,14 @@ Result<std::vector<BlockPtr>> read_blocks(const Segment& segment, ShardId shard,
   return result;
 }
 
-void pick_from(const Segment& segment, const SegmentIndex& index, ShardId shard, SequenceNumber from, size_t bytes_max,
-               std::vector<Pick>& picks) {
+void pick_from(const Segment& segment, const SegmentIndex& index, ShardId shard, SequenceNumber from,
+               SequenceNumber end, size_t bytes_max, std::vector<Pick>& picks) {
   const auto* entries = index.blocks(shard);
   if (entries == nullptr) return;
   auto entry = std::ranges::upper_bound(*entries, from.value, {}, &BlockEntry::first);
   if (entry != entries->begin()) --entry;
-  for (size_t bytes = 0; entry != entries->end() && (picks.empty() || bytes < bytes_max); ++entry) {
+  for (size_t bytes = 0; entry != entries->end() && entry->first < end.value && (picks.empty() || bytes < bytes_max);
+       ++entry) {
     bytes += entry->bytes;
     picks.push_back({*entry, GroupNumber(segment.first_group + entry->group_index),
                      ProcessingTime(index.groups()[entry->group_index].time)});
@@ -219,13 +220,15 @@ Result<std::vector<BlockPtr>> History::read_durable(ShardId id, SequenceNumber f
     const auto found = shards_.find(id);
     if (found == shards_.end()) return no_such_shard(id);
     Shard& shard = found->second;
-    if (from.value >= shard.end) return std::vector<BlockPtr>{};
+    const uint64_t end = shard.visible_end();
+    if (from.value >= end) return std::vector<BlockPtr>{};
     if (from.value < shard.oldest()) return trimmed(id, shard.oldest(), from);
     if (!shard.tail.empty() && shard.tail.front()->first <= from) {
       std::vector<BlockPtr> blocks;
       auto at = std::ranges::upper_bound(shard.tail, from, {}, [](const BlockPtr& b) { return b->first; });
       --at;
-      for (size_t bytes = 0; at != shard.tail.end() && (blocks.empty() || bytes < bytes_max); ++at) {
+      for (size_t bytes = 0;
+           at != shard.tail.end() && (*at)->first.value < end && (blocks.empty() || bytes < bytes_max); ++at) {
         bytes += (*at)->payload.size();
         blocks.push_back(*at);
       }
@@ -233,7 +236,7 @@ Result<std::vector<BlockPtr>> History::read_durable(ShardId id, SequenceNumber f
     }
     segment = std::prev(std::ranges::upper_bound(shard.spans, from.value, {}, &SegmentSpan::first))->segment;
     TRY_ASSIGN(const auto index, index_of(segment, lock));
-    pick_from(*segment, *index, id, from, bytes_max, picks);
+    pick_from(*segment, *index, id, from, SequenceNumber(end), bytes_max, picks);
   }
   return read_blocks(*segment, id, picks);
 }
@@ -243,17 +246,36 @@ Result<ShardRange> History::range(ShardId id) const {
   const auto found = shards_.find(id);
   if (found == shards_.end()) return no_such_shard(id);
   const Shard& shard = found->second;
-  return ShardRange{SequenceNumber(shard.oldest()), SequenceNumber(shard.end)};
+  return ShardRange{SequenceNumber(shard.oldest()), SequenceNumber(std::max(shard.oldest(), shard.visible_end()))};
 }
 
 Result<SequenceNumber> History::find(ShardId id, ProcessingTime time) {
+  TRY_ASSIGN(const SequenceNumber first,
+             find_first(
+                 id, [time](const Segment& segment) { return segment.last_time < time.value; },
+                 [time](const Segment&, const GroupEntry& group, uint32_t) { return group.time < time.value; }));
+  TRY_ASSIGN(const ShardRange visible, range(id));
+  return std::min(first, visible.end);
+}
+
+Result<SequenceNumber> History::first_of(ShardId id, GroupNumber number) {
+  return find_first(
+      id, [number](const Segment& segment) { return segment.last_group() < number.value; },
+      [number](const Segment& segment, const GroupEntry&, uint32_t index) {
+        return segment.first_group + index < number.value;
+      });
+}
+
+Result<SequenceNumber> History::find_first(
+    ShardId id, const std::function<bool(const Segment&)>& segment_before,
+    const std::function<bool(const Segment&, const GroupEntry&, uint32_t)>& group_before) {
   std::unique_lock lock(mutex_);
   const auto found = shards_.find(id);
   if (found == shards_.end()) return no_such_shard(id);
   const Shard& shard = found->second;
   const uint64_t end = shard.end;
   const auto span =
-      std::ranges::lower_bound(shard.spans, time.value, {}, [](const SegmentSpan& s) { return s.segment->last_time; });
+      std::ranges::partition_point(shard.spans, [&](const SegmentSpan& s) { return segment_before(*s.segment); });
   if (span == shard.spans.end()) return SequenceNumber(end);
   const SegmentPtr segment = span->segment;
   const auto after = std::next(span);
@@ -265,12 +287,26 @@ Result<SequenceNumber> History::find(ShardId id, ProcessingTime time) {
     return SequenceNumber(next_first);
   }
   const auto& index = *loaded;
-  const auto group = std::ranges::lower_bound(index->groups(), time.value, {}, &GroupEntry::time);
-  const auto group_index = static_cast<uint32_t>(group - index->groups().begin());
   const auto* entries = index->blocks(id);
   if (entries == nullptr) return SequenceNumber(next_first);
-  const auto entry = std::ranges::lower_bound(*entries, group_index, {}, &BlockEntry::group_index);
+  const auto entry = std::ranges::partition_point(*entries, [&](const BlockEntry& block) {
+    return group_before(*segment, index->groups()[block.group_index], block.group_index);
+  });
   return SequenceNumber(entry == entries->end() ? next_first : entry->first);
+}
+
+bool History::hold(ShardId id, SequenceNumber end) {
+  std::lock_guard lock(mutex_);
+  const auto found = shards_.find(id);
+  if (found == shards_.end()) return false;
+  found->second.holds.push_back(end.value);
+  return true;
+}
+
+void History::release(ShardId id, SequenceNumber end) {
+  std::lock_guard lock(mutex_);
+  auto& holds = shards_.at(id).holds;
+  holds.erase(std::ranges::find(holds, end.value));
 }
 
 Result<void> History::replay(GroupNumber after,

@@ -6,6 +6,7 @@
 // tail_bytes_max for the recent blocks, index_bytes_max for the indexes of closed segments, one index for the
 // segment being written, and 24 bytes per shard and segment. Any thread; publish() by one at a time.
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -44,6 +45,12 @@ class History {
   Result<std::vector<BlockPtr>> read(ShardId shard, SequenceNumber from, size_t bytes_max);
   Result<ShardRange> range(ShardId shard) const;
   Result<SequenceNumber> find(ShardId shard, ProcessingTime time);
+  // The first record of the shard in this group or a later one.
+  Result<SequenceNumber> first_of(ShardId shard, GroupNumber group);
+
+  // Readers find the shard's end here, at the beginning of a block, until as many release() it. False: no such shard.
+  bool hold(ShardId shard, SequenceNumber end);
+  void release(ShardId shard, SequenceNumber end);
   Result<void> replay(GroupNumber after,
                       const std::function<Result<void>(GroupNumber, std::span<const BlockPtr>)>& apply) const;
 
@@ -65,7 +72,9 @@ class History {
     uint64_t end = 0;
     std::deque<SegmentSpan> spans;
     std::deque<BlockPtr> tail;
+    std::vector<uint64_t> holds;
 
+    uint64_t visible_end() const { return holds.empty() ? end : std::min(end, *std::ranges::min_element(holds)); }
     uint64_t oldest() const { return spans.empty() ? end : spans.front().first; }
   };
   struct TailGroup {
@@ -74,6 +83,10 @@ class History {
     size_t bytes = 0;
   };
 
+  // The first record in the first group that is not before the place, in the first segment that is not.
+  Result<SequenceNumber> find_first(
+      ShardId shard, const std::function<bool(const Segment&)>& segment_before,
+      const std::function<bool(const Segment&, const GroupEntry&, uint32_t)>& group_before);
   Result<std::vector<BlockPtr>> read_durable(ShardId shard, SequenceNumber from, size_t bytes_max);
   Error why_unreadable(ShardId shard, SequenceNumber from, Error error);
   Result<std::shared_ptr<SegmentIndex>> index_of(const SegmentPtr& segment, std::unique_lock<std::mutex>& lock);

@@ -74,6 +74,44 @@ void Journal::add_shard_locked(ShardId shard, uint64_t next) {
   history_.add_shard(shard, SequenceNumber(next));
 }
 
+class Journal::ShardsHold final : public Hold {
+ public:
+  ShardsHold(Journal& journal, GroupNumber from) : journal_(journal), from_(from) {}
+  ~ShardsHold() override {
+    for (const auto& [shard, end] : ends_) journal_.history_.release(shard, end);
+    std::vector<ShardId> shards;
+    for (const auto& [shard, end] : ends_) shards.push_back(shard);
+    journal_.subscribers_.wake(shards);
+  }
+  GroupNumber from() const override { return from_; }
+  void add(ShardId shard, SequenceNumber end) {
+    if (journal_.history_.hold(shard, end)) ends_.emplace_back(shard, end);
+  }
+
+ private:
+  Journal& journal_;
+  const GroupNumber from_;
+  std::vector<std::pair<ShardId, SequenceNumber>> ends_;
+};
+
+std::unique_ptr<Hold> Journal::hold(std::span<const ShardId> shards, std::optional<GroupNumber> from) {
+  if (from) {
+    auto hold = std::make_unique<ShardsHold>(*this, *from);
+    for (const ShardId shard : shards) {
+      // Where it cannot be found, nothing can be read either, and the reader is told why.
+      if (const auto end = history_.first_of(shard, *from)) hold->add(shard, *end);
+    }
+    return hold;
+  }
+  Lock lock(mutex_);
+  auto hold = std::make_unique<ShardsHold>(*this, GroupNumber(next_group_));
+  for (const ShardId shard : shards) {
+    const size_t place = place_of(shard);
+    if (place != no_place) hold->add(shard, SequenceNumber(shards_[place].next - gathering_->count(place)));
+  }
+  return hold;
+}
+
 void Journal::add_shard(ShardId shard) {
   Lock lock(mutex_);
   add_shard_locked(shard, 0);

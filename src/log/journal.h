@@ -38,6 +38,7 @@ class Journal final : public Log, private DiskWrite {
   Result<ShardRange> range(ShardId shard) const override;
   Result<SequenceNumber> find(ShardId shard, ProcessingTime time) const override;
   std::unique_ptr<Subscription> subscribe(std::optional<ShardId> shard, std::function<void()> wake) override;
+  std::unique_ptr<Hold> hold(std::span<const ShardId> shards, std::optional<GroupNumber> from) override;
   void add_shard(ShardId shard) override;
   Result<void> replay(GroupNumber after,
                       const std::function<Result<void>(GroupNumber, std::span<const BlockPtr>)>& apply) const override;
@@ -46,6 +47,7 @@ class Journal final : public Log, private DiskWrite {
   void close() override;
 
  private:
+  class ShardsHold;
   using Lock = std::unique_lock<std::mutex>;
 
   struct Shard {

@@ -54,6 +54,13 @@ class Subscription {
   virtual ~Subscription() = default;
 };
 
+// Keeps readers of some shards from what was appended after it, until it is destroyed; then they are woken.
+class Hold {
+ public:
+  virtual ~Hold() = default;
+  virtual GroupNumber from() const = 0;
+};
+
 class Log {
  public:
   virtual ~Log() = default;
@@ -88,6 +95,11 @@ class Log {
 
   // Calls `wake` after each durable group that has records of the shard (of any shard, if none is named).
   virtual std::unique_ptr<Subscription> subscribe(std::optional<ShardId> shard, std::function<void()> wake) = 0;
+
+  // For appends that are seen together: while the hold lives, read(), range() and find() of these shards show
+  // what lies before the group that gathers now (after a restart: before `from`, a hold's of the run before) and
+  // end there. Durability and replay() know nothing of it. Unknown shards are passed over. Destroy it before the log.
+  virtual std::unique_ptr<Hold> hold(std::span<const ShardId> shards, std::optional<GroupNumber> from = {}) = 0;
 
   // Makes a shard known; idempotent. A shard that holds records after a restart is known already.
   virtual void add_shard(ShardId shard) = 0;

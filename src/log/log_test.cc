@@ -384,6 +384,43 @@ TEST_F(LogTest, RecordsAreFoundByTheTimeOfTheirArrival) {
   }
 }
 
+TEST_F(LogTest, ReadersOfHeldShardsSeeWhatWasThereBefore) {
+  open();
+  commit(0, {"a"});
+  commit(1, {"a"});
+  append(0, {"b"});
+  int woken = 0;
+  const auto subscription = log_->subscribe(ShardId(0), [&] { ++woken; });
+  const ShardId held[] = {ShardId(0), ShardId(77)};
+  auto first = log_->hold(held);
+  auto second = log_->hold(held);
+  clock_.advance_ms(1000);
+  append(0, {"c"});
+  commit(1, {"b"});
+  for (int i = 0; i < 150; ++i) commit(0, {std::string(1000, 'x')});  // over several segments
+  const auto expect_held = [&] {
+    EXPECT_EQ(read(0), std::vector<std::string>{"a"});
+    EXPECT_EQ(end(0), 1u);
+    EXPECT_EQ(log_->find(ShardId(0), clock_.now())->value, 1u);
+    EXPECT_EQ(read(1).size(), 2u);
+  };
+  expect_held();
+  first.reset();
+  expect_held();
+  const GroupNumber from = second->from();
+  const int before = woken;
+  second.reset();
+  EXPECT_EQ(woken, before + 1);
+  EXPECT_EQ(read(0).size(), 153u);
+
+  // By the number of the group after a restart, where the blocks lie on the disk.
+  reopen();
+  first = log_->hold(held, from);
+  expect_held();
+  first.reset();
+  EXPECT_EQ(read(0).size(), 153u);
+}
+
 TEST_F(LogTest, ArrivalTimesNeverDecreaseNotEvenOverARestart) {
   open();
   commit(0, {"a"});
