@@ -290,7 +290,9 @@ std::expected<SignedHeaders, AwsError> find_signed_headers(const http::Request& 
     found.names[found.count++] = name;
   }
   const auto names = found.all();
-  if (std::ranges::find(names, "host") == names.end()) {
+  // HTTP/2 has a name of its own for it, which no header of HTTP/1.1 can have.
+  const auto is_host = [](std::string_view name) { return name == "host" || name == ":authority"; };
+  if (std::ranges::none_of(names, is_host)) {
     return invalid("'Host' must be a 'SignedHeader' in the AWS Authorization.");
   }
   for (const http::Header& each : request.headers) {

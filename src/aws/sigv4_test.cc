@@ -187,6 +187,27 @@ TEST_F(Verification, ARequestSignedByAKnownKeyIsAccepted) {
   EXPECT_EQ(verify(sign(test_credential, "eu-west-1")), "ok AKIDEXAMPLE eu-west-1");
 }
 
+// As AWS's SDK for JavaScript signs what it sends over HTTP/2.
+TEST_F(Verification, TheHostMayBeSignedUnderTheNameThatHttp2HasForIt) {
+  const auto replaced = [](Sent sent) {
+    sent.without("Authorization");
+    sent[":authority"] = sent["Host"];
+    sent.without("Host");
+    std::vector<http::Header> headers;
+    for (const auto& [name, value] : sent.headers) {
+      if (name != "User-Agent") headers.push_back({name, value});
+    }
+    Signer signer(test_credential, "us-east-1", "kinesis");
+    sent["Authorization"] = signer.authorization(
+        {.method = "POST", .path = "/", .query = "", .headers = headers, .body = sent.body}, test_date);
+    return sent;
+  };
+  Sent sent = replaced(sign());
+  EXPECT_EQ(verify(sent), "ok AKIDEXAMPLE us-east-1");
+  sent[":authority"] = "elsewhere";
+  EXPECT_EQ(verify(sent), "InvalidSignatureException");
+}
+
 TEST_F(Verification, AKeyThatWasRemovedIsRefusedAlsoWhenItWasInUse) {
   EXPECT_EQ(verify(sign()), "ok AKIDEXAMPLE us-east-1");
   credentials_.remove("AKIDEXAMPLE");
