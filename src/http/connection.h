@@ -1,14 +1,8 @@
 #pragma once
-// HTTP/1.1 over one accepted connection: reads a request, hands it to the handler, writes the answer, and so on; its
-// bytes come and go by a Transport. Private to this folder.
-//
-// Threads: everything on the reactor's thread, except the members of Reply::Target, which may be called from
-// any thread and then post.
-//
-// Bounds: the buffer holds one request's head (header_bytes_max) and body (body_bytes_max); what is pipelined
-// after it waits in the socket.
+// What the connections of a server have in common, whatever they speak: what they share, their place in the list, and
+// what the server asks of them. A connection is an Opening (opening.h) until its first bytes have said what it speaks,
+// and then an Http1Connection or an Http2Connection. Private to this folder; the reactor's thread.
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,6 +20,7 @@ namespace millrace::http {
 
 class Connection;
 
+// From any thread; what has to happen on the reactor's is posted.
 class Reply::Target {
  public:
   virtual ~Target() = default;
@@ -45,107 +40,59 @@ struct ConnectionHost {
   std::vector<std::shared_ptr<Connection>> connections;
   size_t buffered_bytes = 0;  // capacity of all buffers
   size_t answer_bytes = 0;    // bodies of answers that are not written yet
-};
 
-class Connection final : public Reply::Target, public EventSink, public std::enable_shared_from_this<Connection> {
- public:
-  Connection(ConnectionHost& host, std::unique_ptr<Transport> transport, std::string peer, size_t index);
-
-  Result<void> start();
-  void close();
-  // Closes what has waited too long; frees a large buffer that is not in use.
-  void sweep(int64_t now_ms);
-  // Since when a client has read nothing of its answer; nullopt: none waits to be read.
-  std::optional<int64_t> unread_since_ms() const {
-    return answer_accounted_ > 0 ? std::optional(active_ms_) : std::nullopt;
-  }
-  // Since when nothing has been asked; nullopt: a request is under way.
-  std::optional<int64_t> idle_since_ms() const {
-    return state_ == State::receiving && begin_ == end_ ? std::optional(active_ms_) : std::nullopt;
-  }
-  size_t index() const { return index_; }
-  void set_index(size_t index) { index_ = index; }
-
-  void on_events(uint32_t events) override;
-  void send(Response response) override;
-  void drop() override;
-  bool gone() const override;
-  std::shared_ptr<Reply::Stream> stream(Response head) override;
-
- private:
-  struct StreamState;
-  class StreamWriter;
-  enum class State { receiving, handling, writing, streaming, draining };
-  enum class Parsed { need_more, complete, refused };
-
-  static constexpr size_t buffer_bytes_initial = 16 * 1024;
-  static constexpr size_t buffer_bytes_kept = 64 * 1024;  // beyond it, an idle connection gives its buffer back
-  static constexpr size_t padding_bytes = 64;
-  static constexpr size_t drain_bytes_max = size_t{64} << 20;
-  static constexpr int64_t drain_ms_max = 5'000;
-  static constexpr int64_t shrink_after_ms = 1'000;
-  static constexpr int requests_per_turn_max = 32;
   static constexpr int64_t slow_reader_ms = 1'000;
 
-  void advance();
-  bool fill();
-  bool reserve(size_t bytes);  // capacity for that many and the padding; false: over buffered_bytes_max
-  void release_buffer();
-  Parsed parse();
-  Parsed parse_body();
-  void dispatch();
-  void next_request();
-  void refuse(int status, std::string_view reason);
-  void answer(Response response);
-  void send_here(Response response);
-  void account_chunked();
-  void account_answer(size_t bytes);
-  bool has_room_for_answers();  // after slow readers were closed for it
-  void begin_stream(Response head, std::shared_ptr<StreamState> stream);
-  void write_chunk(std::string_view chunk);
-  void end_stream();
-  void write_head(const Response& response, bool chunked);
-  bool write_out();  // false: the socket is full, or the connection is closed
-  void after_answer();
-  bool drain();
+  // After slow readers were closed for it, perhaps the one that asks.
+  bool has_room_for_answers();
+  // What a request that never reaches the handler is answered with.
+  Response refusal(int status, std::string_view reason) const;
+};
+
+constexpr std::string_view buffers_are_full = "too many bytes of requests are being received; try again";
+constexpr std::string_view answers_are_unread = "too many answers wait to be read; try again";
+Response not_answered();
+
+// What a connection takes over from the one whose place it takes.
+struct Handover {
+  ConnectionHost* host;
+  std::unique_ptr<Transport> transport;
+  std::string peer;
+  size_t index;
+};
+
+class Connection : public EventSink, public std::enable_shared_from_this<Connection> {
+ public:
+  virtual ~Connection() = default;
+
+  virtual void close() = 0;
+  // Closes what has waited too long, and gives back memory that is not in use.
+  virtual void sweep(int64_t now_ms) = 0;
+  // Since when a client has read nothing of an answer; nullopt: none waits to be read.
+  virtual std::optional<int64_t> unread_since_ms() const = 0;
+  // Since when nothing has been asked; nullopt: a request is under way.
+  virtual std::optional<int64_t> idle_since_ms() const = 0;
+
+ protected:
+  Connection(ConnectionHost& host, std::unique_ptr<Transport> transport, std::string peer);
+  // In the place of another.
+  explicit Connection(Handover from);
+  // What another takes the place of this with, which is over.
+  Handover hand_over();
+  // The end: out of the host's list, the transport closed, host_ null. `this` must be held meanwhile.
+  void leave();
 
   ConnectionHost* host_;
   const EpollReactor* reactor_;
   const std::shared_ptr<TaskQueue> tasks_;
-  const size_t stream_pending_bytes_max_;
-  const std::unique_ptr<Transport> transport_;
+  std::unique_ptr<Transport> transport_;
   std::string peer_;
-  size_t index_;  // in host_->connections
-
-  State state_ = State::receiving;
-  bool advancing_ = false;
-  bool keep_alive_ = true;
-  bool continue_sent_ = false;
-  bool head_done_ = false;
-  bool discard_body_ = false;  // HEAD: the answer's body is not sent
-  bool chunked_out_ = false;
-  bool stream_ended_ = false;
   int64_t deadline_ms_ = 0;  // 0: none
   int64_t active_ms_ = 0;
 
-  std::unique_ptr<char[]> buffer_;
-  size_t capacity_ = 0;  // without the padding
-  size_t begin_ = 0;     // of the request, in the buffer
-  size_t end_ = 0;
-  size_t parsed_ = 0;      // of the request's bytes
-  size_t body_begin_ = 0;  // from the request's first byte
-  size_t body_size_ = 0;
-  bool chunked_in_ = false;
-  std::optional<RequestParser> parser_;
-  std::vector<HeaderSpan> headers_;
-  size_t chunked_accounted_ = 0;  // of chunked_body(), in host_->buffered_bytes
-  size_t drained_ = 0;
-
-  size_t answer_accounted_ = 0;  // in host_->answer_bytes
-  std::string out_head_;
-  std::string out_body_;
-  size_t out_sent_ = 0;  // of both
-  std::shared_ptr<StreamState> stream_;
+ private:
+  friend class Opening;
+  size_t index_;  // in host_->connections
 };
 
 }  // namespace millrace::http

@@ -364,7 +364,8 @@ TEST_P(HttpRefusal, IsAnsweredAndTheConnectionCloses) {
 INSTANTIATE_TEST_SUITE_P(
     Kinds, HttpRefusal,
     testing::Values(
-        BadRequest{"NotHttp", "hello there\r\n\r\n", 400}, BadRequest{"Http2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+        BadRequest{"NotHttp", "hello there\r\n\r\n", 400},
+        BadRequest{"Http3", "GET / HTTP/3.0\r\nHost: h\r\n\r\n", 505},
         BadRequest{"NoHost", "GET / HTTP/1.1\r\n\r\n", 400},
         BadRequest{"TwoHosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
         BadRequest{"FoldedHeader", "GET / HTTP/1.1\r\nHost: h\r\nX-A: one\r\n two\r\n\r\n", 400},

@@ -13,7 +13,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "http/connection.h"
+#include "http/opening.h"
 
 namespace millrace::http {
 namespace {
@@ -161,8 +161,7 @@ class SocketServer final : public Server, private EventSink {
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    auto connection =
-        std::make_shared<Connection>(host_, make_socket_transport(fd), describe(address), host_.connections.size());
+    auto connection = std::make_shared<Opening>(host_, make_socket_transport(fd), describe(address));
     host_.connections.push_back(connection);
     if (!connection->start()) connection->close();
     if (sweep_timer_ == 0) start_sweep();

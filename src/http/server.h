@@ -1,13 +1,14 @@
 #pragma once
-// HTTP/1.1 in: requests as views, replies whenever they are ready. Parsing is Boost.Beast's basic_parser with
-// a sink of our own. One request at a time per connection; what a client pipelines waits in the socket.
+// HTTP/1.1 and HTTP/2 in, on one port: requests as views, replies whenever they are ready. HTTP/1.1 is parsed by
+// Boost.Beast's basic_parser with a sink of our own, one request at a time per connection; what a client pipelines
+// waits in the socket. HTTP/2 (by prior knowledge) is nghttp2's, many requests at once.
 //
 // Threads: handlers run on the reactor's thread and must not block. A Reply may be sent from any thread,
 // once.
 //
 // Failure: malformed requests, oversized headers (431) and bodies (413), folded headers and any
 // Transfer-Encoding but chunked (400/501), slow requests (408) are answered here and never reach a handler;
-// the connection then closes.
+// the connection then closes, that of HTTP/2 only if it cannot go on.
 
 #include <cstdint>
 #include <functional>
@@ -34,6 +35,7 @@ struct Request {
   std::string_view target;  // as sent: path and query
   std::string_view path;    // before '?', still percent-encoded
   std::string_view query;   // after '?', or empty
+  // HTTP/2's authority is here twice: as Host, and under the name that it has there.
   std::span<const Header> headers;
   // Followed by at least 64 readable bytes, so simdjson parses in place.
   std::string_view body;

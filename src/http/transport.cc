@@ -18,15 +18,14 @@ class SocketTransport final : public Transport {
     if (fd_ >= 0) ::close(fd_);
   }
 
-  Result<void> start(EpollReactor& reactor, EventSink* sink) override {
+  Result<void> start(EpollReactor& reactor) override {
     reactor_ = &reactor;
-    sink_ = sink;
-    return reactor.add(fd_, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, sink);
+    return reactor.add(fd_, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, this);
   }
 
   void close() override {
     if (fd_ < 0) return;
-    if (reactor_ != nullptr) reactor_->remove(fd_, sink_);
+    if (reactor_ != nullptr) reactor_->remove(fd_, this);
     ::close(fd_);
     fd_ = -1;
   }
@@ -35,6 +34,7 @@ class SocketTransport final : public Transport {
     readable_ |= (events & (EPOLLIN | EPOLLRDHUP)) != 0;
     writable_ |= (events & EPOLLOUT) != 0;
     peer_finished_ |= (events & EPOLLRDHUP) != 0;
+    pass_on(events);
   }
 
   bool may_receive() const override { return readable_; }
@@ -80,7 +80,6 @@ class SocketTransport final : public Transport {
  private:
   int fd_;
   EpollReactor* reactor_ = nullptr;
-  EventSink* sink_ = nullptr;
   bool readable_ = false;
   bool writable_ = true;
   bool peer_finished_ = false;

@@ -14,7 +14,7 @@
 
 namespace millrace::http {
 
-class Transport {
+class Transport : public EventSink {
  public:
   enum class State {
     moved,    // at least a byte
@@ -28,21 +28,30 @@ class Transport {
 
   virtual ~Transport() = default;  // closes
 
-  // Tells `sink` of events from now on, until close().
-  virtual Result<void> start(EpollReactor& reactor, EventSink* sink) = 0;
+  // Events come in from now on, until close().
+  virtual Result<void> start(EpollReactor& reactor) = 0;
   virtual void close() = 0;
-  // The sink hands over each event, before it tries to move anything.
-  virtual void on_events(uint32_t events) = 0;
+  // Who is told of each event, after the transport has taken note of it; may close and destroy the transport meanwhile.
+  void tell(EventSink* sink) { sink_ = sink; }
 
   // False: receive() would be blocked.
   virtual bool may_receive() const = 0;
   virtual Moved receive(char* to, size_t room) = 0;
-  // Of the parts' bytes those that fit, in order.
+  // Of the parts' bytes those that fit, in order. What was not taken comes again, as it was; more may follow it.
   virtual Moved send(std::span<const iovec> parts) = 0;
   // Nothing is sent any more; the peer sees the end after all that was. Receiving goes on.
   virtual void finish() = 0;
   // The peer sends no more; what it has sent may still be waiting.
   virtual bool peer_finished() const = 0;
+
+ protected:
+  // The last thing that on_events() does.
+  void pass_on(uint32_t events) {
+    if (sink_ != nullptr) sink_->on_events(events);
+  }
+
+ private:
+  EventSink* sink_ = nullptr;
 };
 
 // Takes the descriptor of a socket that does not block.
