@@ -205,12 +205,10 @@ http::Response Service::refusal(int status, std::string_view reason) const {
   if (status == 408) name = "RequestTimeoutException";
   if (status == 413) name = "RequestEntityTooLargeException";
   if (status >= 500) name = "ServiceUnavailable";
-  std::string message(reason);
-  if (status == 505) message += " (with the JavaScript SDK's Kinesis client: requestHandler: new NodeHttpHandler())";
   return {.status = status,
           .content_type = json_1_1,
           .headers = {{"x-amzn-RequestId", make_request_id()}, {"x-amzn-ErrorType", std::string(name)}},
-          .body = error_body(millrace_protocol, {status, std::string(name), std::move(message)})};
+          .body = error_body(millrace_protocol, {status, std::string(name), std::string(reason)})};
 }
 
 }  // namespace millrace::aws

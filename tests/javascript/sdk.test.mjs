@@ -7,7 +7,6 @@ import * as feeds from "@aws-sdk/client-dynamodb-streams";
 import * as kinesis from "@aws-sdk/client-kinesis";
 import * as documents from "@aws-sdk/lib-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { Server } from "./server.mjs";
 
 const server = new Server();
@@ -17,7 +16,7 @@ let options, streams, tables, items, changes;
 before(async () => {
   await server.start();
   options = { endpoint: server.endpoint, region: "us-east-1", credentials, maxAttempts: 1 };
-  streams = new kinesis.KinesisClient({ ...options, requestHandler: new NodeHttpHandler() });
+  streams = new kinesis.KinesisClient(options);
   tables = new dynamodb.DynamoDBClient(options);
   items = documents.DynamoDBDocumentClient.from(tables, { marshallOptions: { removeUndefinedValues: true } });
   changes = new feeds.DynamoDBStreamsClient(options);
@@ -93,6 +92,18 @@ test("records come back from their shards as they were put", async () => {
   const since = { ShardIteratorType: "AT_TIMESTAMP", Timestamp: new Date(begin - 60_000) };
   assert.deepEqual((await read_shard(streams, kinesis, await iterator_of(1, since), 1)).map((r) => r.PartitionKey),
     ["c"]);
+});
+
+test("many requests at once are all answered", async () => {
+  await make_stream("crowd", 1);
+  const puts = await Promise.all(Array.from({ length: 200 }, (_, n) => streams.send(new kinesis.PutRecordCommand(
+    { StreamName: "crowd", Data: Buffer.from(`click ${n}`), PartitionKey: "k" }))));
+  assert.equal(new Set(puts.map((put) => put.SequenceNumber)).size, 200);
+  const { Shards: [shard] } = await streams.send(new kinesis.ListShardsCommand({ StreamName: "crowd" }));
+  const { ShardIterator: oldest } = await streams.send(new kinesis.GetShardIteratorCommand(
+    { StreamName: "crowd", ShardId: shard.ShardId, ShardIteratorType: "TRIM_HORIZON" }));
+  const records = await read_shard(streams, kinesis, oldest, 200);
+  assert.equal(new Set(records.map((record) => Buffer.from(record.Data).toString())).size, 200);
 });
 
 test("a stream that is not there is the client's own exception", async () => {
@@ -196,7 +207,6 @@ test("who may not is told so", async () => {
   await assert.rejects(strangers.send(new dynamodb.ListTablesCommand({})), { name: "UnrecognizedClientException" });
   const forger = new dynamodb.DynamoDBClient({ ...options, credentials: wrong_secret });
   await assert.rejects(forger.send(new dynamodb.ListTablesCommand({})), { name: "InvalidSignatureException" });
-  const producer = new kinesis.KinesisClient(
-    { ...options, credentials: wrong_secret, requestHandler: new NodeHttpHandler() });
+  const producer = new kinesis.KinesisClient({ ...options, credentials: wrong_secret });
   await assert.rejects(producer.send(new kinesis.ListStreamsCommand({})), { name: "InvalidSignatureException" });
 });

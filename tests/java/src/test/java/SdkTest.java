@@ -20,8 +20,6 @@ import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 import software.amazon.awssdk.awscore.client.builder.AwsClientBuilder;
 import software.amazon.awssdk.core.SdkBytes;
-import software.amazon.awssdk.http.Protocol;
-import software.amazon.awssdk.http.nio.netty.NettyNioAsyncHttpClient;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.dynamodb.DynamoDbClient;
 import software.amazon.awssdk.services.dynamodb.model.AttributeValue;
@@ -148,11 +146,10 @@ final class SdkTest {
   }
 
   @Test
-  void theAsynchronousClientWorksOverHttp11() throws Exception {
+  void theAsynchronousClientWorks() throws Exception {
     streams.createStream(r -> r.streamName("later").shardCount(1));
     streams.waiter().waitUntilStreamExists(r -> r.streamName("later"));
-    final var later = client(KinesisAsyncClient.builder()
-        .httpClientBuilder(NettyNioAsyncHttpClient.builder().protocol(Protocol.HTTP1_1)));
+    final var later = client(KinesisAsyncClient.builder());
     final List<CompletableFuture<PutRecordResponse>> puts = IntStream.range(0, 50).mapToObj(n -> later.putRecord(
         r -> r.streamName("later").partitionKey("k").data(SdkBytes.fromUtf8String("click " + n)))).toList();
     for (final var put : puts) assertFalse(put.get(20, TimeUnit.SECONDS).sequenceNumber().isEmpty());
