@@ -124,22 +124,6 @@ Result<void> PageArguments::check_expressions(const table::QueryRequest& request
                                                          : "FilterExpression and KeyConditionExpression are null");
 }
 
-// The key's attributes are the key condition's.
-Result<void> check_filter(const table::Tables& tables, const table::QueryRequest& request) {
-  if (request.scan || request.filter_expression.empty()) return {};
-  TRY_ASSIGN(const auto definition, tables.find(request.table));
-  TRY_ASSIGN(const auto filter, table::parse_condition(request.filter_expression, "FilterExpression"));
-  table::UsedSubstitutions used(request.substitutions);
-  const auto check = [&](const table::KeyAttribute& key) -> Result<void> {
-    TRY_ASSIGN(const bool named, table::names_attribute(*filter, used, key.name));
-    if (!named) return {};
-    return fail(ErrorKind::invalid_argument,
-                "Filter Expression can only contain non-primary key attributes: Primary key attribute: {}", key.name);
-  };
-  TRY(check(definition->hash_key));
-  return definition->range_key ? check(*definition->range_key) : Result<void>();
-}
-
 }  // namespace
 
 DynamoDb::State::Reply DynamoDb::State::read_page(table::QueryRequest& request, JsonObject body) {
@@ -161,7 +145,6 @@ DynamoDb::State::Reply DynamoDb::State::read_page(table::QueryRequest& request, 
     TRY(tables.find(request.table));
     return fail(ErrorKind::invalid_argument, "The table does not have the specified index: {}", *arguments.index);
   }
-  TRY(check_filter(tables, request));
 
   TRY_ASSIGN(const table::QueryResult result, tables.query(request));
   counters.items_read += result.scanned_count;

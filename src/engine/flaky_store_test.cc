@@ -63,8 +63,14 @@ class RefusingTables final : public table::Tables {
   Result<table::CommitId> drop(std::string_view name, std::span<const std::string> records) override {
     return real_.drop(name, records);
   }
-  uint64_t item_count(const table::TableDefinition& t) const override { return real_.item_count(t); }
-  uint64_t size_bytes(const table::TableDefinition& t) const override { return real_.size_bytes(t); }
+  Result<table::TablePtr> update(std::string_view name,
+                                 const std::function<Result<void>(table::TableDefinition&)>& change) override {
+    return real_.update(name, change);
+  }
+  Counts counts(const table::TableDefinition& t) const override { return real_.counts(t); }
+  Counts counts(const table::TableDefinition& t, const table::IndexDefinition& i) const override {
+    return real_.counts(t, i);
+  }
   Result<table::WriteResult> write(const table::WriteRequest& r) override { return real_.write(r); }
   Result<table::BatchResult> write_batch(std::span<const table::WriteRequest> r) override {
     return real_.write_batch(r);

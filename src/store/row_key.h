@@ -14,6 +14,11 @@ inline constexpr size_t keyspace_prefix_bytes = 4;
 // Above all keyspaces: what RocksDB holds about itself.
 inline constexpr Keyspace position_keyspace{0xffffffff};
 
+// Whether somebody follows its changes, and reads its rows one by one.
+inline bool is_followed(Keyspace space) {
+  return space != records_keyspace && space < first_view_keyspace;
+}
+
 inline void set_row_key(std::string& out, Keyspace space, std::string_view key) {
   out.clear();
   out.reserve(keyspace_prefix_bytes + key.size());

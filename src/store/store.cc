@@ -83,7 +83,7 @@ CommitId StoreImpl::not_durable(GroupNumber group) const {
 
 Result<ReadResult> StoreImpl::get(Keyspace space, std::string_view key) {
   // Records are states and positions: read once, at a start.
-  const bool cached = space != records_keyspace;
+  const bool cached = is_followed(space);
   uint64_t version = 0;
   if (cached) {
     if (auto found = cache_.find(space, key, version))
@@ -144,7 +144,7 @@ Result<GroupNumber> StoreImpl::commit(std::span<const log::AppendRecord> records
     overlay_.commit(writes, *group);
     for (const OverlayWrite& write : writes) {
       const Keyspace space = keyspace_of(write.row_key);
-      if (space == records_keyspace) continue;
+      if (!is_followed(space)) continue;
       if (write.range_to) {
         cache_.forget(space);
       } else {

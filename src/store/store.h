@@ -36,6 +36,9 @@ namespace millrace::store {
 // the store's users' own records (definitions, states, positions): nobody follows it.
 using Keyspace = ShardId;
 inline constexpr Keyspace records_keyspace{0};
+// From here on they are views, such as indexes: made from others in the same commits, scanned, and followed by nobody.
+// So their changes do not tell whether there was a value before, and their rows are not kept in the row cache.
+inline constexpr Keyspace first_view_keyspace{0x80000000};
 
 // A commit's place: the journal's group that carries it. GroupNumber(0): nothing to wait for.
 using CommitId = GroupNumber;

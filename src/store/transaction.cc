@@ -73,8 +73,8 @@ Result<void> TransactionImpl::write(Keyspace space, std::string_view key, Bytes 
   set_row_key(row_key_, space, key);
   Row* row = find(row_key_);
   if (!row) row = &add(row_key_);
-  // Records are followed by nobody: what was there before need not be read.
-  if (space != records_keyspace) TRY(read_original(*row));
+  // What was there before need not be read where nobody asks for it.
+  if (is_followed(space)) TRY(read_original(*row));
   bytes_ -= bytes_of(*row);
   row->value = std::move(value);
   row->keep_old |= keep_old;

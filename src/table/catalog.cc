@@ -59,6 +59,9 @@ std::string counts_record(store::Keyspace keyspace) {
 std::string dropping_record(store::Keyspace keyspace) {
   return fmt::format("{}{:010}", dropping_records, keyspace.value);
 }
+std::string backfill_record(store::Keyspace index) {
+  return fmt::format("table/backfill/{:010}", index.value);
+}
 
 std::string encode_counts(int64_t items, int64_t bytes) {
   std::string record;
@@ -67,10 +70,10 @@ std::string encode_counts(int64_t items, int64_t bytes) {
   return record;
 }
 
-bool decode_counts(std::string_view record, TableState& state) {
+bool decode_counts(std::string_view record, KeyspaceCounts& counts) {
   base::ByteReader in(record);
-  state.items = in.signed_varint();
-  state.bytes = in.signed_varint();
+  counts.items = in.signed_varint();
+  counts.bytes = in.signed_varint();
   return in.ok() && in.done();
 }
 

@@ -26,6 +26,51 @@ TEST(Definition, comes_back_as_it_was_put) {
   for (size_t size = 0; size < record.size(); ++size) EXPECT_FALSE(get_definition(record.substr(0, size))) << size;
 }
 
+TEST(Definition, all_facts_come_back) {
+  TableDefinition definition{.name = "Orders", .hash_key = {"id"}};
+  IndexDefinition index{.name = "ByCity", .global = true, .hash_key = {{"city"}, {"zip", KeyType::number}}};
+  index.range_key = {{"at", KeyType::binary}};
+  index.projection = Projection::include;
+  index.included = {"x", "y"};
+  index.throughput = {5, 6};
+  index.keyspace = store::Keyspace(0x80000011);
+  index.backfilling = true;
+  definition.indexes = {index, IndexDefinition{.name = "Other", .global = false, .hash_key = {{"id"}}}};
+  definition.provisioned = true;
+  definition.throughput = {1, 2};
+  definition.billing_changed = ProcessingTime(7);
+  definition.infrequent_access = true;
+  definition.deletion_protected = true;
+  definition.expiry_attribute = "expires";
+  definition.tags = {{"team", "blue"}, {"empty", ""}};
+  std::string record;
+  put_definition(record, definition);
+  const auto read = get_definition(record);
+  ASSERT_TRUE(read);
+  std::string again;
+  put_definition(again, *read);
+  EXPECT_EQ(again, record);
+  EXPECT_EQ(read->indexes[0].included, index.included);
+  EXPECT_EQ(read->indexes[0].keyspace, index.keyspace);
+  EXPECT_TRUE(read->indexes[0].backfilling);
+  EXPECT_FALSE(read->indexes[1].global);
+  EXPECT_EQ(read->tags, definition.tags);
+  EXPECT_EQ(read->expiry_attribute, "expires");
+  for (size_t size = 0; size < record.size(); ++size) EXPECT_FALSE(get_definition(record.substr(0, size))) << size;
+}
+
+TEST(Definition, one_of_the_first_format_has_no_facts) {
+  std::string record;
+  put_definition(record, {.name = "Orders", .hash_key = {"id"}, .feed_label = "label"});
+  ASSERT_EQ(record.front(), 2);
+  record.front() = 1;
+  record.pop_back();
+  const auto read = get_definition(record);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->feed_label, "label");
+  EXPECT_TRUE(read->indexes.empty());
+}
+
 TEST(Definition, names_follow_dynamodbs_rules) {
   const auto ok = [](std::string name) { return check_definition({.name = name, .hash_key = {"id"}}).has_value(); };
   EXPECT_TRUE(ok("abc"));

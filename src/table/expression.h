@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@
 
 namespace millrace::table {
 
+struct KeySchema;
 struct Substitutions;
 struct TableDefinition;
 
@@ -53,9 +55,11 @@ class UsedSubstitutions {
 // `item` null: there is none (attribute_not_exists holds).
 Result<bool> evaluate(const ConditionExpression& condition, UsedSubstitutions& substitutions, const Item* item);
 
-// Whether a path of the condition begins with that attribute: a Query's filter may not name the table's key.
-Result<bool> names_attribute(const ConditionExpression& condition, UsedSubstitutions& substitutions,
-                             std::string_view attribute);
+// The attributes with which the expression's paths begin.
+Result<std::set<std::string_view>> attributes_of(const ConditionExpression& condition,
+                                                 UsedSubstitutions& substitutions);
+Result<std::set<std::string_view>> attributes_of(const ProjectionExpression& projection,
+                                                 UsedSubstitutions& substitutions);
 
 // A condition with its names and values looked up, for a filter that meets many items. Static errors (wrong types of
 // operands, unknown names) show in bind(), so also where there is no item at all. The substitutions outlive it.
@@ -114,9 +118,11 @@ class BoundProjection {
   std::unique_ptr<State> state_;
 };
 
-// KeyConditionExpression: the hash key's value, and a range over the sort key.
+// KeyConditionExpression: the hash key's value, and a range over the sort key. An index's keys may have several
+// attributes: then all of the hash key's, those of the sort key that are given whole, and a range over the next one.
 struct KeyRange {
-  AttributeValue hash;
+  std::vector<AttributeValue> hash;
+  std::vector<AttributeValue> whole;
   enum class Compare : uint8_t { none, equal, less, less_equal, greater, greater_equal, between, begins_with };
   Compare compare = Compare::none;
   AttributeValue first;   // of the comparison
@@ -124,5 +130,7 @@ struct KeyRange {
 };
 Result<KeyRange> key_range(std::string_view key_condition_expression, UsedSubstitutions& substitutions,
                            const TableDefinition& table);
+Result<KeyRange> key_range(std::string_view key_condition_expression, UsedSubstitutions& substitutions,
+                           const KeySchema& schema);
 
 }  // namespace millrace::table

@@ -99,17 +99,14 @@ std::string shown(const AttributeValue& value) {
   return out;
 }
 
-bool names_attribute(const Operand& operand, const Bindings& bindings, std::string_view attribute) {
-  if (operand.kind == Operand::Kind::path && bindings.name(operand.path.front()) == attribute) return true;
-  return std::ranges::any_of(operand.operands,
-                             [&](const Operand& inner) { return names_attribute(inner, bindings, attribute); });
+void gather_attributes(const Operand& operand, const Bindings& bindings, std::set<std::string_view>& out) {
+  if (!operand.path.empty()) out.insert(bindings.name(operand.path.front()));
+  for (const Operand& inner : operand.operands) gather_attributes(inner, bindings, out);
 }
 
-bool names_attribute(const Condition& condition, const Bindings& bindings, std::string_view attribute) {
-  return std::ranges::any_of(condition.conditions,
-                             [&](const Condition& each) { return names_attribute(each, bindings, attribute); }) ||
-         std::ranges::any_of(condition.operands,
-                             [&](const Operand& each) { return names_attribute(each, bindings, attribute); });
+void gather_attributes(const Condition& condition, const Bindings& bindings, std::set<std::string_view>& out) {
+  for (const Condition& inner : condition.conditions) gather_attributes(inner, bindings, out);
+  for (const Operand& operand : condition.operands) gather_attributes(operand, bindings, out);
 }
 
 constexpr std::array<std::string_view, 10> valid_types = {"B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "M"};
@@ -298,11 +295,13 @@ Result<bool> evaluate(const ConditionExpression& condition, UsedSubstitutions& s
   return holds(condition.root, bindings, item);
 }
 
-Result<bool> names_attribute(const ConditionExpression& condition, UsedSubstitutions& substitutions,
-                             std::string_view attribute) {
+Result<std::set<std::string_view>> attributes_of(const ConditionExpression& condition,
+                                                 UsedSubstitutions& substitutions) {
   Bindings bindings;
   TRY(bind(bindings, condition, substitutions));
-  return names_attribute(condition.root, bindings, attribute);
+  std::set<std::string_view> attributes;
+  gather_attributes(condition.root, bindings, attributes);
+  return attributes;
 }
 
 struct BoundCondition::State {

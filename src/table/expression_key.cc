@@ -119,46 +119,95 @@ Result<void> check_values(const KeyCondition& condition, const KeyAttribute& key
   return {};
 }
 
+// The conditions on a schema's attributes: of the hash key all, of the range key the first ones.
+struct KeyPlaces {
+  std::vector<const KeyCondition*> hash;
+  std::vector<const KeyCondition*> range;
+
+  Result<void> fill(const KeySchema& schema, const std::vector<KeyCondition>& conditions) {
+    hash.resize(schema.hash.size());
+    range.resize(schema.range.size());
+    for (const KeyCondition& condition : conditions) {
+      for (size_t i = 0; i < hash.size() + range.size(); ++i) {
+        const bool is_hash = i < hash.size();
+        const KeyAttribute& key = is_hash ? schema.hash[i] : schema.range[i - hash.size()];
+        if (condition.attribute != key.name) continue;
+        const KeyCondition*& place = is_hash ? hash[i] : range[i - hash.size()];
+        if (place != nullptr) return refuse("KeyConditionExpressions must only contain one condition per key");
+        place = &condition;
+      }
+    }
+    return {};
+  }
+
+  size_t count() const {
+    return static_cast<size_t>(std::ranges::count_if(hash, [](const auto* each) { return each != nullptr; }) +
+                               std::ranges::count_if(range, [](const auto* each) { return each != nullptr; }));
+  }
+};
+
+std::unexpected<Error> missed(const KeyAttribute& key) {
+  return fail(ErrorKind::invalid_argument, "Query condition missed key schema element: {}", key.name);
+}
+
 }  // namespace
 
 Result<KeyRange> key_range(std::string_view key_condition_expression, UsedSubstitutions& substitutions,
                            const TableDefinition& table) {
+  return key_range(key_condition_expression, substitutions, schema_of(table));
+}
+
+Result<KeyRange> key_range(std::string_view key_condition_expression, UsedSubstitutions& substitutions,
+                           const KeySchema& schema) {
   TRY_ASSIGN(const auto expression, parse_condition(key_condition_expression, "KeyConditionExpression"));
   Bindings bindings;
   TRY(bind(bindings, *expression, substitutions));
   TRY(check_operands(*expression, bindings));
   KeyConditions gathered(bindings);
   TRY(gathered.gather(expression->root));
+  const auto& conditions = gathered.conditions();
 
-  const KeyCondition* hash = nullptr;
-  const KeyCondition* range = nullptr;
-  for (const KeyCondition& condition : gathered.conditions()) {
-    const bool is_hash = condition.attribute == table.hash_key.name;
-    const bool is_range = table.range_key && condition.attribute == table.range_key->name;
-    if (is_hash || is_range) {
-      const KeyCondition*& place = is_hash ? hash : range;
-      if (place != nullptr) return refuse("KeyConditionExpressions must only contain one condition per key");
-      place = &condition;
-    }
+  KeyPlaces places;
+  TRY(places.fill(schema, conditions));
+  if (const size_t most = std::max<size_t>(schema.hash.size() + schema.range.size(), 2); conditions.size() > most) {
+    if (most > 2) return fail(ErrorKind::invalid_argument, "Conditions can be of length 1 to {} only", most);
+    return refuse("Conditions can be of length 1 or 2 only");
   }
-  if (gathered.conditions().size() > 2) return refuse("Conditions can be of length 1 or 2 only");
-  if (hash == nullptr) {
-    return fail(ErrorKind::invalid_argument, "Query condition missed key schema element: {}", table.hash_key.name);
-  }
-  if (gathered.conditions().size() == 2 && range == nullptr) {
-    if (!table.range_key) return refuse("Query key condition not supported");
-    return fail(ErrorKind::invalid_argument, "Query condition missed key schema element: {}", table.range_key->name);
-  }
-  TRY(check_values(*hash, table.hash_key));
-  if (hash->compare != Compare::equal) return refuse("Query key condition not supported");
-
   KeyRange key_range;
-  key_range.hash = *hash->values.front();
-  if (range == nullptr) return key_range;
-  TRY(check_values(*range, *table.range_key));
-  key_range.compare = range->compare;
-  key_range.first = *range->values.front();
-  if (range->values.size() > 1) key_range.second = *range->values.back();
+  for (size_t i = 0; i < schema.hash.size(); ++i) {
+    const KeyCondition* hash = places.hash[i];
+    if (hash == nullptr) return missed(schema.hash[i]);
+  }
+  if (places.count() < conditions.size()) {
+    if (schema.range.empty()) return refuse("Query key condition not supported");
+    return missed(schema.range.front());
+  }
+  for (size_t i = 0; i < schema.hash.size(); ++i) {
+    const KeyCondition* hash = places.hash[i];
+    TRY(check_values(*hash, schema.hash[i]));
+    if (hash->compare != Compare::equal) return refuse("Query key condition not supported");
+    key_range.hash.push_back(*hash->values.front());
+  }
+  bool ended = false;
+  for (size_t i = 0; i < schema.range.size(); ++i) {
+    const KeyCondition* range = places.range[i];
+    const bool is_last = i + 1 == schema.range.size() || places.range[i + 1] == nullptr;
+    if (range == nullptr) {
+      ended = true;
+      continue;
+    }
+    // The attributes of a sort key are given from the left, and only the last one as a range.
+    if (ended) return missed(schema.range[i - 1]);
+    TRY(check_values(*range, schema.range[i]));
+    if (!is_last) {
+      if (range->compare != Compare::equal) return refuse("Query key condition not supported");
+      key_range.whole.push_back(*range->values.front());
+      continue;
+    }
+    key_range.compare = range->compare;
+    key_range.first = *range->values.front();
+    if (range->values.size() > 1) key_range.second = *range->values.back();
+  }
   return key_range;
 }
 

@@ -37,6 +37,15 @@ Item BoundProjection::project(const Item& item) const {
   return take_paths(item, state_->paths, state_->bindings);
 }
 
+Result<std::set<std::string_view>> attributes_of(const ProjectionExpression& projection,
+                                                 UsedSubstitutions& substitutions) {
+  Bindings bindings;
+  TRY(bind(bindings, projection, substitutions));
+  std::set<std::string_view> attributes;
+  for (const Path& path : projection.paths) attributes.insert(bindings.name(path.front()));
+  return attributes;
+}
+
 Result<Item> project(const ProjectionExpression& projection, UsedSubstitutions& substitutions, const Item& item) {
   Bindings bindings;
   TRY(bind(bindings, projection, substitutions));

@@ -9,12 +9,16 @@ namespace {
 constexpr char zero_follows = '\xff';
 constexpr char end_follows = '\x01';
 
-void put_delimited(std::string& out, std::string_view bytes) {
+void put_escaped(std::string& out, std::string_view bytes) {
   for (size_t at; (at = bytes.find('\0')) != std::string_view::npos; bytes.remove_prefix(at + 1)) {
     out.append(bytes.substr(0, at + 1));
     out.push_back(zero_follows);
   }
   out.append(bytes);
+}
+
+void put_delimited(std::string& out, std::string_view bytes) {
+  put_escaped(out, bytes);
   out.push_back('\0');
   out.push_back(end_follows);
 }
@@ -81,6 +85,17 @@ Result<void> put_parts(std::string& out, const TableDefinition& table, const Ite
 
 }  // namespace
 
+KeySchema schema_of(const TableDefinition& table) {
+  KeySchema schema;
+  schema.hash = std::span(&table.hash_key, 1);
+  if (table.range_key) schema.range = std::span(&*table.range_key, 1);
+  return schema;
+}
+
+KeySchema schema_of(const IndexDefinition& index) {
+  return {index.hash_key, index.range_key};
+}
+
 bool has_type(const AttributeValue& value, KeyType type) {
   switch (type) {
     case KeyType::string:
@@ -131,14 +146,14 @@ KeyValue key_value(const AttributeValue& value) {
 }
 
 void put_hash_key(std::string& out, const KeyValue& value) {
+  put_hash_key(out, std::span(&value, 1));
+}
+
+void put_hash_key(std::string& out, std::span<const KeyValue> values) {
   const size_t bucket_at = out.size();
   out.append(2, '\0');
   const size_t value_at = out.size();
-  if (const auto* number = std::get_if<Number>(&value)) {
-    number->put_sortable(out);
-  } else {
-    put_delimited(out, std::get<std::string_view>(value));
-  }
+  for (const KeyValue& value : values) put_inner_key(out, value);
   const uint32_t checksum = base::crc32c(std::string_view(out).substr(value_at));
   out[bucket_at] = static_cast<char>(checksum >> 24);
   out[bucket_at + 1] = static_cast<char>(checksum >> 16);
@@ -150,6 +165,18 @@ void put_range_key(std::string& out, const KeyValue& value) {
   } else {
     out.append(std::get<std::string_view>(value));
   }
+}
+
+void put_inner_key(std::string& out, const KeyValue& value) {
+  if (const auto* number = std::get_if<Number>(&value)) {
+    number->put_sortable(out);
+  } else {
+    put_delimited(out, std::get<std::string_view>(value));
+  }
+}
+
+void put_inner_key_prefix(std::string& out, std::string_view text) {
+  put_escaped(out, text);
 }
 
 Item key_attributes(const TableDefinition& table, const Item& item) {

@@ -10,6 +10,7 @@
 // DynamoDB's wording in the message where a client would see it.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,11 +37,46 @@ struct KeyAttribute {
 };
 enum class ViewType : uint8_t { keys_only, new_image, old_image, new_and_old_images };
 
+struct Throughput {  // kept for those who ask; nothing is limited by it
+  int64_t read_units = 0;
+  int64_t write_units = 0;
+};
+
+enum class Projection : uint8_t { keys_only, include, all };
+
+// A secondary index: those items that have all attributes of its key, in the order of that key, with the attributes
+// that it projects. It changes in the commits that change the items, so it is never behind.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/SecondaryIndexes.html
+struct IndexDefinition {
+  std::string name;
+  bool global = true;                   // else local: its hash key is the table's
+  std::vector<KeyAttribute> hash_key;   // 1 to index_key_attributes_max
+  std::vector<KeyAttribute> range_key;  // 0 to index_key_attributes_max
+  Projection projection = Projection::all;
+  std::vector<std::string> included;  // of Projection::include, beside the keys of the index and the table
+  Throughput throughput;
+  // Set by create() and update():
+  store::Keyspace keyspace;
+  bool backfilling = false;  // the table's items are still being entered, so it cannot be read
+};
+inline constexpr size_t global_indexes_max = 20;
+inline constexpr size_t local_indexes_max = 5;
+inline constexpr size_t index_key_attributes_max = 4;   // of each of the two keys
+inline constexpr size_t included_attributes_max = 100;  // of all indexes of a table together
+
 struct TableDefinition {
   std::string name;
   KeyAttribute hash_key;
   std::optional<KeyAttribute> range_key;
   std::optional<ViewType> change_feed;  // nullopt: not shown on the wire (jobs and mappings can follow it all the same)
+  std::vector<IndexDefinition> indexes;
+  bool provisioned = false;  // billed by `throughput`
+  Throughput throughput;
+  ProcessingTime billing_changed;  // when it became billed by request; 0: it was from the beginning
+  bool infrequent_access = false;  // its class
+  bool deletion_protected = false;
+  std::string expiry_attribute;  // of time to live; empty: items do not expire
+  std::map<std::string, std::string, std::less<>> tags;
   // Set by create():
   store::Keyspace keyspace;
   ProcessingTime created;
@@ -100,6 +136,7 @@ struct BatchResult {
 // Query and Scan. A page ends at `limit` items read or 1 MB of items read, before the filter.
 struct QueryRequest {
   std::string table;
+  std::string index;  // empty: the table itself
   bool scan = false;
   std::string key_condition_expression;  // of a query
   std::string filter_expression;
@@ -111,6 +148,8 @@ struct QueryRequest {
   uint32_t segment = 0;  // of a parallel scan
   uint32_t segments = 1;
   bool count_only = false;
+  bool all_attributes = false;  // of an index: also those that it does not project
+  bool consistent = false;      // every read is; a global index refuses to be asked for it
 };
 struct QueryResult {
   std::vector<Item> items;
@@ -166,9 +205,21 @@ class Tables {
   virtual std::vector<TablePtr> list() const = 0;                  // by name
   virtual Result<CommitId> drop(std::string_view name, std::span<const std::string> records) = 0;
   Result<CommitId> drop(std::string_view name) { return drop(name, {}); }
+  // Changes a table's facts: `change` gets the definition as it is and leaves it as it shall be; what it fails with is
+  // returned, and nothing happens. All of it is one commit. An index that is new is entered into by all writes from
+  // then on, and, on a thread of the tables, by the items that are there already (`backfilling` until then); one that
+  // is gone is dropped. Keys, names and keyspaces stay as they are. not_found.
+  virtual Result<TablePtr> update(std::string_view name,
+                                  const std::function<Result<void>(TableDefinition&)>& change) = 0;
   // Approximate, for DescribeTable.
-  virtual uint64_t item_count(const TableDefinition& table) const = 0;
-  virtual uint64_t size_bytes(const TableDefinition& table) const = 0;
+  struct Counts {
+    uint64_t items = 0;
+    uint64_t bytes = 0;
+  };
+  virtual Counts counts(const TableDefinition& table) const = 0;
+  virtual Counts counts(const TableDefinition& table, const IndexDefinition& index) const = 0;
+  uint64_t item_count(const TableDefinition& table) const { return counts(table).items; }
+  uint64_t size_bytes(const TableDefinition& table) const { return counts(table).bytes; }
 
   virtual Result<WriteResult> write(const WriteRequest& request) = 0;
   // Independent writes (BatchWriteItem): each put or erase, without conditions; in one commit unless they are too large

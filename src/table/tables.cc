@@ -9,6 +9,7 @@
 #include "table/catalog.h"
 #include "table/definition.h"
 #include "table/expression.h"
+#include "table/index_backfill.h"
 #include "table/keys.h"
 #include "table/query.h"
 #include "table/table.h"
@@ -27,6 +28,11 @@ store::Bytes bytes(std::string text) {
   return std::make_shared<const std::string>(std::move(text));
 }
 
+Tables::Counts shown(const KeyspaceCounts& counts) {
+  return {static_cast<uint64_t>(std::max<int64_t>(counts.items, 0)),
+          static_cast<uint64_t>(std::max<int64_t>(counts.bytes, 0))};
+}
+
 void warn_of_leftovers(store::Keyspace keyspace, const Error& error) {
   spdlog::warn("the items of a deleted table (keyspace {}) are still to be erased, at the next start: {}", keyspace,
                error.message);
@@ -35,7 +41,12 @@ void warn_of_leftovers(store::Keyspace keyspace, const Error& error) {
 class TablesImpl final : public Tables {
  public:
   TablesImpl(store::Store& store, base::Clock& clock, std::function<void()> changed)
-      : store_(store), clock_(clock), changed_(std::move(changed)) {}
+      : store_(store),
+        clock_(clock),
+        changed_(std::move(changed)),
+        backfill_(store, catalog_, [this](const TableDefinition& table, store::Keyspace index) {
+          return finish_backfill(table, index);
+        }) {}
   ~TablesImpl() override;
 
   Result<void> load();
@@ -46,8 +57,9 @@ class TablesImpl final : public Tables {
   Result<TablePtr> find(std::string_view name) const override;
   std::vector<TablePtr> list() const override;
   Result<CommitId> drop(std::string_view name, std::span<const std::string> records) override;
-  uint64_t item_count(const TableDefinition& table) const override;
-  uint64_t size_bytes(const TableDefinition& table) const override;
+  Result<TablePtr> update(std::string_view name, const std::function<Result<void>(TableDefinition&)>& change) override;
+  Counts counts(const TableDefinition& table) const override;
+  Counts counts(const TableDefinition& table, const IndexDefinition& index) const override;
 
   Result<WriteResult> write(const WriteRequest& request) override;
   Result<BatchResult> write_batch(std::span<const WriteRequest> requests) override;
@@ -72,8 +84,13 @@ class TablesImpl final : public Tables {
 
  private:
   Result<void> load_definition(std::string_view record);
-  Result<void> load_counts(TableState& state);
+  Result<void> load_counts(const TableDefinition& table, store::Keyspace keyspace, KeyspaceCounts& counts);
+  Result<void> allot_keyspaces(store::Transaction& transaction, TableDefinition& definition);
+  Result<void> note_dropped(store::Transaction& transaction, store::Keyspace keyspace);
+  Result<TablePtr> replace(const TableStatePtr& state, TableDefinition changed);
+  Result<void> finish_backfill(const TableDefinition& table, store::Keyspace index);
   Result<void> finish_drop(store::Keyspace keyspace);
+  void try_finish_drop(store::Keyspace keyspace);
   Result<BatchResult> write_piece(std::span<const WriteRequest> requests);
   Result<void> check_batch(std::span<const WriteRequest> requests) const;
 
@@ -81,15 +98,23 @@ class TablesImpl final : public Tables {
   base::Clock& clock_;
   const std::function<void()> changed_;
   Catalog catalog_;
-  std::mutex definitions_mutex_;  // create and drop, one at a time; outside the store's writer lock
+  std::mutex definitions_mutex_;  // create, update and drop, one at a time; outside the store's writer lock
+  IndexBackfill backfill_;
 };
 
 TablesImpl::~TablesImpl() {
+  backfill_.stop();
   const auto transaction = store_.begin();
+  const auto save = [&](store::Keyspace keyspace, const KeyspaceCounts& counts) {
+    if (counts.unsaved_changes == 0) return;
+    (void)transaction->put(store::records_keyspace, counts_record(keyspace),
+                           bytes(encode_counts(counts.items, counts.bytes)));
+  };
   for (const auto& state : catalog_.list()) {
-    if (state->unsaved_changes == 0) continue;
-    (void)transaction->put(store::records_keyspace, counts_record(state->definition->keyspace),
-                           bytes(encode_counts(state->items, state->bytes)));
+    save(state->definition->keyspace, *state->counts);
+    for (size_t i = 0; i < state->index_counts.size(); ++i) {
+      save(state->definition->indexes[i].keyspace, *state->index_counts[i]);
+    }
   }
   // Without it they are counted again, or wrong by a little.
   (void)transaction->commit();
@@ -103,8 +128,13 @@ Result<void> TablesImpl::load() {
   }));
   TRY(std::move(loaded));
   for (const auto& state : catalog_.list()) {
-    store_.add_keyspace(state->definition->keyspace);
-    TRY(load_counts(*state));
+    const TableDefinition& table = *state->definition;
+    store_.add_keyspace(table.keyspace);
+    TRY(load_counts(table, table.keyspace, *state->counts));
+    for (size_t i = 0; i < table.indexes.size(); ++i) {
+      store_.add_keyspace(table.indexes[i].keyspace);
+      TRY(load_counts(table, table.indexes[i].keyspace, *state->index_counts[i]));
+    }
   }
   std::vector<store::Keyspace> dropping;
   TRY(scan_records(dropping_records, [&](std::string_view, std::string_view record) {
@@ -112,38 +142,57 @@ Result<void> TablesImpl::load() {
     dropping.emplace_back(static_cast<uint32_t>(in.varint()));
     return true;
   }));
-  for (const store::Keyspace keyspace : dropping) {
-    if (const auto finished = finish_drop(keyspace); !finished) warn_of_leftovers(keyspace, finished.error());
-  }
+  for (const store::Keyspace keyspace : dropping) try_finish_drop(keyspace);
+  backfill_.wake();
   return {};
 }
 
 Result<void> TablesImpl::load_definition(std::string_view record) {
   TRY_ASSIGN(auto definition, get_definition(record));
   auto state = std::make_shared<TableState>();
+  for (size_t i = 0; i < definition.indexes.size(); ++i) {
+    state->index_counts.push_back(std::make_shared<KeyspaceCounts>());
+  }
   state->definition = std::make_shared<const TableDefinition>(std::move(definition));
   catalog_.add(std::move(state));
   return {};
 }
 
-Result<void> TablesImpl::load_counts(TableState& state) {
-  const store::Keyspace keyspace = state.definition->keyspace;
+Result<void> TablesImpl::load_counts(const TableDefinition& table, store::Keyspace keyspace, KeyspaceCounts& counts) {
   TRY_ASSIGN(const auto record, get_record(counts_record(keyspace)));
-  if (record && !decode_counts(*record, state)) {
+  if (record && !decode_counts(*record, counts)) {
     return fail(ErrorKind::corrupt, "the counts of table {} are damaged; restore the data directory from a copy",
-                state.definition->name);
+                table.name);
   }
-  if (store_.approximate_bytes(keyspace) > counted_bytes_max || state.bytes > static_cast<int64_t>(counted_bytes_max)) {
+  if (store_.approximate_bytes(keyspace) > counted_bytes_max ||
+      counts.bytes > static_cast<int64_t>(counted_bytes_max)) {
     return {};
   }
-  state.items = 0;
-  state.bytes = 0;
+  counts.items = 0;
+  counts.bytes = 0;
   TRY(store_.scan(keyspace, {}, [&](const store::Entry& entry) {
-    ++state.items;
-    state.bytes += static_cast<int64_t>(entry.key.size() + entry.value->size());
+    ++counts.items;
+    counts.bytes += static_cast<int64_t>(entry.key.size() + entry.value->size());
     return true;
   }));
   return {};
+}
+
+// The table's keyspace and those of its indexes, if they have none yet; all are made known to the journal.
+Result<void> TablesImpl::allot_keyspaces(store::Transaction& transaction, TableDefinition& definition) {
+  TRY_ASSIGN(const store::Bytes next, transaction.get(store::records_keyspace, next_keyspace_record));
+  const uint32_t first = next ? static_cast<uint32_t>(base::ByteReader(*next).varint()) : first_keyspace;
+  uint32_t number = first;
+  if (definition.keyspace.value == 0) definition.keyspace = store::Keyspace(number++);
+  store_.add_keyspace(definition.keyspace);
+  for (IndexDefinition& index : definition.indexes) {
+    if (index.keyspace.value == 0) index.keyspace = store::Keyspace(store::first_view_keyspace.value + number++);
+    store_.add_keyspace(index.keyspace);
+  }
+  if (number == first) return {};
+  std::string following;
+  base::put_varint(following, number);
+  return transaction.put(store::records_keyspace, next_keyspace_record, bytes(std::move(following)));
 }
 
 Result<TablePtr> TablesImpl::create(TableDefinition definition, const RecordsOf& records_of) {
@@ -153,14 +202,9 @@ Result<TablePtr> TablesImpl::create(TableDefinition definition, const RecordsOf&
     return fail(ErrorKind::already_exists, "Table already exists: {}", definition.name);
   }
   TRY_ASSIGN(const auto transaction, store_.try_begin());
-  TRY_ASSIGN(const store::Bytes next, transaction->get(store::records_keyspace, next_keyspace_record));
-  definition.keyspace =
-      store::Keyspace(next ? static_cast<uint32_t>(base::ByteReader(*next).varint()) : first_keyspace);
+  TRY(allot_keyspaces(*transaction, definition));
   definition.created = clock_.now();
   definition.feed_label = feed_label_of(definition.created);
-  std::string following;
-  base::put_varint(following, definition.keyspace.value + 1);
-  TRY(transaction->put(store::records_keyspace, next_keyspace_record, bytes(std::move(following))));
   std::string record;
   put_definition(record, definition);
   TRY(transaction->put(store::records_keyspace, definition_record(definition.name), bytes(std::move(record))));
@@ -168,10 +212,12 @@ Result<TablePtr> TablesImpl::create(TableDefinition definition, const RecordsOf&
     TRY(check_record_key(key));
     TRY(transaction->put(store::records_keyspace, key, bytes(std::move(value))));
   }
-  store_.add_keyspace(definition.keyspace);
   TRY_ASSIGN(definition.commit, transaction->commit());
 
   auto state = std::make_shared<TableState>();
+  for (size_t i = 0; i < definition.indexes.size(); ++i) {
+    state->index_counts.push_back(std::make_shared<KeyspaceCounts>());
+  }
   state->definition = std::make_shared<const TableDefinition>(std::move(definition));
   catalog_.add(state);
   if (changed_) changed_();
@@ -192,23 +238,32 @@ std::vector<TablePtr> TablesImpl::list() const {
 Result<CommitId> TablesImpl::drop(std::string_view name, std::span<const std::string> records) {
   std::lock_guard definitions_lock(definitions_mutex_);
   TRY_ASSIGN(const auto state, catalog_.need(name));
-  const store::Keyspace keyspace = state->definition->keyspace;
+  const TableDefinition& table = *state->definition;
   TRY_ASSIGN(const auto transaction, store_.try_begin());
   TRY(transaction->erase(store::records_keyspace, definition_record(name)));
-  TRY(transaction->erase(store::records_keyspace, counts_record(keyspace)));
   for (const std::string& key : records) {
     TRY(check_record_key(key));
     TRY(transaction->erase(store::records_keyspace, key));
   }
-  std::string dropping;
-  base::put_varint(dropping, keyspace.value);
-  TRY(transaction->put(store::records_keyspace, dropping_record(keyspace), bytes(std::move(dropping))));
+  TRY(note_dropped(*transaction, table.keyspace));
+  for (const IndexDefinition& index : table.indexes) TRY(note_dropped(*transaction, index.keyspace));
   TRY_ASSIGN(const CommitId commit, transaction->commit());
-  catalog_.remove(*state->definition);
+  catalog_.remove(table);
   if (changed_) changed_();
   // From here on the table is gone; what fails now is done at the next start.
-  if (const auto finished = finish_drop(keyspace); !finished) warn_of_leftovers(keyspace, finished.error());
+  try_finish_drop(table.keyspace);
+  for (const IndexDefinition& index : table.indexes) try_finish_drop(index.keyspace);
   return commit;
+}
+
+Result<void> TablesImpl::note_dropped(store::Transaction& transaction, store::Keyspace keyspace) {
+  TRY(transaction.erase(store::records_keyspace, counts_record(keyspace)));
+  if (keyspace >= store::first_view_keyspace) {
+    TRY(transaction.erase(store::records_keyspace, backfill_record(keyspace)));
+  }
+  std::string dropping;
+  base::put_varint(dropping, keyspace.value);
+  return transaction.put(store::records_keyspace, dropping_record(keyspace), bytes(std::move(dropping)));
 }
 
 Result<void> TablesImpl::finish_drop(store::Keyspace keyspace) {
@@ -219,14 +274,82 @@ Result<void> TablesImpl::finish_drop(store::Keyspace keyspace) {
   return {};
 }
 
-uint64_t TablesImpl::item_count(const TableDefinition& table) const {
-  const auto state = catalog_.find(table.keyspace);
-  return state ? static_cast<uint64_t>(std::max<int64_t>(state->items, 0)) : 0;
+void TablesImpl::try_finish_drop(store::Keyspace keyspace) {
+  if (const auto finished = finish_drop(keyspace); !finished) warn_of_leftovers(keyspace, finished.error());
 }
 
-uint64_t TablesImpl::size_bytes(const TableDefinition& table) const {
+Result<TablePtr> TablesImpl::update(std::string_view name,
+                                    const std::function<Result<void>(TableDefinition&)>& change) {
+  std::lock_guard definitions_lock(definitions_mutex_);
+  TRY_ASSIGN(const auto state, catalog_.need(name));
+  TableDefinition changed = *state->definition;
+  TRY(change(changed));
+  TRY(check_definition(changed));
+  for (IndexDefinition& index : changed.indexes) {
+    if (index.keyspace.value == 0) index.backfilling = true;
+  }
+  return replace(state, std::move(changed));
+}
+
+// With definitions_mutex_. Writers that began before go on with the former definition until their commit; the backfill
+// and the erasure of a keyspace come after them, as they begin transactions of their own.
+Result<TablePtr> TablesImpl::replace(const TableStatePtr& state, TableDefinition changed) {
+  TRY_ASSIGN(const auto transaction, store_.try_begin());
+  TRY(allot_keyspaces(*transaction, changed));
+  std::vector<store::Keyspace> dropped;
+  auto next = std::make_shared<TableState>(TableState{nullptr, state->counts});
+  for (const IndexDefinition& index : changed.indexes) {
+    if (!index.backfilling) TRY(transaction->erase(store::records_keyspace, backfill_record(index.keyspace)));
+    next->index_counts.push_back(nullptr);
+  }
+  for (size_t i = 0; i < state->definition->indexes.size(); ++i) {
+    const store::Keyspace keyspace = state->definition->indexes[i].keyspace;
+    const auto at = std::ranges::find(changed.indexes, keyspace, &IndexDefinition::keyspace);
+    if (at == changed.indexes.end()) {
+      dropped.push_back(keyspace);
+      TRY(note_dropped(*transaction, keyspace));
+    } else {
+      next->index_counts[static_cast<size_t>(at - changed.indexes.begin())] = state->index_counts[i];
+    }
+  }
+  for (auto& counts : next->index_counts) {
+    if (!counts) counts = std::make_shared<KeyspaceCounts>();
+  }
+  std::string record;
+  put_definition(record, changed);
+  TRY(transaction->put(store::records_keyspace, definition_record(changed.name), bytes(std::move(record))));
+  TRY_ASSIGN(changed.commit, transaction->commit());
+  next->definition = std::make_shared<const TableDefinition>(std::move(changed));
+  catalog_.add(next);
+  for (const store::Keyspace keyspace : dropped) try_finish_drop(keyspace);
+  backfill_.wake();
+  return next->definition;
+}
+
+Result<void> TablesImpl::finish_backfill(const TableDefinition& table, store::Keyspace index) {
+  std::lock_guard definitions_lock(definitions_mutex_);
   const auto state = catalog_.find(table.keyspace);
-  return state ? static_cast<uint64_t>(std::max<int64_t>(state->bytes, 0)) : 0;
+  if (!state) return {};
+  TableDefinition changed = *state->definition;
+  const auto at = std::ranges::find(changed.indexes, index, &IndexDefinition::keyspace);
+  if (at == changed.indexes.end()) return {};
+  at->backfilling = false;
+  TRY(replace(state, std::move(changed)));
+  flush();
+  return {};
+}
+
+Tables::Counts TablesImpl::counts(const TableDefinition& table) const {
+  const auto state = catalog_.find(table.keyspace);
+  return state ? shown(*state->counts) : Counts();
+}
+
+Tables::Counts TablesImpl::counts(const TableDefinition& table, const IndexDefinition& index) const {
+  const auto state = catalog_.find(table.keyspace);
+  if (!state) return {};
+  const auto& indexes = state->definition->indexes;
+  const auto at = std::ranges::find(indexes, index.keyspace, &IndexDefinition::keyspace);
+  return at == indexes.end() ? Counts() : shown(*state->index_counts[static_cast<size_t>(at - indexes.begin())]);
 }
 
 Result<WriteResult> TablesImpl::write(const WriteRequest& request) {

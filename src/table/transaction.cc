@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "table/expression.h"
+#include "table/index.h"
 #include "table/item_merge.h"
 #include "table/keys.h"
 
@@ -36,6 +37,7 @@ Result<void> check_return_values(const WriteRequest& request) {
 Result<void> put_key_of_write(std::string& out, const TableDefinition& table, const WriteRequest& request) {
   if (request.kind != Kind::put) return put_key(out, table, request.item);
   TRY(put_key_of_item(out, table, request.item));
+  if (!table.indexes.empty()) TRY(check_index_keys(table, request.item));
   return check_size(item_size(request.item), false);
 }
 
@@ -62,9 +64,13 @@ bool TransactionImpl::Target::keeps_old() const {
 }
 
 TransactionImpl::Target& TransactionImpl::target_of(TableStatePtr state) {
-  const auto at = std::ranges::find(targets_, state, &Target::state);
-  if (at != targets_.end()) return *at;
-  return targets_.emplace_back(Target{std::move(state)});
+  // By the keyspace: one transaction sees one definition of a table, though it may be changed meanwhile.
+  for (Target& target : targets_) {
+    if (target.table().keyspace == state->definition->keyspace) return target;
+  }
+  Target& target = targets_.emplace_back(Target{std::move(state)});
+  target.index_deltas.resize(target.table().indexes.size());
+  return target;
 }
 
 Result<WriteResult> TransactionImpl::write(const WriteRequest& request) {
@@ -135,6 +141,7 @@ Result<WriteResult> TransactionImpl::carry_out(Target& target, const WriteReques
   if (item_nesting(item) > nesting_max) {
     return fail(ErrorKind::invalid_argument, "{}", nested_too_deep);
   }
+  if (!target.table().indexes.empty()) TRY(check_index_keys_of_update(target.table(), before, item));
 
   WriteResult result;
   if (request.return_values == ReturnValues::updated_old && before && update) {
@@ -198,24 +205,110 @@ Result<void> TransactionImpl::erase(const TableDefinition& table, std::string_vi
   return erase(*target, key, old);
 }
 
+// Here all writes of items come through.
 Result<void> TransactionImpl::put_bytes(Target& target, std::string_view key, const store::Bytes& old,
                                         std::string bytes) {
   if (old && *old == bytes) return {};
-  target.items += old ? 0 : 1;
-  target.bytes += static_cast<int64_t>(bytes.size());
-  target.bytes -= old ? static_cast<int64_t>(old->size()) : -static_cast<int64_t>(key.size());
-  ++target.changes;
-  return store_->put(target.table().keyspace, key, std::make_shared<const std::string>(std::move(bytes)),
-                     target.keeps_old());
+  target.delta.items += old ? 0 : 1;
+  target.delta.bytes += static_cast<int64_t>(bytes.size());
+  target.delta.bytes -= old ? static_cast<int64_t>(old->size()) : -static_cast<int64_t>(key.size());
+  ++target.delta.changes;
+  auto now = std::make_shared<const std::string>(std::move(bytes));
+  if (!target.index_deltas.empty()) TRY(change_indexes(target, key, old, now));
+  return store_->put(target.table().keyspace, key, std::move(now), target.keeps_old());
 }
 
+// And all erasures.
 Result<void> TransactionImpl::erase(Target& target, std::string_view key, const store::Bytes& old) {
   if (!old) return {};
-  target.items -= 1;
-  target.bytes -= static_cast<int64_t>(key.size() + old->size());
-  ++target.changes;
+  target.delta.items -= 1;
+  target.delta.bytes -= static_cast<int64_t>(key.size() + old->size());
+  ++target.delta.changes;
+  if (!target.index_deltas.empty()) TRY(change_indexes(target, key, old, nullptr));
   // The old value is always kept: the change's keys are read from it.
   return store_->erase(target.table().keyspace, key, true);
+}
+
+Result<void> TransactionImpl::change_indexes(Target& target, std::string_view key, const store::Bytes& old,
+                                             const store::Bytes& now) {
+  const TableDefinition& table = target.table();
+  std::string old_key;
+  std::string new_key;
+  for (size_t i = 0; i < table.indexes.size(); ++i) {
+    const IndexDefinition& index = table.indexes[i];
+    old_key.clear();
+    new_key.clear();
+    bool was = false;
+    bool is = false;
+    if (old) {
+      TRY_ASSIGN(was, put_entry_key(old_key, index, *old, key));
+    }
+    if (now) {
+      TRY_ASSIGN(is, put_entry_key(new_key, index, *now, key));
+    }
+    if (!was && !is) continue;
+    const bool stays = was && is && old_key == new_key;
+    // The key has all that such an entry holds.
+    if (stays && index.projection == Projection::keys_only && !index.backfilling) continue;
+    store::Bytes old_value;
+    if (was) {
+      if (index.backfilling) {
+        TRY_ASSIGN(old_value, store_->get(index.keyspace, old_key));
+      } else {
+        TRY_ASSIGN(old_value, entry_value(table, index, old));
+      }
+    }
+    if (was && !stays) {
+      TRY(erase_entry(target, i, old_key, old_value));
+      old_value = nullptr;
+    }
+    if (!is) continue;
+    TRY_ASSIGN(auto value, entry_value(table, index, now));
+    TRY(put_entry(target, i, new_key, old_value, std::move(value)));
+  }
+  return {};
+}
+
+Result<store::Bytes> TransactionImpl::entry_value(const TableDefinition& table, const IndexDefinition& index,
+                                                  const store::Bytes& item) const {
+  if (index.projection == Projection::all) return item;
+  std::string value;
+  TRY(put_entry_value(value, table, index, *item));
+  return std::make_shared<const std::string>(std::move(value));
+}
+
+Result<void> TransactionImpl::put_entry(Target& target, size_t index, std::string_view entry_key,
+                                        const store::Bytes& old, store::Bytes value) {
+  if (old && *old == *value) return {};
+  Delta& delta = target.index_deltas[index];
+  delta.items += old ? 0 : 1;
+  delta.bytes += static_cast<int64_t>(value->size());
+  delta.bytes -= old ? static_cast<int64_t>(old->size()) : -static_cast<int64_t>(entry_key.size());
+  ++delta.changes;
+  return store_->put(target.table().indexes[index].keyspace, entry_key, std::move(value));
+}
+
+Result<void> TransactionImpl::erase_entry(Target& target, size_t index, std::string_view entry_key,
+                                          const store::Bytes& old) {
+  if (!old) return {};
+  Delta& delta = target.index_deltas[index];
+  delta.items -= 1;
+  delta.bytes -= static_cast<int64_t>(entry_key.size() + old->size());
+  ++delta.changes;
+  return store_->erase(target.table().indexes[index].keyspace, entry_key);
+}
+
+Result<void> TransactionImpl::backfill(const TableStatePtr& state, size_t index, std::string_view key) {
+  Target& target = target_of(state);
+  const TableDefinition& table = target.table();
+  TRY_ASSIGN(const store::Bytes item, store_->get(table.keyspace, key));
+  if (!item) return {};
+  std::string entry_key;
+  TRY_ASSIGN(const bool has_place, put_entry_key(entry_key, table.indexes[index], *item, key));
+  if (!has_place) return {};
+  TRY_ASSIGN(const store::Bytes old, store_->get(table.indexes[index].keyspace, entry_key));
+  TRY_ASSIGN(auto value, entry_value(table, table.indexes[index], item));
+  return put_entry(target, index, entry_key, old, std::move(value));
 }
 
 Result<void> TransactionImpl::put_record(std::string_view key, std::string value) {
@@ -233,37 +326,43 @@ Result<void> TransactionImpl::erase_records(std::string_view prefix) {
   return store_->erase_range(store::records_keyspace, prefix, end_of_prefix(std::string(prefix)));
 }
 
-Result<void> TransactionImpl::save_counts() {
-  for (const Target& target : targets_) {
-    const TableState& state = *target.state;
-    if (state.unsaved_changes + target.changes < changes_between_saves) continue;
-    TRY(store_->put(
-        store::records_keyspace, counts_record(target.table().keyspace),
-        std::make_shared<const std::string>(encode_counts(state.items + target.items, state.bytes + target.bytes))));
+template <class F>
+Result<void> TransactionImpl::each_count(F f) {
+  for (Target& target : targets_) {
+    TRY(f(target.table().keyspace, *target.state->counts, target.delta));
+    for (size_t i = 0; i < target.index_deltas.size(); ++i) {
+      TRY(f(target.table().indexes[i].keyspace, *target.state->index_counts[i], target.index_deltas[i]));
+    }
   }
   return {};
 }
 
 Result<CommitId> TransactionImpl::commit() {
-  TRY(save_counts());
+  TRY(each_count([&](store::Keyspace keyspace, const KeyspaceCounts& counts, const Delta& delta) -> Result<void> {
+    if (counts.unsaved_changes + delta.changes < changes_between_saves) return {};
+    return store_->put(
+        store::records_keyspace, counts_record(keyspace),
+        std::make_shared<const std::string>(encode_counts(counts.items + delta.items, counts.bytes + delta.bytes)));
+  }));
   // The counts are guarded by the lock that commit() lets go; nobody reads them before the commit is known to hold
   // but for DescribeTable, which wants them roughly.
-  for (Target& target : targets_) {
-    TableState& state = *target.state;
-    state.items += target.items;
-    state.bytes += target.bytes;
-    state.unsaved_changes += target.changes;
-    if (state.unsaved_changes >= changes_between_saves) state.unsaved_changes = 0;
-  }
+  (void)each_count([](store::Keyspace, KeyspaceCounts& counts, const Delta& delta) -> Result<void> {
+    counts.items += delta.items;
+    counts.bytes += delta.bytes;
+    counts.unsaved_changes += delta.changes;
+    if (counts.unsaved_changes >= changes_between_saves) counts.unsaved_changes = 0;
+    return {};
+  });
   const CommitId depends_on = store_->depends_on();
   const auto commit = store_->commit();
   if (!commit) {
-    for (Target& target : targets_) {
-      target.state->items -= target.items;
-      target.state->bytes -= target.bytes;
+    (void)each_count([](store::Keyspace, KeyspaceCounts& counts, const Delta& delta) -> Result<void> {
+      counts.items -= delta.items;
+      counts.bytes -= delta.bytes;
       // What was to be written down was not, and another commit may have written these counts down meanwhile.
-      target.state->unsaved_changes += changes_between_saves;
-    }
+      counts.unsaved_changes += changes_between_saves;
+      return {};
+    });
     return commit;
   }
   return std::max(*commit, depends_on);

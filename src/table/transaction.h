@@ -12,7 +12,8 @@
 
 namespace millrace::table {
 
-// The key that a request writes. invalid_argument: it has no such key, or its item is too large.
+// The key that a request writes. invalid_argument: it has no such key, its item is too large, or has what cannot be the
+// key of an index.
 Result<void> put_key_of_write(std::string& out, const TableDefinition& table, const WriteRequest& request);
 
 class TransactionImpl final : public Transaction {
@@ -31,13 +32,21 @@ class TransactionImpl final : public Transaction {
   size_t bytes() const override { return store_->bytes(); }
   Result<CommitId> commit() override;
 
+  // Enters the item of that key, if there is one, into an index that is being backfilled.
+  Result<void> backfill(const TableStatePtr& state, size_t index, std::string_view key);
+  store::Transaction& store() { return *store_; }
+
  private:
-  // A table that this transaction writes, and by how much its counts change.
-  struct Target {
-    TableStatePtr state;
+  struct Delta {
     int64_t items = 0;
     int64_t bytes = 0;
     uint64_t changes = 0;
+  };
+  // A table that this transaction writes, and by how much its counts change, and those of its indexes.
+  struct Target {
+    TableStatePtr state;
+    Delta delta = {};
+    std::vector<Delta> index_deltas = {};
 
     const TableDefinition& table() const { return *state->definition; }
     bool keeps_old() const;
@@ -51,7 +60,15 @@ class TransactionImpl final : public Transaction {
   Result<Target*> target_of(const TableDefinition& table);
   Result<void> put_bytes(Target& target, std::string_view key, const store::Bytes& old, std::string bytes);
   Result<void> erase(Target& target, std::string_view key, const store::Bytes& old);
-  Result<void> save_counts();
+  Result<void> change_indexes(Target& target, std::string_view key, const store::Bytes& old, const store::Bytes& now);
+  Result<void> put_entry(Target& target, size_t index, std::string_view entry_key, const store::Bytes& old,
+                         store::Bytes value);
+  Result<void> erase_entry(Target& target, size_t index, std::string_view entry_key, const store::Bytes& old);
+  Result<store::Bytes> entry_value(const TableDefinition& table, const IndexDefinition& index,
+                                   const store::Bytes& item) const;
+  // Calls f(keyspace, counts, delta) for all that the targets count.
+  template <class F>
+  Result<void> each_count(F f);
 
   Catalog& catalog_;
   std::unique_ptr<store::Transaction> store_;
