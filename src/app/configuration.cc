@@ -242,6 +242,8 @@ Result<Configuration> parse_configuration(std::string_view toml_text, std::strin
        {"dashboard", text(dashboard)},
        {"auth", text(authentication)},
        {"durability", text(durability)},
+       {"tls_certificate", text(configuration.tls_certificate)},
+       {"tls_key", text(configuration.tls_key)},
        {"allowed_hosts", texts(configuration.allowed_hosts)},
        {"region", region(configuration.region)},
        {"segment_bytes", whole(configuration.segment_bytes, 1 << 20, int64_t{1} << 30)},
@@ -259,6 +261,10 @@ Result<Configuration> parse_configuration(std::string_view toml_text, std::strin
   if (authentication != "sigv4" && authentication != "none") {
     return file.error(*root.get("auth"),
                       fmt::format("`auth` is \"{}\"; it may be \"sigv4\" or \"none\"", authentication));
+  }
+  if (configuration.tls_certificate.empty() != configuration.tls_key.empty()) {
+    const char* const given = configuration.tls_key.empty() ? "tls_certificate" : "tls_key";
+    return file.error(*root.get(given), "`tls_certificate` and `tls_key` go together: two files in PEM");
   }
   if (configuration.allowed_hosts.size() > allowed_hosts_max) {
     return file.error(*root.get("allowed_hosts"), fmt::format("`allowed_hosts` has more than {}", allowed_hosts_max));

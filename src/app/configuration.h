@@ -24,7 +24,9 @@ struct Configuration {
   std::string dashboard_host = "127.0.0.1";
   uint16_t dashboard_port = 8080;  // 0 and dashboard = true: any free port
   bool dashboard = true;
-  bool authenticate = true;                // --auth none: false; refused on other addresses than loopback
+  bool authenticate = true;     // --auth none: false; refused on other addresses than loopback
+  std::string tls_certificate;  // PEM files; both or none: the server makes a certificate of its own
+  std::string tls_key;
   std::vector<std::string> allowed_hosts;  // names of this server, for requests without a signature
   bool durable = true;                     // --durability memory: false
   std::string region = "us-east-1";

@@ -19,6 +19,8 @@ auth = "sigv4"
 durability = "memory"
 region = "eu-central-1"
 segment_bytes = 1048576
+tls_certificate = "server.pem"
+tls_key = "server-key.pem"
 
 [[credential]]
 access_key = "a"
@@ -50,6 +52,8 @@ on_failure_table = "FailedBatches"
   EXPECT_FALSE(read->dashboard);
   EXPECT_FALSE(read->durable);
   EXPECT_EQ(read->segment_bytes, 1048576u);
+  EXPECT_EQ(read->tls_certificate, "server.pem");
+  EXPECT_EQ(read->tls_key, "server-key.pem");
   ASSERT_EQ(read->credentials.size(), 1u);
   EXPECT_EQ(read->credentials[0].secret_key, "b");
   ASSERT_EQ(read->functions.size(), 1u);
@@ -74,6 +78,8 @@ TEST(Configuration, SaysWhatAValueMayBe) {
             "millrace.toml:1: `listen` \"4566\" is no address; write HOST:PORT, such as 127.0.0.1:4566");
   EXPECT_EQ(error_of("listen = 4566\n"), "millrace.toml:1: `listen` must be a text such as \"127.0.0.1:4566\"");
   EXPECT_EQ(error_of("auth = \"basic\"\n"), "millrace.toml:1: `auth` is \"basic\"; it may be \"sigv4\" or \"none\"");
+  EXPECT_EQ(error_of("tls_certificate = \"server.pem\"\n"),
+            "millrace.toml:1: `tls_certificate` and `tls_key` go together: two files in PEM");
   EXPECT_EQ(error_of("segment_bytes = 5\n"),
             "millrace.toml:1: `segment_bytes` must be a whole number from 1048576 to 1073741824");
   EXPECT_EQ(error_of("[[mapping]]\nname = \"m\"\nfunction = \"f\"\n"),

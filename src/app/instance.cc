@@ -17,6 +17,7 @@
 #include "api/kinesis.h"
 #include "app/backup_operations.h"
 #include "app/project_files.h"
+#include "app/tls.h"
 #include "aws/credentials.h"
 #include "aws/service.h"
 #include "base/address.h"
@@ -45,7 +46,8 @@ std::string_view reachable(std::string_view host) {
 
 // A directory that is missing, empty or Millrace's; lost+found is the file system's.
 Result<void> check_data_directory(const std::string& directory) {
-  static constexpr std::array<std::string_view, 5> known = {"lock", "streams", "tables", "functions", "lost+found"};
+  static constexpr std::array<std::string_view, 6> known = {"lock",      "streams", "tables",
+                                                            "functions", "tls",     "lost+found"};
   const auto names = base::list_directory(directory);
   if (!names) return {};  // missing, or opening it says what is wrong
   const auto foreign = std::ranges::find_if(
@@ -270,6 +272,11 @@ class RunningInstance final : public Instance {
     const std::string& data = configuration_.data_directory;
     TRY(base::make_directories(data));
     TRY_ASSIGN(data_lock_, base::DirectoryLock::acquire(data));
+    TRY_ASSIGN(const auto identity, open_identity(configuration_));
+    reactor_->post([this, identity] {
+      if (server_) http::serve_tls(*server_, identity);
+      if (dashboard_server_) http::serve_tls(*dashboard_server_, identity);
+    });
     base::Clock& clock = base::system_clock();
     const auto changed = [this] { reactor_->post([this] { tell_of_sources(); }); };
     TRY_ASSIGN(streams_, stream::Streams::open({.directory = data + "/streams",

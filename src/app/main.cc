@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "app/backup_command.h"
+#include "app/cert_command.h"
 #include "app/demo_command.h"
 #include "app/jobs_command.h"
 #include "app/serve.h"
@@ -374,6 +375,17 @@ struct BackupCommand {
   }
 };
 
+struct CertCommand {
+  CertOptions options;
+
+  void add_to(CLI::App& app) {
+    auto* command = app.add_subcommand("cert", "Print the certificate that clients of a server's TLS have to trust");
+    command->footer(
+        "Example:\n  millrace cert --data ./data > millrace-ca.pem\n  AWS_CA_BUNDLE=millrace-ca.pem aws ...");
+    command->add_option("--data", options.data_directory, "The server's data directory")->required();
+  }
+};
+
 struct RestoreCommand {
   RestoreOptions options;
 
@@ -431,6 +443,7 @@ int run(int argc, char** argv) {
   FunctionsCommand functions;
   BackupCommand backup;
   RestoreCommand restore;
+  CertCommand cert;
   demo.add_to(app);
   serve.add_to(app);
   sql.add_to(app);
@@ -438,6 +451,7 @@ int run(int argc, char** argv) {
   functions.add_to(app);
   backup.add_to(app);
   restore.add_to(app);
+  cert.add_to(app);
   send.add_to(app);
   app.add_subcommand("reprice", "The pricing function of the shop; a server's configuration starts it")
       ->footer("The environment variables PRICING_... change its rules; docs/pricing.md lists them.");
@@ -447,7 +461,7 @@ int run(int argc, char** argv) {
       app.get_subcommands([&](CLI::App* command) { return command->check_name(argv[1]); }).empty()) {
     return refuse(fmt::format(
         "there is no command `{}`; {}", argv[1],
-        base::suggestion(argv[1], {"demo", "serve", "sql", "jobs", "functions", "backup", "restore", "send"})));
+        base::suggestion(argv[1], {"demo", "serve", "sql", "jobs", "functions", "backup", "restore", "cert", "send"})));
   }
   try {
     app.parse(argc, argv);
@@ -465,6 +479,7 @@ int run(int argc, char** argv) {
   if (name == "functions") return functions.run();
   if (name == "backup") return backup.run();
   if (name == "restore") return run_restore(restore.options);
+  if (name == "cert") return run_cert(cert.options);
   if (name == "send") return send.run();
   if (name == "reprice") return shop::run_reprice();
   return shop::run_flag_fast_clicks();

@@ -14,6 +14,7 @@
 #include "http/epoll_reactor.h"
 #include "http/request_parser.h"
 #include "http/server.h"
+#include "http/tls.h"
 #include "http/transport.h"
 
 namespace millrace::http {
@@ -36,7 +37,8 @@ struct ConnectionHost {
   Handler handler;
   ServerLimits limits;
   ParserLimits parser_limits;
-  std::vector<Header> headers;  // of the request being handled
+  std::shared_ptr<const TlsIdentity> tls;  // null: TLS is not spoken yet
+  std::vector<Header> headers;             // of the request being handled
   std::vector<std::shared_ptr<Connection>> connections;
   size_t buffered_bytes = 0;  // capacity of all buffers
   size_t answer_bytes = 0;    // bodies of answers that are not written yet

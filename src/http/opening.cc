@@ -7,6 +7,7 @@
 
 #include "http/http1_connection.h"
 #include "http/http2_connection.h"
+#include "http/tls_transport.h"
 
 namespace millrace::http {
 
@@ -42,6 +43,13 @@ void Opening::on_events(uint32_t events) {
     if (received.state == Transport::State::ended) return close();
     if (received.state == Transport::State::blocked) return;
     const std::string_view first(bytes.data(), held_bytes_ + received.bytes);
+    if (first.front() == tls_begins && !encrypted_) {
+      if (!host_->tls) return close();
+      transport_ = make_tls_transport(std::move(transport_), first, *host_->tls);
+      transport_->tell(this);
+      encrypted_ = true;
+      continue;
+    }
     if (first.starts_with(http2_begins)) return become<Http2Connection>(first);
     if (!http2_begins.starts_with(first)) return become<Http1Connection>(first);
     held_bytes_ = first.size();

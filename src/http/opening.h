@@ -1,7 +1,7 @@
 #pragma once
-// An accepted connection until its first bytes say what it speaks: HTTP/2 begins with a preface that is no request of
-// HTTP/1.1, everything else is that. The connection that speaks it takes the place of this one.
-// Private to this folder; the reactor's thread.
+// An accepted connection until its first bytes say what it speaks: TLS begins with a byte that no request has, and says
+// the rest inside; HTTP/2 with a preface that is no request of HTTP/1.1; everything else is that. The connection that
+// speaks it takes the place of this one. Private to this folder; the reactor's thread.
 // https://www.rfc-editor.org/rfc/rfc9113#name-http-2-connection-preface
 
 #include <array>
@@ -29,6 +29,7 @@ class Opening final : public Connection {
   template <class Kind>
   void become(std::string_view received);
 
+  bool encrypted_ = false;
   std::array<char, 2> held_{};  // bytes that do not decide it
   size_t held_bytes_ = 0;
 };

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "http/opening.h"
+#include "http/tls.h"
 
 namespace millrace::http {
 namespace {
@@ -92,6 +93,7 @@ class SocketServer final : public Server, private EventSink {
               .handler = std::move(handler),
               .limits = limits,
               .parser_limits = {limits.header_bytes_max, limits.body_bytes_max},
+              .tls = nullptr,
               .headers = {},
               .connections = {},
               .buffered_bytes = 0,
@@ -109,6 +111,8 @@ class SocketServer final : public Server, private EventSink {
   }
 
   Result<void> start() { return host_.reactor.add(fd_, EPOLLIN, this); }
+
+  void serve_tls(std::shared_ptr<const TlsIdentity> identity) { host_.tls = std::move(identity); }
 
   uint16_t port() const override { return port_; }
   size_t connections() const override { return host_.connections.size(); }
@@ -241,6 +245,10 @@ Result<std::unique_ptr<Server>> Server::listen(Reactor& reactor, std::string_vie
   auto server = std::make_unique<SocketServer>(epoll, listener.first, listener.second, std::move(handler), limits);
   TRY(server->start());
   return std::unique_ptr<Server>(std::move(server));
+}
+
+void serve_tls(Server& server, std::shared_ptr<const TlsIdentity> identity) {
+  static_cast<SocketServer&>(server).serve_tls(std::move(identity));  // there is no other kind
 }
 
 }  // namespace millrace::http
