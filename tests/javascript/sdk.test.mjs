@@ -1,7 +1,9 @@
 // What programs in JavaScript do with streams, tables and change feeds, through the clients that they have from AWS.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 import * as dynamodb from "@aws-sdk/client-dynamodb";
 import * as feeds from "@aws-sdk/client-dynamodb-streams";
 import * as kinesis from "@aws-sdk/client-kinesis";
@@ -104,6 +106,23 @@ test("many requests at once are all answered", async () => {
     { StreamName: "crowd", ShardId: shard.ShardId, ShardIteratorType: "TRIM_HORIZON" }));
   const records = await read_shard(streams, kinesis, oldest, 200);
   assert.equal(new Set(records.map((record) => Buffer.from(record.Data).toString())).size, 200);
+});
+
+test("the authority is trusted by an environment variable", async () => {
+  await make_stream("secret", 1);
+  const script = `
+    import * as kinesis from "@aws-sdk/client-kinesis";
+    import * as dynamodb from "@aws-sdk/client-dynamodb";
+    const options = ${JSON.stringify({ ...options, endpoint: server.endpoint.replace("http:", "https:") })};
+    const put = await new kinesis.KinesisClient(options).send(new kinesis.PutRecordCommand(
+      { StreamName: "secret", Data: Buffer.alloc(500_000), PartitionKey: "k" }));
+    await new dynamodb.DynamoDBClient(options).send(new dynamodb.ListTablesCommand({}));
+    console.log(put.ShardId);`;
+  const run = (environment) => promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script],
+    { cwd: import.meta.dirname ?? "tests/javascript", env: { ...process.env, ...environment } });
+  const { stdout } = await run({ NODE_EXTRA_CA_CERTS: server.authority() });
+  assert.match(stdout, /^shardId-0{12}/);
+  await assert.rejects(run({}), /certificate/);
 });
 
 test("a stream that is not there is the client's own exception", async () => {

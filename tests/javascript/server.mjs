@@ -1,7 +1,7 @@
 // A server with a data directory of its own, for as long as the tests take.
 
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,13 +17,15 @@ function free_port() {
   });
 }
 
+const program = () => process.env.MILLRACE_BINARY ?? "build/millrace";
+
 export class Server {
   async start() {
     this.folder = mkdtempSync(join(tmpdir(), "millrace-test-"));
     const address = `127.0.0.1:${await free_port()}`;
     this.endpoint = `http://${address}`;
     this.messages = "";
-    this.process = spawn(process.env.MILLRACE_BINARY ?? "build/millrace",
+    this.process = spawn(program(),
       ["serve", "--data", join(this.folder, "data"), "--listen", address, "--dashboard", "off"],
       { stdio: ["ignore", "ignore", "pipe"] });
     this.process.stderr.on("data", (data) => (this.messages += data));
@@ -35,6 +37,13 @@ export class Server {
         throw new Error(`the server does not answer: ${this.messages}`);
       }
     }
+  }
+
+  // A file with what a client of https has to trust.
+  authority() {
+    const path = join(this.folder, "ca.pem");
+    writeFileSync(path, execFileSync(program(), ["cert", "--data", join(this.folder, "data")], { stdio: "pipe" }));
+    return path;
   }
 
   async stop() {

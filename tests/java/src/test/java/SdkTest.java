@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.math.BigInteger;
+import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -54,7 +55,11 @@ final class SdkTest {
   private static DynamoDbStreamsClient changes;
 
   private static <B extends AwsClientBuilder<B, C>, C> C client(B builder, String key, String secret) {
-    return builder.endpointOverride(server.endpoint).region(Region.US_EAST_1)
+    return client(builder, server.endpoint, key, secret);
+  }
+
+  private static <B extends AwsClientBuilder<B, C>, C> C client(B builder, URI endpoint, String key, String secret) {
+    return builder.endpointOverride(endpoint).region(Region.US_EAST_1)
         .credentialsProvider(StaticCredentialsProvider.create(AwsBasicCredentials.create(key, secret)))
         .overrideConfiguration(c -> c.retryStrategy(r -> r.maxAttempts(1))).build();
   }
@@ -157,6 +162,23 @@ final class SdkTest {
     final String oldest = streams.getShardIterator(r -> r.streamName("later").shardId(shard)
         .shardIteratorType(ShardIteratorType.TRIM_HORIZON)).shardIterator();
     assertEquals(50, read(oldest, 50).stream().map(record -> record.data().asUtf8String()).distinct().count());
+  }
+
+  @Test
+  void theAuthorityIsTrustedByAStoreOfJava() throws Exception {
+    streams.createStream(r -> r.streamName("secret").shardCount(1));
+    streams.waiter().waitUntilStreamExists(r -> r.streamName("secret"));
+    System.setProperty("javax.net.ssl.trustStore", server.trustStore("changeit").toString());
+    System.setProperty("javax.net.ssl.trustStorePassword", "changeit");
+    final URI https = URI.create(server.endpoint.toString().replace("http:", "https:"));
+    final SdkBytes data = SdkBytes.fromByteArray(new byte[500_000]);
+    final String secret = "millrace-secret";
+    try (var one = client(KinesisClient.builder(), https, "millrace", secret);
+        var later = client(KinesisAsyncClient.builder(), https, "millrace", secret)) {
+      assertFalse(one.putRecord(r -> r.streamName("secret").partitionKey("k").data(data)).shardId().isEmpty());
+      assertFalse(later.putRecord(r -> r.streamName("secret").partitionKey("k").data(data)).get(20, TimeUnit.SECONDS)
+          .shardId().isEmpty());
+    }
   }
 
   @Test

@@ -20,8 +20,7 @@ final class Server implements AutoCloseable {
   Server() throws IOException, InterruptedException {
     final String address = "127.0.0.1:" + freePort();
     endpoint = URI.create("http://" + address);
-    final String program = System.getenv().getOrDefault("MILLRACE_BINARY", "build/millrace");
-    process = new ProcessBuilder(program, "serve", "--data", folder.resolve("data").toString(), "--listen", address,
+    process = new ProcessBuilder(program(), "serve", "--data", folder.resolve("data").toString(), "--listen", address,
         "--dashboard", "off").redirectErrorStream(true).redirectOutput(folder.resolve("messages").toFile()).start();
     final long since = System.currentTimeMillis();
     while (!isHealthy()) {
@@ -41,6 +40,26 @@ final class Server implements AutoCloseable {
       files = walk.sorted(Comparator.reverseOrder()).toList();
     }
     for (final Path file : files) Files.delete(file);
+  }
+
+  /** A store that trusts the server's authority alone, made as the documentation says. */
+  Path trustStore(String password) throws IOException, InterruptedException {
+    final Path certificate = folder.resolve("ca.pem");
+    final Path store = folder.resolve("trust.p12");
+    run(certificate, program(), "cert", "--data", folder.resolve("data").toString());
+    run(folder.resolve("keytool"), Path.of(System.getProperty("java.home"), "bin", "keytool").toString(), "-importcert",
+        "-noprompt", "-alias", "millrace", "-file", certificate.toString(), "-keystore", store.toString(),
+        "-storepass", password);
+    return store;
+  }
+
+  private static void run(Path output, String... command) throws IOException, InterruptedException {
+    final int code = new ProcessBuilder(command).redirectOutput(output.toFile()).start().waitFor();
+    if (code != 0) throw new IOException(String.join(" ", command) + " ended with " + code);
+  }
+
+  private static String program() {
+    return System.getenv().getOrDefault("MILLRACE_BINARY", "build/millrace");
   }
 
   private boolean isHealthy() throws InterruptedException {
