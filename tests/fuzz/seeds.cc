@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "http2_seeds.h"
 #include "input.h"
 #include "job.h"
 #include "log/format.h"
@@ -164,5 +165,6 @@ int main(int count, char** arguments) {
   write_records();
   write_segments();
   write_job_states();
+  for (const auto& [name, bytes] : fuzz::http2_seeds()) write("http2_frames", name, bytes);
   return 0;
 }
