@@ -25,6 +25,7 @@
 #include "base/file.h"
 #include "engine/jobs.h"
 #include "http/browser_guard.h"
+#include "http/cross_origin.h"
 #include "http/server.h"
 #include "log/log.h"
 #include "page/dashboard.h"
@@ -242,7 +243,8 @@ class RunningInstance final : public Instance {
       service_->handle(request, std::move(reply));
     };
     // A signature says more than a Host or an Origin.
-    if (!configuration_.authenticate) api = http::guarded(std::move(api), configuration_.allowed_hosts, refusal);
+    api = configuration_.authenticate ? http::open_to_all_origins(std::move(api))
+                                      : http::guarded(std::move(api), configuration_.allowed_hosts, refusal);
     auto server = http::Server::listen(*reactor_, configuration_.host, configuration_.port, std::move(api), limits);
     if (!server) return std::unexpected(server.error().within("--listen"));
     server_ = std::move(*server);
