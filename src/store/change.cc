@@ -5,8 +5,8 @@
 namespace millrace::store {
 namespace {
 
-enum Flag : uint8_t { existed = 1, has_new_value = 2, has_old_value = 4, erases_range = 8 };
-constexpr uint8_t change_flags = existed | has_new_value | has_old_value;
+enum Flag : uint8_t { existed = 1, has_new_value = 2, has_old_value = 4, erases_range = 8, expired = 16 };
+constexpr uint8_t change_flags = existed | has_new_value | has_old_value | expired;
 
 }  // namespace
 
@@ -15,6 +15,7 @@ void put_change(std::string& out, const ChangeView& change) {
   if (change.existed) flags |= existed;
   if (change.new_value) flags |= has_new_value;
   if (change.old_value) flags |= has_old_value;
+  if (change.expired) flags |= expired;
   base::put_u8(out, flags);
   if (change.new_value) base::put_bytes(out, *change.new_value);
   if (change.old_value) base::put_bytes(out, *change.old_value);
@@ -25,6 +26,7 @@ Result<ChangeView> get_change(std::string_view data) {
   const uint8_t flags = in.u8();
   ChangeView change;
   change.existed = flags & existed;
+  change.expired = flags & expired;
   if (flags & has_new_value) change.new_value = in.bytes();
   if (flags & has_old_value) change.old_value = in.bytes();
   if (!in.ok() || !in.done() || (flags & ~change_flags)) {

@@ -23,6 +23,15 @@ TEST(Change, comes_back_as_it_was_put) {
   }
 }
 
+TEST(Change, tells_whether_it_had_expired) {
+  std::string data;
+  put_change(data, {.existed = true, .old_value = "old", .expired = true});
+  EXPECT_TRUE(get_change(data)->expired);
+  data.clear();
+  put_change(data, {.existed = true, .old_value = "old"});
+  EXPECT_FALSE(get_change(data)->expired);
+}
+
 TEST(Change, what_is_cut_off_or_too_long_is_corrupt) {
   std::string data;
   put_change(data, {true, "new", "old"});

@@ -56,6 +56,7 @@ struct ChangeView {
   bool existed = false;                       // there was a value before
   std::optional<std::string_view> new_value;  // nullopt: erased
   std::optional<std::string_view> old_value;  // only if the writer asked to keep it
+  bool expired = false;                       // erased as its time had come, by nobody's request
 };
 void put_change(std::string& out, const ChangeView& change);
 Result<ChangeView> get_change(std::string_view data);  // corrupt: not a change
@@ -68,6 +69,8 @@ class Transaction {
   // `keep_old`: the change record carries the old value too.
   virtual Result<void> put(Keyspace space, std::string_view key, Bytes value, bool keep_old = false) = 0;
   virtual Result<void> erase(Keyspace space, std::string_view key, bool keep_old = false) = 0;
+  // An erasure whose change record says that nobody asked for it; the old value is kept.
+  virtual Result<void> expire(Keyspace space, std::string_view key) = 0;
   // Erases all keys from `from` to before `to`, without change records of each. records_keyspace only.
   virtual Result<void> erase_range(Keyspace space, std::string_view from, std::string_view to) = 0;
 

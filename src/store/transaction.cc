@@ -68,7 +68,11 @@ Result<void> TransactionImpl::erase(Keyspace space, std::string_view key, bool k
   return write(space, key, nullptr, keep_old);
 }
 
-Result<void> TransactionImpl::write(Keyspace space, std::string_view key, Bytes value, bool keep_old) {
+Result<void> TransactionImpl::expire(Keyspace space, std::string_view key) {
+  return write(space, key, nullptr, true, true);
+}
+
+Result<void> TransactionImpl::write(Keyspace space, std::string_view key, Bytes value, bool keep_old, bool expired) {
   CHECK(writer_lock_.owns_lock(), "a transaction is over after commit()");
   set_row_key(row_key_, space, key);
   Row* row = find(row_key_);
@@ -78,6 +82,7 @@ Result<void> TransactionImpl::write(Keyspace space, std::string_view key, Bytes 
   bytes_ -= bytes_of(*row);
   row->value = std::move(value);
   row->keep_old |= keep_old;
+  row->expired = expired;
   ++row->writes;
   const bool ordered = row->operation != none && (ranges_.empty() || row->operation > last_range_operation_);
   if (!ordered) {
@@ -148,6 +153,7 @@ Result<CommitId> TransactionImpl::commit() {
       writes.push_back({row.row_key, row.value, std::nullopt});
       ChangeView change;
       change.existed = row.original != nullptr;
+      change.expired = row.expired;
       if (row.value) change.new_value = *row.value;
       if (row.original && row.keep_old) change.old_value = *row.original;
       put_change(data, change);

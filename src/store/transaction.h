@@ -20,6 +20,7 @@ class TransactionImpl final : public Transaction {
   Result<Bytes> get(Keyspace space, std::string_view key) override;
   Result<void> put(Keyspace space, std::string_view key, Bytes value, bool keep_old) override;
   Result<void> erase(Keyspace space, std::string_view key, bool keep_old) override;
+  Result<void> expire(Keyspace space, std::string_view key) override;
   Result<void> erase_range(Keyspace space, std::string_view from, std::string_view to) override;
   CommitId depends_on() const override { return depends_on_; }
   size_t bytes() const override { return bytes_; }
@@ -35,6 +36,7 @@ class TransactionImpl final : public Transaction {
     Bytes original;  // before the transaction
     bool original_known = false;
     bool keep_old = false;
+    bool expired = false;
     Bytes value;
     uint32_t writes = 0;
     uint32_t operation = none;  // its place among the operations
@@ -52,7 +54,7 @@ class TransactionImpl final : public Transaction {
   Row* find(std::string_view row_key);
   Row& add(std::string_view row_key);
   Result<void> read_original(Row& row);
-  Result<void> write(Keyspace space, std::string_view key, Bytes value, bool keep_old);
+  Result<void> write(Keyspace space, std::string_view key, Bytes value, bool keep_old, bool expired = false);
   void add_range(std::string from, std::string to);
   bool in_range(std::string_view row_key) const;
   static bool changes_nothing(const Row& row);

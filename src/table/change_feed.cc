@@ -73,6 +73,7 @@ Result<Change> decode_change(const TableDefinition& table, const log::Record& re
   }
   change.keys = key_attributes(table, change.new_image ? *change.new_image : *old_item);
   change.kind = kind_of(stored);
+  change.expired = stored.expired;
   if (wants_old) change.old_image = std::move(old_item);
   return change;
 }
@@ -80,6 +81,11 @@ Result<Change> decode_change(const TableDefinition& table, const log::Record& re
 Result<void> put_change_json(std::string& out, const TableDefinition& table, const log::Record& record, ViewType view) {
   TRY_ASSIGN(const auto stored, store::get_change(record.data));
   if (!stored.new_value && !stored.old_value) return no_image(table, record);
+  // The API of DynamoDB Streams and Lambda's events spell it differently.
+  if (stored.expired) {
+    out += R"("userIdentity":{"Type":"Service","PrincipalId":"dynamodb.amazonaws.com","type":"Service",)"
+           R"("principalId":"dynamodb.amazonaws.com"},)";
+  }
   fmt::format_to(std::back_inserter(out), R"("eventName":"{}","dynamodb":{{"ApproximateCreationDateTime":{})",
                  name_of(kind_of(stored)), record.time.value / 1000);
   size_t size = 0;

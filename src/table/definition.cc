@@ -38,7 +38,8 @@ enum class Fact : uint8_t {
   infrequent_access = 3,
   deletion_protected = 4,
   expiry = 5,
-  tag = 6
+  tag = 6,
+  feed_begin = 7
 };
 
 void put_attributes(std::string& out, const std::vector<KeyAttribute>& attributes) {
@@ -120,6 +121,10 @@ void put_facts(std::string& out, const TableDefinition& definition) {
     base::put_bytes(out, name);
     base::put_bytes(out, value);
   }
+  if (definition.feed_begin.value != 0) {
+    put_fact(out, Fact::feed_begin);
+    base::put_varint(out, definition.feed_begin.value);
+  }
   put_fact(out, Fact::end);
 }
 
@@ -144,6 +149,9 @@ bool get_fact(base::ByteReader& in, TableDefinition& definition, bool& known) {
       return true;
     case Fact::expiry:
       definition.expiry_attribute = in.bytes();
+      return true;
+    case Fact::feed_begin:
+      definition.feed_begin = SequenceNumber(in.varint());
       return true;
     case Fact::tag: {
       std::string name(in.bytes());
@@ -228,6 +236,7 @@ Result<void> check_definition(const TableDefinition& definition) {
     }
   }
   for (const IndexDefinition& index : definition.indexes) {
+    if (index.is_hidden()) continue;
     TRY(check_name(index.name));
     for (const KeyAttribute& attribute : index.hash_key) TRY(check_attribute(attribute));
     for (const KeyAttribute& attribute : index.range_key) TRY(check_attribute(attribute));

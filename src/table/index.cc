@@ -73,6 +73,7 @@ std::vector<std::string_view> key_names(const TableDefinition& table, const Inde
 template <class F>
 Result<void> each_key(const TableDefinition& table, F f) {
   for (const IndexDefinition& index : table.indexes) {
+    if (index.is_hidden()) continue;
     for (const KeyAttribute& key : index.hash_key) TRY(f(index, key, true));
     for (const KeyAttribute& key : index.range_key) TRY(f(index, key, false));
   }
@@ -241,12 +242,14 @@ Result<void> check_index_keys_of_update(const TableDefinition& table, const Item
 Result<void> check_indexes(const TableDefinition& table) {
   std::set<std::string_view> names;
   size_t global = 0;
+  size_t local = 0;
   size_t included = 0;
   for (const IndexDefinition& index : table.indexes) {
+    if (index.is_hidden()) continue;
     if (!names.insert(index.name).second) return refuse("Duplicate index name: " + index.name);
     if (!index.global) TRY(check_local(table, index));
     TRY(check_projection(index));
-    global += index.global ? 1 : 0;
+    ++(index.global ? global : local);
     included += index.included.size();
     std::set<std::string_view> keys;
     for (const auto* part : {&index.hash_key, &index.range_key}) {
@@ -265,7 +268,7 @@ Result<void> check_indexes(const TableDefinition& table) {
   if (global > global_indexes_max) {
     return refuse(fmt::format("GlobalSecondaryIndex count exceeds the per-table limit of {}", global_indexes_max));
   }
-  if (table.indexes.size() - global > local_indexes_max) {
+  if (local > local_indexes_max) {
     return refuse(fmt::format("Number of LocalSecondaryIndexes exceeds per-table limit of {}", local_indexes_max));
   }
   if (included > included_attributes_max) {

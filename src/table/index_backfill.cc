@@ -39,7 +39,8 @@ IndexBackfill::~IndexBackfill() {
 
 void IndexBackfill::wake() {
   std::lock_guard lock(mutex_);
-  if (stopping_) return;
+  Work work;
+  if (stopping_ || !find(work)) return;
   woken_ = true;
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   wake_.notify_all();

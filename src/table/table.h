@@ -50,7 +50,7 @@ enum class Projection : uint8_t { keys_only, include, all };
 struct IndexDefinition {
   std::string name;
   bool global = true;                   // else local: its hash key is the table's
-  std::vector<KeyAttribute> hash_key;   // 1 to index_key_attributes_max
+  std::vector<KeyAttribute> hash_key;   // 1 to index_key_attributes_max; of time to live's own: none
   std::vector<KeyAttribute> range_key;  // 0 to index_key_attributes_max
   Projection projection = Projection::all;
   std::vector<std::string> included;  // of Projection::include, beside the keys of the index and the table
@@ -58,6 +58,9 @@ struct IndexDefinition {
   // Set by create() and update():
   store::Keyspace keyspace;
   bool backfilling = false;  // the table's items are still being entered, so it cannot be read
+
+  // The tables keep one more, which nobody sees: by the time at which items expire.
+  bool is_hidden() const { return name.empty(); }
 };
 inline constexpr size_t global_indexes_max = 20;
 inline constexpr size_t local_indexes_max = 5;
@@ -80,8 +83,9 @@ struct TableDefinition {
   // Set by create():
   store::Keyspace keyspace;
   ProcessingTime created;
-  std::string feed_label;  // the last part of the feed's ARN: its creation time
-  CommitId commit;         // that made it: CreateTable's answer waits for it; 0 after a restart
+  std::string feed_label;     // the last part of the feed's ARN: its creation time
+  SequenceNumber feed_begin;  // the first change that the feed shows on the wire
+  CommitId commit;            // that made it: CreateTable's answer waits for it; 0 after a restart
 };
 using TablePtr = std::shared_ptr<const TableDefinition>;
 
@@ -250,6 +254,7 @@ class Tables {
 // A record of a change feed.
 struct Change {
   enum class Kind : uint8_t { insert, modify, remove } kind = Kind::insert;
+  bool expired = false;  // a removal that nobody asked for: by time to live
   Item keys;
   std::optional<Item> new_image;
   std::optional<Item> old_image;  // only if the feed's view type asks for old images

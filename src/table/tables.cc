@@ -8,6 +8,7 @@
 #include "log/log.h"
 #include "table/catalog.h"
 #include "table/definition.h"
+#include "table/expiry.h"
 #include "table/expression.h"
 #include "table/index_backfill.h"
 #include "table/keys.h"
@@ -28,6 +29,10 @@ store::Bytes bytes(std::string text) {
   return std::make_shared<const std::string>(std::move(text));
 }
 
+std::string former_billing_record(const TableDefinition& table) {
+  return fmt::format("aws/billing/{}", table.keyspace);
+}
+
 Tables::Counts shown(const KeyspaceCounts& counts) {
   return {static_cast<uint64_t>(std::max<int64_t>(counts.items, 0)),
           static_cast<uint64_t>(std::max<int64_t>(counts.bytes, 0))};
@@ -44,6 +49,7 @@ class TablesImpl final : public Tables {
       : store_(store),
         clock_(clock),
         changed_(std::move(changed)),
+        expiry_(store, catalog_, clock),
         backfill_(store, catalog_, [this](const TableDefinition& table, store::Keyspace index) {
           return finish_backfill(table, index);
         }) {}
@@ -84,6 +90,7 @@ class TablesImpl final : public Tables {
 
  private:
   Result<void> load_definition(std::string_view record);
+  Result<void> load_former_billing(TableDefinition& definition);
   Result<void> load_counts(const TableDefinition& table, store::Keyspace keyspace, KeyspaceCounts& counts);
   Result<void> allot_keyspaces(store::Transaction& transaction, TableDefinition& definition);
   Result<void> note_dropped(store::Transaction& transaction, store::Keyspace keyspace);
@@ -99,10 +106,12 @@ class TablesImpl final : public Tables {
   const std::function<void()> changed_;
   Catalog catalog_;
   std::mutex definitions_mutex_;  // create, update and drop, one at a time; outside the store's writer lock
+  Expiry expiry_;
   IndexBackfill backfill_;
 };
 
 TablesImpl::~TablesImpl() {
+  expiry_.stop();
   backfill_.stop();
   const auto transaction = store_.begin();
   const auto save = [&](store::Keyspace keyspace, const KeyspaceCounts& counts) {
@@ -144,11 +153,13 @@ Result<void> TablesImpl::load() {
   }));
   for (const store::Keyspace keyspace : dropping) try_finish_drop(keyspace);
   backfill_.wake();
+  expiry_.wake();
   return {};
 }
 
 Result<void> TablesImpl::load_definition(std::string_view record) {
   TRY_ASSIGN(auto definition, get_definition(record));
+  TRY(load_former_billing(definition));
   auto state = std::make_shared<TableState>();
   for (size_t i = 0; i < definition.indexes.size(); ++i) {
     state->index_counts.push_back(std::make_shared<KeyspaceCounts>());
@@ -156,6 +167,19 @@ Result<void> TablesImpl::load_definition(std::string_view record) {
   state->definition = std::make_shared<const TableDefinition>(std::move(definition));
   catalog_.add(std::move(state));
   return {};
+}
+
+// Earlier versions kept the throughput of a provisioned table in a record of its own.
+Result<void> TablesImpl::load_former_billing(TableDefinition& definition) {
+  TRY_ASSIGN(const auto record, get_record(former_billing_record(definition)));
+  if (!record) return {};
+  base::ByteReader in(*record);
+  definition.provisioned = in.u8() != 0;
+  definition.throughput.read_units = in.signed_varint();
+  definition.throughput.write_units = in.signed_varint();
+  if (in.ok() && in.done()) return {};
+  return fail(ErrorKind::corrupt, "the billing record of table {} is damaged; restore the data directory from a copy",
+              definition.name);
 }
 
 Result<void> TablesImpl::load_counts(const TableDefinition& table, store::Keyspace keyspace, KeyspaceCounts& counts) {
@@ -285,6 +309,14 @@ Result<TablePtr> TablesImpl::update(std::string_view name,
   TableDefinition changed = *state->definition;
   TRY(change(changed));
   TRY(check_definition(changed));
+  if (changed.expiry_attribute != state->definition->expiry_attribute) {
+    std::erase_if(changed.indexes, [](const auto& index) { return index.is_hidden(); });
+    if (!changed.expiry_attribute.empty()) changed.indexes.push_back(expiry_index(changed));
+  }
+  if (changed.change_feed && !state->definition->change_feed) {
+    TRY_ASSIGN(const log::ShardRange range, store_.journal().range(changed.keyspace));
+    changed.feed_begin = range.end;
+  }
   for (IndexDefinition& index : changed.indexes) {
     if (index.keyspace.value == 0) index.backfilling = true;
   }
@@ -318,11 +350,13 @@ Result<TablePtr> TablesImpl::replace(const TableStatePtr& state, TableDefinition
   std::string record;
   put_definition(record, changed);
   TRY(transaction->put(store::records_keyspace, definition_record(changed.name), bytes(std::move(record))));
+  TRY(transaction->erase(store::records_keyspace, former_billing_record(changed)));
   TRY_ASSIGN(changed.commit, transaction->commit());
   next->definition = std::make_shared<const TableDefinition>(std::move(changed));
   catalog_.add(next);
   for (const store::Keyspace keyspace : dropped) try_finish_drop(keyspace);
   backfill_.wake();
+  expiry_.wake();
   return next->definition;
 }
 

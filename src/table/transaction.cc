@@ -219,12 +219,13 @@ Result<void> TransactionImpl::put_bytes(Target& target, std::string_view key, co
 }
 
 // And all erasures.
-Result<void> TransactionImpl::erase(Target& target, std::string_view key, const store::Bytes& old) {
+Result<void> TransactionImpl::erase(Target& target, std::string_view key, const store::Bytes& old, bool expired) {
   if (!old) return {};
   target.delta.items -= 1;
   target.delta.bytes -= static_cast<int64_t>(key.size() + old->size());
   ++target.delta.changes;
   if (!target.index_deltas.empty()) TRY(change_indexes(target, key, old, nullptr));
+  if (expired) return store_->expire(target.table().keyspace, key);
   // The old value is always kept: the change's keys are read from it.
   return store_->erase(target.table().keyspace, key, true);
 }
@@ -296,6 +297,18 @@ Result<void> TransactionImpl::erase_entry(Target& target, size_t index, std::str
   delta.bytes -= static_cast<int64_t>(entry_key.size() + old->size());
   ++delta.changes;
   return store_->erase(target.table().indexes[index].keyspace, entry_key);
+}
+
+Result<bool> TransactionImpl::expire(const TableDefinition& table, std::string_view key, const Item& entry) {
+  TRY_ASSIGN(Target * target, target_of(table));
+  TRY_ASSIGN(const store::Bytes old, store_->get(table.keyspace, key));
+  if (!old) return false;
+  for (const auto& [name, value] : entry) {
+    TRY_ASSIGN(const auto current, get_attribute(*old, name));
+    if (!current || *current != value) return false;
+  }
+  TRY(erase(*target, key, old, true));
+  return true;
 }
 
 Result<void> TransactionImpl::backfill(const TableStatePtr& state, size_t index, std::string_view key) {

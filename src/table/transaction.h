@@ -34,6 +34,8 @@ class TransactionImpl final : public Transaction {
 
   // Enters the item of that key, if there is one, into an index that is being backfilled.
   Result<void> backfill(const TableStatePtr& state, size_t index, std::string_view key);
+  // Removes the item of that key if it still has all these attributes: its key and when it expires. False: it has not.
+  Result<bool> expire(const TableDefinition& table, std::string_view key, const Item& entry);
   store::Transaction& store() { return *store_; }
 
  private:
@@ -59,7 +61,7 @@ class TransactionImpl final : public Transaction {
                                 Old& old);
   Result<Target*> target_of(const TableDefinition& table);
   Result<void> put_bytes(Target& target, std::string_view key, const store::Bytes& old, std::string bytes);
-  Result<void> erase(Target& target, std::string_view key, const store::Bytes& old);
+  Result<void> erase(Target& target, std::string_view key, const store::Bytes& old, bool expired = false);
   Result<void> change_indexes(Target& target, std::string_view key, const store::Bytes& old, const store::Bytes& now);
   Result<void> put_entry(Target& target, size_t index, std::string_view entry_key, const store::Bytes& old,
                          store::Bytes value);
