@@ -1,11 +1,11 @@
 #pragma once
-// DynamoDB over the tables: CreateTable, DescribeTable, ListTables, DeleteTable, PutItem, GetItem, UpdateItem,
-// DeleteItem, Query, Scan, BatchGetItem, BatchWriteItem, and the few descriptions that tools ask for beside a table's.
+// DynamoDB over the tables: tables and their indexes, items, queries, batches, transactions, time to live, tags, and
+// the few descriptions that tools ask for beside a table's. docs/aws.md lists the operations.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
 //
 // A write is answered when its commit is durable, and a read when what it saw is. Throughput is not limited: a write is
-// throttled only when the disk falls behind. A table has no indexes yet; what a request asks for beyond that is refused
-// with a ValidationException that says so.
+// throttled only when the disk falls behind. What a request asks for beyond what there is is refused with a
+// ValidationException that says so.
 //
 // Threads: the handlers run on one reactor's thread, whose end of turn calls Tables::flush(). The Tables outlive this;
 // this outlives the Service it is added to.

@@ -6,6 +6,7 @@
 
 #include "api/dynamodb_request.h"
 #include "base/json_string.h"
+#include "table/legacy_json.h"
 
 namespace millrace::api {
 namespace {
@@ -26,6 +27,7 @@ struct TableKeys {
   std::vector<table::Item> keys;
   std::optional<std::string> projection;
   table::ExpressionMembers expression;
+  table::LegacyMembers legacy;
   bool consistent = false;
   bool has_keys = false;
 
@@ -45,9 +47,18 @@ struct TableKeys {
     } else if (name == "ConsistentRead") {
       TRY_ASSIGN(consistent, table::boolean_from_json(value));
     } else {
-      TRY(expression.take(name, value));
-      TRY(table::refuse_legacy_parameter(name));
+      TRY_ASSIGN(const bool taken, expression.take(name, value));
+      if (!taken) TRY(legacy.take(name, value));
     }
+    return {};
+  }
+
+  // AttributesToGet as an expression.
+  Result<void> translate() {
+    TRY(legacy.check_not_mixed(
+        {{"ProjectionExpression", projection.has_value()}, {"ExpressionAttributeNames", expression.has_names}}));
+    TRY_ASSIGN(auto older_projection, legacy.projection(expression.substitutions));
+    if (older_projection) projection = std::move(older_projection);
     return {};
   }
 
@@ -206,6 +217,7 @@ Result<CapacityWanted> read_keys(JsonObject body, std::vector<TableKeys>& wanted
     keys.table = table_name;
     TRY_ASSIGN(const auto object, table::object_from_json(content));
     TRY(each_member(object, [&](std::string_view name, Json value) { return keys.take(name, value); }));
+    TRY(keys.translate());
     wanted_keys.push_back(std::move(keys));
     return {};
   });

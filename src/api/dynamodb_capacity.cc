@@ -36,12 +36,19 @@ double write_units(size_t old_bytes, size_t new_bytes) {
   return units_of(std::max(old_bytes, new_bytes), write_unit_bytes);
 }
 
-void append_capacity(std::string& out, std::string_view table, double units, CapacityWanted wanted) {
+void append_capacity(std::string& out, std::string_view table, double units, CapacityWanted wanted,
+                     const IndexCapacity& index) {
+  const auto put = std::back_inserter(out);
   out += "{\"TableName\":";
   base::append_json_string(out, table);
-  fmt::format_to(std::back_inserter(out), ",\"CapacityUnits\":{:.1f}", units);
+  fmt::format_to(put, ",\"CapacityUnits\":{:.1f}", units);
   if (wanted == CapacityWanted::indexes) {
-    fmt::format_to(std::back_inserter(out), ",\"Table\":{{\"CapacityUnits\":{:.1f}}}", units);
+    fmt::format_to(put, ",\"Table\":{{\"CapacityUnits\":{:.1f}}}", index.name.empty() ? units : 0.0);
+    if (!index.name.empty()) {
+      fmt::format_to(put, ",\"{}SecondaryIndexes\":{{", index.global ? "Global" : "Local");
+      base::append_json_string(out, index.name);
+      fmt::format_to(put, ":{{\"CapacityUnits\":{:.1f}}}}}", units);
+    }
   }
   out += '}';
 }

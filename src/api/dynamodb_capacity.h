@@ -19,7 +19,14 @@ double read_units(size_t bytes, bool consistent);
 // A unit is 1 KiB written; the larger of the item before and after counts.
 double write_units(size_t old_bytes, size_t new_bytes);
 
+// The index that a read is charged to, all of it; empty: the table.
+struct IndexCapacity {
+  std::string_view name = {};
+  bool global = true;
+};
+
 // Appends {"TableName":...,"CapacityUnits":...}.
-void append_capacity(std::string& out, std::string_view table, double units, CapacityWanted wanted);
+void append_capacity(std::string& out, std::string_view table, double units, CapacityWanted wanted,
+                     const IndexCapacity& index = {});
 
 }  // namespace millrace::api

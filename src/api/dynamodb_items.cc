@@ -2,6 +2,7 @@
 
 #include "api/dynamodb_request.h"
 #include "table/keys.h"
+#include "table/legacy_json.h"
 
 namespace millrace::api {
 namespace {
@@ -92,6 +93,7 @@ DynamoDb::State::Reply DynamoDb::State::delete_item(const Call& call, JsonObject
 DynamoDb::State::Reply DynamoDb::State::get_item(const Call&, JsonObject body) {
   table::GetRequest request;
   table::ExpressionMembers expression;
+  table::LegacyMembers legacy;
   std::optional<std::string> table_name;
   std::optional<std::string> projection;
   bool has_key = false;
@@ -112,12 +114,16 @@ DynamoDb::State::Reply DynamoDb::State::get_item(const Call&, JsonObject body) {
       TRY_ASSIGN(const std::string_view text, table::string_from_json(value));
       TRY_ASSIGN(wanted, capacity_wanted_from(text));
     } else {
-      TRY(expression.take(name, value));
-      TRY(table::refuse_legacy_parameter(name));
+      TRY_ASSIGN(const bool taken, expression.take(name, value));
+      if (!taken) TRY(legacy.take(name, value));
     }
     return {};
   }));
   TRY(calls.ended());
+  TRY(legacy.check_not_mixed(
+      {{"ProjectionExpression", projection.has_value()}, {"ExpressionAttributeNames", expression.has_names}}));
+  TRY_ASSIGN(auto older_projection, legacy.projection(expression.substitutions));
+  if (older_projection) projection = std::move(older_projection);
   if (!table_name) return missing_member("tableName");
   if (!has_key) return missing_member("key");
   TRY_ASSIGN(request.table, table::table_name_from(*table_name));

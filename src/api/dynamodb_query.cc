@@ -6,11 +6,13 @@
 
 #include "api/dynamodb_request.h"
 #include "table/expression.h"
+#include "table/legacy_json.h"
 
 namespace millrace::api {
 namespace {
 
 constexpr int64_t segments_max = 1'000'000;
+constexpr size_t index_name_min = 3;
 
 // Members of the two requests that do not go straight into a QueryRequest.
 struct PageArguments {
@@ -24,10 +26,12 @@ struct PageArguments {
   std::optional<int64_t> segment;
   std::optional<int64_t> segments;
   table::ExpressionMembers expression;
+  table::LegacyMembers legacy;
   bool consistent = false;
   CapacityWanted wanted = CapacityWanted::none;
 
   Result<void> take(std::string_view name, Json value, table::QueryRequest& request);
+  Result<void> translate();
   Result<void> check_select(table::QueryRequest& request) const;
   Result<void> check_segments(table::QueryRequest& request) const;
   Result<void> check_expressions(const table::QueryRequest& request) const;
@@ -63,9 +67,26 @@ Result<void> PageArguments::take(std::string_view name, Json value, table::Query
     TRY_ASSIGN(const std::string_view text, table::string_from_json(value));
     TRY_ASSIGN(wanted, capacity_wanted_from(text));
   } else {
-    TRY(expression.take(name, value));
-    TRY(table::refuse_legacy_parameter(name));
+    TRY_ASSIGN(const bool taken, expression.take(name, value));
+    if (!taken) TRY(legacy.take(name, value));
   }
+  return {};
+}
+
+// What was said in the way from before expressions, as expressions.
+Result<void> PageArguments::translate() {
+  TRY(legacy.check_not_mixed({{"ProjectionExpression", projection.has_value()},
+                              {"FilterExpression", filter.has_value()},
+                              {"KeyConditionExpression", key_condition.has_value()},
+                              {"ExpressionAttributeNames", expression.has_names},
+                              {"ExpressionAttributeValues", expression.has_values}}));
+  table::Substitutions& substitutions = expression.substitutions;
+  TRY_ASSIGN(auto older_projection, legacy.projection(substitutions));
+  TRY_ASSIGN(auto older_filter, legacy.filter(substitutions));
+  TRY_ASSIGN(auto older_key_condition, legacy.key_condition(substitutions));
+  if (older_projection) projection = std::move(older_projection);
+  if (older_filter) filter = std::move(older_filter);
+  if (older_key_condition) key_condition = std::move(older_key_condition);
   return {};
 }
 
@@ -76,7 +97,8 @@ Result<void> PageArguments::check_select(table::QueryRequest& request) const {
                                                      "ALL_PROJECTED_ATTRIBUTES"};
   TRY(check_one_of("select", *select, known));
   request.count_only = *select == "COUNT";
-  if (*select == "ALL_PROJECTED_ATTRIBUTES") {
+  request.all_attributes = *select == "ALL_ATTRIBUTES";
+  if (*select == "ALL_PROJECTED_ATTRIBUTES" && !index) {
     return refuse("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName");
   }
   if (*select == "SPECIFIC_ATTRIBUTES" && !projection) {
@@ -87,6 +109,9 @@ Result<void> PageArguments::check_select(table::QueryRequest& request) const {
   }
   if (projection && *select == "ALL_ATTRIBUTES") {
     return refuse("Cannot specify the ProjectionExpression when choosing to get ALL_ATTRIBUTES");
+  }
+  if (projection && *select == "ALL_PROJECTED_ATTRIBUTES") {
+    return refuse("Cannot specify the ProjectionExpression when choosing to get ALL_PROJECTED_ATTRIBUTES");
   }
   return {};
 }
@@ -124,12 +149,22 @@ Result<void> PageArguments::check_expressions(const table::QueryRequest& request
                                                          : "FilterExpression and KeyConditionExpression are null");
 }
 
+// What a read of an index is charged to.
+IndexCapacity index_capacity(const table::Tables& tables, const table::QueryRequest& request) {
+  if (request.index.empty()) return {};
+  const auto table = tables.find(request.table);
+  if (!table) return {};
+  const auto index = std::ranges::find((*table)->indexes, request.index, &table::IndexDefinition::name);
+  return {request.index, index == (*table)->indexes.end() || index->global};
+}
+
 }  // namespace
 
 DynamoDb::State::Reply DynamoDb::State::read_page(table::QueryRequest& request, JsonObject body) {
   PageArguments arguments;
   TRY(each_member(body, [&](std::string_view name, Json value) { return arguments.take(name, value, request); }));
   TRY(calls.ended());
+  TRY(arguments.translate());
   if (!arguments.table_name) return missing_member("tableName");
   TRY_ASSIGN(request.table, table::table_name_from(*arguments.table_name));
   TRY(check_between("limit", arguments.limit, 1, std::numeric_limits<int32_t>::max()));
@@ -141,10 +176,11 @@ DynamoDb::State::Reply DynamoDb::State::read_page(table::QueryRequest& request, 
   request.filter_expression = std::move(arguments.filter).value_or("");
   request.projection_expression = std::move(arguments.projection).value_or("");
   request.substitutions = std::move(arguments.expression.substitutions);
-  if (arguments.index) {
-    TRY(tables.find(request.table));
-    return fail(ErrorKind::invalid_argument, "The table does not have the specified index: {}", *arguments.index);
+  if (arguments.index && arguments.index->size() < index_name_min) {
+    return broken_constraint("indexName", *arguments.index, "have length greater than or equal to 3");
   }
+  request.index = std::move(arguments.index).value_or("");
+  request.consistent = arguments.consistent;
 
   TRY_ASSIGN(const table::QueryResult result, tables.query(request));
   counters.items_read += result.scanned_count;
@@ -169,7 +205,8 @@ DynamoDb::State::Reply DynamoDb::State::read_page(table::QueryRequest& request, 
   }
   if (arguments.wanted != CapacityWanted::none) {
     out += ",\"ConsumedCapacity\":";
-    append_capacity(out, request.table, read_units(result.scanned_bytes, arguments.consistent), arguments.wanted);
+    const double units = read_units(result.scanned_bytes, arguments.consistent);
+    append_capacity(out, request.table, units, arguments.wanted, index_capacity(tables, request));
   }
   out += '}';
   return reply;

@@ -119,17 +119,34 @@ void append_key_schema(std::string& out, const table::TableDefinition& table) {
   out += ']';
 }
 
+void append_key_schema(std::string& out, const table::IndexDefinition& index) {
+  out += "\"KeySchema\":[";
+  for (const auto* part : {&index.hash_key, &index.range_key}) {
+    for (const table::KeyAttribute& key : *part) {
+      if (out.back() != '[') out += ',';
+      append_key_element(out, key.name, part == &index.hash_key ? "HASH" : "RANGE");
+    }
+  }
+  out += ']';
+}
+
 void append_attribute_definitions(std::string& out, const table::TableDefinition& table) {
+  std::vector<std::string_view> seen;
   const auto append = [&](const table::KeyAttribute& key) {
+    if (std::ranges::find(seen, key.name) != seen.end()) return;
+    if (!seen.empty()) out += ',';
+    seen.push_back(key.name);
     out += "{\"AttributeName\":";
     base::append_json_string(out, key.name);
     fmt::format_to(std::back_inserter(out), ",\"AttributeType\":\"{}\"}}", type_name(key.type));
   };
   out += "\"AttributeDefinitions\":[";
   append(table.hash_key);
-  if (table.range_key) {
-    out += ',';
-    append(*table.range_key);
+  if (table.range_key) append(*table.range_key);
+  for (const table::IndexDefinition& index : table.indexes) {
+    if (index.is_hidden()) continue;
+    std::ranges::for_each(index.hash_key, append);
+    std::ranges::for_each(index.range_key, append);
   }
   out += ']';
 }
@@ -211,12 +228,16 @@ void DynamoDb::add_to(aws::Service& service) {
                  }});
   };
   add("CreateTable", &State::create_table);
+  add("UpdateTable", &State::update_table);
   add("DescribeTable", &State::describe_table);
   add("ListTables", &State::list_tables);
   add("DeleteTable", &State::delete_table);
   add("DescribeTimeToLive", &State::describe_time_to_live);
   add("DescribeContinuousBackups", &State::describe_continuous_backups);
+  add("UpdateTimeToLive", &State::update_time_to_live);
   add("ListTagsOfResource", &State::list_tags);
+  add("TagResource", &State::tag_resource);
+  add("UntagResource", &State::untag_resource);
   add("PutItem", &State::put_item);
   add("GetItem", &State::get_item);
   add("UpdateItem", &State::update_item);
@@ -225,6 +246,8 @@ void DynamoDb::add_to(aws::Service& service) {
   add("Scan", &State::scan);
   add("BatchGetItem", &State::batch_get_item);
   add("BatchWriteItem", &State::batch_write_item);
+  add("TransactWriteItems", &State::transact_write_items);
+  add("TransactGetItems", &State::transact_get_items);
 }
 
 }  // namespace millrace::api

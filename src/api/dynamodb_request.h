@@ -5,6 +5,8 @@
 
 #include <simdjson.h>
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -77,6 +79,7 @@ std::string feed_arn(std::string_view region, std::string_view account_id, const
 std::string_view view_type_name(table::ViewType view);
 Result<table::ViewType> view_type_from(std::string_view name);
 void append_key_schema(std::string& out, const table::TableDefinition& table);  // "KeySchema":[...]
+void append_key_schema(std::string& out, const table::IndexDefinition& index);
 void append_attribute_definitions(std::string& out, const table::TableDefinition& table);
 // "1700000000.123": seconds, as AWS's JSON has times.
 void append_time(std::string& out, ProcessingTime time);
@@ -119,14 +122,27 @@ struct DynamoDb::State {
 
   // dynamodb_tables.cc
   Reply create_table(const Call& call, JsonObject body);
+  Reply update_table(const Call& call, JsonObject body);
   Reply describe_table(const Call& call, JsonObject body);
   Reply list_tables(const Call& call, JsonObject body);
   Reply delete_table(const Call& call, JsonObject body);
   Reply describe_time_to_live(const Call& call, JsonObject body);
   Reply describe_continuous_backups(const Call& call, JsonObject body);
+  Reply update_time_to_live(const Call& call, JsonObject body);
   Reply list_tags(const Call& call, JsonObject body);
+  Reply tag_resource(const Call& call, JsonObject body);
+  Reply untag_resource(const Call& call, JsonObject body);
+  Reply change_tags(const std::string& arn,
+                    const std::function<Result<void>(std::map<std::string, std::string, std::less<>>&)>& change);
+
+  // dynamodb_description.cc
   void append_description(std::string& out, const Call& call, const table::TableDefinition& table,
                           std::string_view status);
+  void append_description(std::string& out, const Call& call, const table::TableDefinition& table);
+
+  // dynamodb_transactions.cc
+  Reply transact_write_items(const Call& call, JsonObject body);
+  Reply transact_get_items(const Call& call, JsonObject body);
 
   // dynamodb_items.cc
   Reply put_item(const Call& call, JsonObject body);
@@ -149,6 +165,7 @@ struct DynamoDb::State {
   DynamoDbOptions options;
   JsonCalls calls;
   DynamoDbCounters counters;
+  int64_t token_piece = 0;  // when old tokens of transactions were last looked for
 };
 
 }  // namespace millrace::api

@@ -21,6 +21,7 @@ uint64_t identity_of(const TableDefinition& table) {
   std::string seed;
   base::put_fixed(seed, table.keyspace.value);
   base::put_fixed(seed, table.created.value);
+  if (table.feed_begin.value > 0) base::put_fixed(seed, table.feed_begin.value);  // one that was enabled later
   return base::hash64(seed);
 }
 
@@ -77,6 +78,12 @@ struct DynamoDbStreams::State {
 
   // The table whose feed the ARN names, if it still shows one.
   Result<TablePtr> table_of(std::string_view arn) const;
+  // The changes that the feed shows.
+  Result<log::ShardRange> range_of(const TableDefinition& table) const {
+    TRY_ASSIGN(log::ShardRange range, tables.journal().range(table.keyspace));
+    range.oldest = std::max(range.oldest, table.feed_begin);
+    return range;
+  }
   Result<SequenceNumber> position(const TableDefinition& table, std::string_view type,
                                   const std::optional<std::string>& sequence_number) const;
 
@@ -168,7 +175,7 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::describe_stream(const Call
   if (!arn) return missing_member("streamArn");
   TRY(check_between("limit", limit, 1, std::numeric_limits<int32_t>::max()));
   TRY_ASSIGN(const TablePtr table, table_of(*arn));
-  TRY_ASSIGN(const log::ShardRange range, tables.journal().range(table->keyspace));
+  TRY_ASSIGN(const log::ShardRange range, range_of(*table));
 
   DynamoDbReply reply;
   std::string& out = reply.body;
@@ -195,7 +202,7 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::describe_stream(const Call
 
 Result<SequenceNumber> DynamoDbStreams::State::position(const TableDefinition& table, std::string_view type,
                                                         const std::optional<std::string>& sequence_number) const {
-  TRY_ASSIGN(const log::ShardRange range, tables.journal().range(table.keyspace));
+  TRY_ASSIGN(const log::ShardRange range, range_of(table));
   if (type == "TRIM_HORIZON") return range.oldest;
   if (type == "LATEST") return range.end;
   if (!sequence_number) {

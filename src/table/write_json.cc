@@ -8,6 +8,7 @@
 #include <array>
 
 #include "table/item_json.h"
+#include "table/legacy_json.h"
 
 namespace millrace::table {
 namespace {
@@ -77,6 +78,7 @@ struct Members {
   std::optional<std::string> update;
   std::optional<std::string> condition;
   ExpressionMembers expression;
+  LegacyMembers legacy;
 
   Result<void> take(std::string_view name, value of, WriteRequest& request) {
     if (name == "TableName") {
@@ -98,33 +100,27 @@ struct Members {
       TRY_ASSIGN(const std::string_view text, string_from_json(of));
       TRY_ASSIGN(request.return_old_on_failure, return_on_failure_from(text));
     } else {
-      TRY(expression.take(name, of));
-      TRY(refuse_legacy_parameter(name));
+      TRY_ASSIGN(const bool taken, expression.take(name, of));
+      if (!taken) TRY(legacy.take(name, of));
     }
+    return {};
+  }
+
+  // What was said in the older way, in its place.
+  Result<void> translate() {
+    TRY(legacy.check_not_mixed({{"UpdateExpression", update.has_value()},
+                                {"ConditionExpression", condition.has_value()},
+                                {"ExpressionAttributeNames", expression.has_names},
+                                {"ExpressionAttributeValues", expression.has_values}}));
+    TRY_ASSIGN(auto older_update, legacy.update(expression.substitutions));
+    TRY_ASSIGN(auto older_condition, legacy.condition(expression.substitutions));
+    if (older_update) update = std::move(older_update);
+    if (older_condition) condition = std::move(older_condition);
     return {};
   }
 };
 
 }  // namespace
-
-Result<void> refuse_legacy_parameter(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 7> legacy = {{
-      {"Expected", "ConditionExpression"},
-      {"ConditionalOperator", "AND and OR in an expression"},
-      {"AttributeUpdates", "UpdateExpression"},
-      {"AttributesToGet", "ProjectionExpression"},
-      {"KeyConditions", "KeyConditionExpression"},
-      {"QueryFilter", "FilterExpression"},
-      {"ScanFilter", "FilterExpression"},
-  }};
-  for (const auto& [parameter, instead] : legacy) {
-    if (name == parameter) {
-      return fail(ErrorKind::invalid_argument, "The legacy parameter {} is not supported; use {} instead", parameter,
-                  instead);
-    }
-  }
-  return {};
-}
 
 Result<bool> ExpressionMembers::take(std::string_view name, value of) {
   const bool is_names = name == "ExpressionAttributeNames";
@@ -219,6 +215,7 @@ Result<WriteRequest> write_from_json(Kind kind, object body) {
     if (is_null) continue;  // absent, to AWS
     TRY(members.take(name, of, request));
   }
+  TRY(members.translate());
   if (!members.table) return missing("tableName");
   TRY_ASSIGN(request.table, table_name_from(*members.table));
 

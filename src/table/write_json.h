@@ -26,9 +26,6 @@ struct ExpressionMembers {
   Result<void> check(bool any_expression, std::string_view value_expressions) const;
 };
 
-// An error that says what to use instead, if the parameter is one from before expressions.
-Result<void> refuse_legacy_parameter(std::string_view name);
-
 // A table's name, which may be given as its ARN.
 Result<std::string> table_name_from(std::string_view name_or_arn);
 

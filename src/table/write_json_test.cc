@@ -92,10 +92,6 @@ TEST(WriteJsonTest, RefusesInDynamoDbsWords) {
       {Kind::put, R"({"TableName":"a b c","Item":{}})",
        "1 validation error detected: Value 'a b c' at 'tableName' failed to satisfy constraint: Member must satisfy "
        "regular expression pattern: [a-zA-Z0-9_.-]+"},
-      {Kind::put, R"({"TableName":"Products","Item":{},"Expected":{}})",
-       "The legacy parameter Expected is not supported; use ConditionExpression instead"},
-      {Kind::update, R"({"TableName":"Products","Key":{},"AttributeUpdates":{}})",
-       "The legacy parameter AttributeUpdates is not supported; use UpdateExpression instead"},
       {Kind::put, R"({"TableName":"Products","Item":{},"ReturnValues":"ALL_NEW"})",
        "Return values set to invalid value"},
       {Kind::update, R"({"TableName":"Products","Key":{},"ReturnValues":"SOME"})",

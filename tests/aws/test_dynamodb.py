@@ -187,9 +187,7 @@ class TablesTest(DynamoDbTest):
                 "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "SS"}]}),
             ("ValidationException", "must both be specified when BillingMode is PROVISIONED", {
                 "BillingMode": "PROVISIONED"}),
-            ("ValidationException", "secondary indexes are not supported yet", {"GlobalSecondaryIndexes": index}),
-            ("ValidationException", "secondary indexes are not supported yet", {"LocalSecondaryIndexes": index}),
-            ("ValidationException", "tags of tables are not supported yet", {"Tags": [{"Key": "a", "Value": "b"}]}),
+            ("ValidationException", "Table KeySchema does not have a range key", {"LocalSecondaryIndexes": index}),
             ("ValidationException", "StreamViewType is required", {"StreamSpecification": {"StreamEnabled": True}}),
             ("ValidationException", "Value null at 'keySchema'", {"KeySchema": None}),
         ]
@@ -362,10 +360,8 @@ class ItemsTest(DynamoDbTest):
             ("unused in expressions: keys: {:b}", self.db.update_item,
              {"Key": key, "UpdateExpression": "SET a = :a", "ExpressionAttributeValues": wire({":a": 1, ":b": 2})}),
             ("This attribute is part of the key", self.db.update_item, {"Key": key, "UpdateExpression": "REMOVE id"}),
-            ("use ConditionExpression instead", self.db.put_item,
-             {"Item": key, "Expected": {"a": {"Exists": False}}}),
-            ("use UpdateExpression instead", self.db.update_item, {"Key": key, "AttributeUpdates": {}}),
-            ("use ProjectionExpression instead", self.db.get_item, {"Key": key, "AttributesToGet": ["a"]}),
+            ("Can not use both expression and non-expression parameters", self.db.put_item,
+             {"Item": key, "Expected": {"a": {"Exists": False}}, "ConditionExpression": "attribute_exists(a)"}),
             ("Return values set to invalid value", self.db.put_item, {"Item": key, "ReturnValues": "ALL_NEW"}),
             ("Value null at 'key'", self.db.get_item, {}),
         ]
@@ -526,7 +522,7 @@ class QueryTest(DynamoDbTest):
             ("Condition parameter type does not match schema type", self.db.query,
              {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": wire({":id": 5})}),
             ("Either the KeyConditions or KeyConditionExpression parameter must be specified", self.db.query, {}),
-            ("use KeyConditionExpression instead", self.db.query, {"KeyConditions": {}}),
+            ("Conditions can be of length 1 or 2 only", self.db.query, {"KeyConditions": {}}),
             ("The table does not have the specified index: by_x", self.db.query,
              {"IndexName": "by_x", "KeyConditionExpression": "id = :id", "ExpressionAttributeValues": values}),
             ("Member must have value greater than or equal to 1", self.db.scan, {"Limit": 0}),
