@@ -16,8 +16,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import test_dynamodb as base  # noqa: E402
 from test_dynamodb import DynamoDbTest, plain, server, wire  # noqa: E402
 
-setUpModule, tearDownModule = base.setUpModule, base.tearDownModule
+tearDownModule = base.tearDownModule
 SEED = base.SEED
+
+
+def setUpModule():
+    server.data = None  # that of the other file's tests is gone
+    server.start()
 
 
 def attribute(name, kind="S"):
