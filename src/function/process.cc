@@ -4,6 +4,7 @@
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +23,14 @@ namespace millrace::function {
 
 namespace {
 
+// ThreadSanitizer takes a clone() for a fork, also one that shares our memory, and forgets then what it knew of the
+// thread.
+#ifdef __SANITIZE_THREAD__
+constexpr int clone_memory = 0;
+#else
+constexpr int clone_memory = CLONE_VM;
+#endif
+
 // What the child needs, prepared before it exists: it shares our memory and may not allocate.
 struct Launch {
   const char* program;
@@ -31,7 +40,27 @@ struct Launch {
   int null_input;
   int group;  // to join it; -1: none
   pid_t parent;
-  int error = 0;
+  int error = 0;  // of the child, which writes it here
+};
+
+// Shared with the child, whether the rest of the memory is or not.
+class SharedLaunch {
+ public:
+  static Result<SharedLaunch> make(const Launch& launch) {
+    void* const place = ::mmap(nullptr, sizeof(Launch), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (place == MAP_FAILED) return fail_errno("mmap", errno);
+    return SharedLaunch(new (place) Launch(launch));
+  }
+  Launch* operator->() const { return launch_.get(); }
+  Launch* get() const { return launch_.get(); }
+
+ private:
+  struct Unmap {
+    void operator()(Launch* launch) const { ::munmap(launch, sizeof(Launch)); }
+  };
+  explicit SharedLaunch(Launch* launch) : launch_(launch) {}
+
+  std::unique_ptr<Launch, Unmap> launch_;
 };
 
 // Runs on a stack of its own between clone() and exec, while the parent's thread waits.
@@ -158,9 +187,12 @@ Result<std::unique_ptr<Process>> Process::start(http::Reactor& reactor, const Co
   int output[2];
   if (::pipe2(output, O_CLOEXEC) != 0) return fail_errno("pipe", errno);
   const int null_input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  Launch launch{program.c_str(), arguments.data(), environment.data(),
-                output[1],       null_input,       command.group == nullptr ? -1 : command.group->join_fd(),
-                ::getpid()};
+  const auto launch = SharedLaunch::make({program.c_str(), arguments.data(), environment.data(), output[1], null_input,
+                                          command.group == nullptr ? -1 : command.group->join_fd(), ::getpid()});
+  if (!launch) {
+    for (const int descriptor : {output[0], output[1], null_input}) ::close(descriptor);
+    return std::unexpected(launch.error());
+  }
 
   constexpr size_t stack_bytes = 64 * 1024;
   const auto stack = std::make_unique_for_overwrite<std::max_align_t[]>(stack_bytes / sizeof(std::max_align_t));
@@ -173,9 +205,9 @@ Result<std::unique_ptr<Process>> Process::start(http::Reactor& reactor, const Co
   int pidfd = -1;
   std::unique_lock lock(started_mutex);
   const int id = ::clone(run_child, reinterpret_cast<char*>(stack.get()) + stack_bytes,
-                         CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &launch, &pidfd);
+                         clone_memory | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, launch->get(), &pidfd);
   const int clone_error = errno;
-  if (id > 0 && launch.error == 0) started.insert(id);
+  if (id > 0 && (*launch)->error == 0) started.insert(id);
   lock.unlock();
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   ::close(output[1]);
@@ -184,12 +216,12 @@ Result<std::unique_ptr<Process>> Process::start(http::Reactor& reactor, const Co
     ::close(output[0]);
     return fail_errno("clone", clone_error);
   }
-  if (launch.error != 0) {
+  if ((*launch)->error != 0) {
     ::waitpid(id, nullptr, 0);
     ::close(pidfd);
     ::close(output[0]);
-    if (launch.error == EACCES) return fail(ErrorKind::denied, "`{}` may not be executed", program);
-    return fail_errno(fmt::format("cannot execute `{}`", program), launch.error);
+    if ((*launch)->error == EACCES) return fail(ErrorKind::denied, "`{}` may not be executed", program);
+    return fail_errno(fmt::format("cannot execute `{}`", program), (*launch)->error);
   }
   ::fcntl(output[0], F_SETFL, O_NONBLOCK);
   return std::unique_ptr<Process>(new Process(reactor, id, pidfd, output[0], command, std::move(events)));
