@@ -364,12 +364,10 @@ TEST_F(RecoveryTest, ABlockThatAReaderHoldsOutlivesItsSegment) {
 TEST_F(RecoveryTest, RestartsWithoutAppendsLeaveNoFilesBehind) {
   open();
   fill(0, 3);
-  reopen();
-  log_.reset();
-  const auto before = files("").size();
   for (int restart = 0; restart < 5; ++restart) reopen();
   log_.reset();
-  EXPECT_EQ(files("").size(), before);
+  // The lock, the segment with the groups, and the one that is prepared.
+  EXPECT_LE(files("").size(), 3u);
   open();
   expect_filled(0, 3);
 }
