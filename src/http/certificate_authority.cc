@@ -124,12 +124,12 @@ Result<void> make_authority(const std::string& directory) {
   if (PEM_write_bio_PKCS8PrivateKey(text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1) {
     return failed("cannot write a key");
   }
+  // The certificate, too, as all files of a data directory; `millrace cert` gives it out.
   constexpr unsigned for_the_user_alone = 0600;
-  constexpr unsigned for_everybody = 0644;
   TRY(write_file(directory + "/" + CertificateAuthority::key_file, text.get(), for_the_user_alone));
   const auto certificate_text = own(BIO_new(BIO_s_mem()));
   if (PEM_write_bio_X509(certificate_text.get(), certificate.get()) != 1) return failed("cannot write a certificate");
-  TRY(write_file(directory + "/" + CertificateAuthority::certificate_file, certificate_text.get(), for_everybody));
+  TRY(write_file(directory + "/" + CertificateAuthority::certificate_file, certificate_text.get(), for_the_user_alone));
   return base::sync_directory(directory);
 }
 
