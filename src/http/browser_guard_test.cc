@@ -26,7 +26,7 @@ class BrowserGuardTest : public testing::Test {
     void send(Response response) override { EXPECT_EQ(response.status == 403, !response.body.empty()); }
     void drop() override {}
     bool gone() const override { return false; }
-    std::shared_ptr<Reply::Stream> stream(Response) override { return nullptr; }
+    std::shared_ptr<Reply::Stream> stream(Response, std::function<void()>) override { return nullptr; }
   };
 };
 

@@ -28,7 +28,7 @@ class Reply::Target {
   virtual void send(Response response) = 0;
   virtual void drop() = 0;
   virtual bool gone() const = 0;
-  virtual std::shared_ptr<Stream> stream(Response head) = 0;
+  virtual std::shared_ptr<Stream> stream(Response head, std::function<void()> moved) = 0;
 };
 
 // What the connections of a server share; lives in the server, and is null in a connection that is closed.

@@ -1,5 +1,6 @@
 #include "http/cross_origin.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,9 +32,9 @@ class Allowing final : public Reply::Target {
   }
   void drop() override { send(not_answered()); }
   bool gone() const override { return reply_.client_gone(); }
-  std::shared_ptr<Reply::Stream> stream(Response head) override {
+  std::shared_ptr<Reply::Stream> stream(Response head, std::function<void()> moved) override {
     add_to(head);
-    return reply_.stream(std::move(head));
+    return reply_.stream(std::move(head), std::move(moved));
   }
 
  private:

@@ -33,7 +33,7 @@ void Http1Connection::close() {
   account_answer(0);
   release_buffer();
   leave();
-  if (stream_) stream_->gone = true;
+  if (stream_) stream_->set_gone();
 }
 
 void Http1Connection::sweep(int64_t now_ms) {
@@ -309,7 +309,7 @@ void Http1Connection::answer(Response response) {
 }
 
 bool Http1Connection::write_out() {
-  const size_t total = out_head_.size() + out_body_.size();
+  size_t total = out_head_.size() + out_body_.size();
   while (out_sent_ < total) {
     iovec parts[2];
     int count = 0;
@@ -328,12 +328,21 @@ bool Http1Connection::write_out() {
     active_ms_ = now;
     // A client that reads slowly is given time as long as it reads.
     deadline_ms_ = state_ == State::streaming && !stream_ended_ ? 0 : now + host_->limits.request_ms_max;
-    if (stream_) stream_->unsent = total - out_sent_;
+    if (stream_) {
+      // What an endless answer has sent is forgotten now and then.
+      if (out_sent_ > stream_pending_bytes_max_ && out_sent_ < total) {
+        out_head_.erase(0, out_sent_);
+        total -= out_sent_;
+        out_sent_ = 0;
+      }
+      note_unsent();
+    }
   }
   if (stream_) {
     out_head_.clear();
+    if (out_head_.capacity() > buffer_bytes_kept) out_head_ = {};
     out_sent_ = 0;
-    stream_->unsent = 0;
+    note_unsent();
   }
   return true;
 }
@@ -388,8 +397,8 @@ bool Http1Connection::gone() const {
   return host_ == nullptr || transport_->peer_finished();
 }
 
-std::shared_ptr<Reply::Stream> Http1Connection::stream(Response head) {
-  auto state = std::make_shared<StreamState>();
+std::shared_ptr<Reply::Stream> Http1Connection::stream(Response head, std::function<void()> moved) {
+  auto state = std::make_shared<StreamState>(std::move(moved));
   auto writer = make_reply_stream(self(), state, stream_pending_bytes_max_, reactor_, tasks_);
   if (EpollReactor::runs_here(reactor_)) {
     begin_stream(std::move(head), std::move(state));
@@ -403,7 +412,7 @@ std::shared_ptr<Reply::Stream> Http1Connection::stream(Response head) {
 
 void Http1Connection::begin_stream(Response head, std::shared_ptr<StreamState> stream) {
   if (host_ == nullptr || transport_->peer_finished()) {
-    stream->gone = true;
+    stream->set_gone();
     return close();
   }
   CHECK(state_ == State::handling);
@@ -418,7 +427,9 @@ void Http1Connection::begin_stream(Response head, std::shared_ptr<StreamState> s
 }
 
 void Http1Connection::write_chunk(std::string_view chunk) {
-  if (host_ == nullptr || state_ != State::streaming || stream_ended_ || discard_body_) return;
+  if (host_ == nullptr || state_ != State::streaming || stream_ended_) return;
+  if (discard_body_) return note_unsent();
+  if (out_head_.empty()) active_ms_ = host_->reactor.now_ms();
   if (chunked_out_) {
     char size[24];
     const auto end = std::to_chars(size, size + sizeof(size), chunk.size(), 16).ptr;
@@ -429,8 +440,14 @@ void Http1Connection::write_chunk(std::string_view chunk) {
   } else {
     out_head_ += chunk;
   }
-  stream_->unsent = out_head_.size() - out_sent_;
+  note_unsent();
   advance();
+}
+
+void Http1Connection::note_unsent() {
+  const size_t unsent = out_head_.size() - out_sent_;
+  account_answer(unsent);
+  stream_->set_unsent(unsent);
 }
 
 void Http1Connection::end_stream() {

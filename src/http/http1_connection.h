@@ -36,7 +36,7 @@ class Http1Connection final : public Connection, public Reply::Target, public St
   void send(Response response) override;
   void drop() override;
   bool gone() const override;
-  std::shared_ptr<Reply::Stream> stream(Response head) override;
+  std::shared_ptr<Reply::Stream> stream(Response head, std::function<void()> moved) override;
   void write_chunk(std::string_view chunk) override;
   void end_stream() override;
 
@@ -66,6 +66,7 @@ class Http1Connection final : public Connection, public Reply::Target, public St
   void account_chunked();
   void account_answer(size_t bytes);
   void begin_stream(Response head, std::shared_ptr<StreamState> stream);
+  void note_unsent();  // of the stream
   void write_head(const Response& response, bool chunked);
   bool write_out();  // false: the socket is full, or the connection is closed
   void after_answer();

@@ -60,7 +60,7 @@ class Http2Connection::Exchange final : public Reply::Target,
   void send(Response response) override;
   void drop() override { send(not_answered()); }
   bool gone() const override { return connection_ == nullptr || closed_ || connection_->transport_->peer_finished(); }
-  std::shared_ptr<Reply::Stream> stream(Response head) override;
+  std::shared_ptr<Reply::Stream> stream(Response head, std::function<void()> moved) override;
   void write_chunk(std::string_view chunk) override;
   void end_stream() override;
   // What nghttp2 may send next, up to `room` bytes, and whether it is the last.
@@ -437,8 +437,8 @@ void Http2Connection::Exchange::submit(const Response& head, bool with_length, b
   nghttp2_submit_response(connection_->session_, id_, fields.data(), fields.size(), with_body ? &body : nullptr);
 }
 
-std::shared_ptr<Reply::Stream> Http2Connection::Exchange::stream(Response head) {
-  auto state = std::make_shared<StreamState>();
+std::shared_ptr<Reply::Stream> Http2Connection::Exchange::stream(Response head, std::function<void()> moved) {
+  auto state = std::make_shared<StreamState>(std::move(moved));
   auto writer = make_reply_stream(shared_from_this(), state, stream_pending_bytes_max_, reactor_, tasks_);
   if (EpollReactor::runs_here(reactor_)) {
     begin_stream(std::move(head), std::move(state));
@@ -452,7 +452,7 @@ std::shared_ptr<Reply::Stream> Http2Connection::Exchange::stream(Response head) 
 
 void Http2Connection::Exchange::begin_stream(Response head, std::shared_ptr<StreamState> stream) {
   if (!begin_answer()) {
-    stream->gone = true;
+    stream->set_gone();
     return;
   }
   stream_ = std::move(stream);
@@ -462,11 +462,13 @@ void Http2Connection::Exchange::begin_stream(Response head, std::shared_ptr<Stre
 }
 
 void Http2Connection::Exchange::write_chunk(std::string_view chunk) {
-  if (connection_ == nullptr || closed_ || complete_ || chunk.empty()) return;
+  if (connection_ == nullptr || closed_) return;
+  if (complete_) return stream_->set_unsent(unsent());
+  if (chunk.empty()) return;
   if (unsent() == 0) progress_ms_ = connection_->host_->reactor.now_ms();
   out_ += chunk;
   connection_->unsent_bytes_ += chunk.size();
-  stream_->unsent = unsent();
+  stream_->set_unsent(unsent());
   nghttp2_session_resume_data(connection_->session_, id_);
   connection_->account();
   connection_->advance_soon();
@@ -498,8 +500,9 @@ void Http2Connection::Exchange::take_out(std::string& out, size_t bytes) {
     if (out_sent_ == out_.size() || out_sent_ > stream_pending_bytes_max_) {
       out_.erase(0, out_sent_);
       out_sent_ = 0;
+      if (out_.empty() && out_.capacity() > out_bytes) out_ = {};
     }
-    stream_->unsent = unsent();
+    stream_->set_unsent(unsent());
   }
 }
 
@@ -507,7 +510,7 @@ void Http2Connection::Exchange::drop_answer() {
   if (connection_ != nullptr) connection_->unsent_bytes_ -= unsent();
   out_ = {};
   out_sent_ = 0;
-  if (stream_) stream_->gone = true;
+  if (stream_) stream_->set_gone();
 }
 
 void Http2Connection::Exchange::close_stream() {
@@ -530,7 +533,7 @@ bool Http2Connection::Exchange::sweep(int64_t now_ms) {
   if (state_ == State::receiving) {
     if (!head_complete_) return false;  // nothing else can come before the rest of it
     refuse(408, "the request took too long to arrive");
-  } else if (waits_to_be_read()) {
+  } else if (waits_to_be_read() && complete_) {  // an endless answer is read as fast as its reader likes
     nghttp2_submit_rst_stream(connection_->session_, NGHTTP2_FLAG_NONE, id_, NGHTTP2_CANCEL);
   }
   return true;

@@ -129,6 +129,11 @@ class Peer {
                                   nullptr);
   }
 
+  // Lets that many more bytes of an answer come.
+  void widen(int32_t stream, int32_t bytes) {
+    nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, stream, bytes);
+    nghttp2_submit_window_update(session_, NGHTTP2_FLAG_NONE, 0, bytes);
+  }
   void reset(int32_t stream) { nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL); }
 
   // Sends and receives until that is so (true), the server has closed, or time is up (false).
@@ -259,7 +264,7 @@ class Http2Test : public testing::Test {
     if (request.path == "/hold") {
       held_.push_back(std::move(reply));
     } else if (request.path == "/stream") {
-      stream_ = reply.stream({.content_type = "text/event-stream", .body = "head "});
+      stream_ = reply.stream({.content_type = "text/event-stream", .body = "head "}, [this] { ++moved_; });
       stream_->write("first ");
     } else if (request.path == "/nothing") {
       reply.send({.status = 204});
@@ -307,6 +312,7 @@ class Http2Test : public testing::Test {
   std::atomic<int> requests_ = 0;
   std::vector<Reply> held_;
   std::shared_ptr<Reply::Stream> stream_;
+  std::atomic<int> moved_ = 0;
 };
 
 TEST_F(Http2Test, serves_the_same_handler_on_the_same_port) {
@@ -425,6 +431,30 @@ TEST_F(Http2Test, who_reads_nothing_of_a_stream_is_given_no_more) {
   });
   EXPECT_EQ(taken, 9);
   EXPECT_EQ(peer.fetch("HEAD", "/other").status(), 200);
+}
+
+TEST_F(Http2Test, an_endless_answer_is_read_as_fast_as_its_reader_likes) {
+  serve({.request_ms_max = 100, .stream_pending_bytes_max = 1'000});
+  Peer peer(port_);
+  peer.greet(11);
+  const int32_t stream = peer.ask("GET", "/stream");
+  ASSERT_TRUE(peer.until([&] { return peer.answers[stream].body == "head first "; }));
+  const std::string chunk(100'000, 'c');
+  EXPECT_TRUE(stream_->write(chunk)) << "nothing waits, so it may be of any size";
+  EXPECT_FALSE(stream_->write("more"));
+  const auto pause = [] { std::this_thread::sleep_for(std::chrono::milliseconds(400)); };
+  pause();
+  EXPECT_EQ(stream_->pending(), chunk.size());
+  EXPECT_FALSE(stream_->gone());
+  moved_ = 0;
+  peer.widen(stream, static_cast<int32_t>(chunk.size()));
+  ASSERT_TRUE(peer.until([&] { return peer.answers[stream].body == "head first " + chunk; }));
+  EXPECT_EQ(stream_->pending(), 0U);
+  EXPECT_EQ(moved_, 1);
+  peer.reset(stream);
+  EXPECT_EQ(peer.fetch("HEAD", "/after").status(), 200);
+  EXPECT_TRUE(stream_->gone());
+  EXPECT_EQ(moved_, 2);
 }
 
 TEST_F(Http2Test, a_client_that_gives_up_is_gone) {

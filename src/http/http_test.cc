@@ -122,7 +122,7 @@ class HttpServer : public testing::Test {
       handled_.push_back(std::move(reply));
     } else if (request.path == "/drop") {
     } else if (request.path == "/stream") {
-      stream_ = reply.stream({.content_type = "text/event-stream"});
+      stream_ = reply.stream({.content_type = "text/event-stream"}, [this] { ++moved_; });
       stream_->write("data: first\n\n");
       stream_promise_.set_value();
     } else if (request.path == "/nothing") {
@@ -149,6 +149,12 @@ class HttpServer : public testing::Test {
     done.get_future().wait();
   }
 
+  template <class Condition>
+  static bool until(Condition holds) {
+    for (int i = 0; i < 1'000 && !holds(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return holds();
+  }
+
   Client client(int64_t timeout_ms = 5000) { return Client("127.0.0.1", port_, timeout_ms); }
 
   std::unique_ptr<Reactor> reactor_;
@@ -162,6 +168,7 @@ class HttpServer : public testing::Test {
   std::promise<void> held_promise_;
   std::shared_ptr<Reply::Stream> stream_;
   std::promise<void> stream_promise_;
+  std::atomic<int> moved_ = 0;
 };
 
 TEST_F(HttpServer, EchoesMethodPathQueryHeadersAndBody) {
@@ -532,6 +539,55 @@ TEST_F(HttpServer, AStreamWhoseReaderIsSlowOrGoneSaysSo) {
     gone = !stream_->write("y");
   }
   EXPECT_TRUE(gone);
+}
+
+TEST_F(HttpServer, a_chunk_of_any_size_may_be_written_where_nothing_waits) {
+  serve({.stream_pending_bytes_max = 1'000});
+  Wire wire(port_);
+  wire.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+  ASSERT_TRUE(wire.receive_until("data: first\n\n"));
+  stream_promise_.get_future().wait();
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(until([&] { return stream_->pending() == 0; }));
+    const int moved = moved_;
+    EXPECT_TRUE(stream_->write(std::string(big_bytes_, 'x')));
+    EXPECT_FALSE(stream_->write(std::string(1'000, 'x'))) << "its reader is slow";
+    EXPECT_GT(stream_->pending(), 1'000U);
+    EXPECT_FALSE(stream_->gone());
+    ASSERT_TRUE(wire.receive_until("xxxx\r\n"));
+    wire.received().clear();
+    EXPECT_TRUE(until([&] { return moved_ == moved + 1; })) << "who waits for it is told, once";
+  }
+}
+
+TEST_F(HttpServer, who_leaves_a_stream_is_noticed_without_a_write) {
+  serve();
+  {
+    Wire wire(port_);
+    wire.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+    ASSERT_TRUE(wire.receive_until("data: first\n\n"));
+    stream_promise_.get_future().wait();
+    ASSERT_TRUE(until([&] { return stream_->pending() == 0; }));
+    moved_ = 0;
+    EXPECT_FALSE(stream_->gone());
+  }
+  EXPECT_TRUE(until([&] { return stream_->gone(); }));
+  EXPECT_TRUE(until([&] { return moved_ == 1; }));
+}
+
+TEST_F(HttpServer, an_unread_stream_counts_in_the_budget_of_all_answers) {
+  serve({.answer_bytes_max = size_t{4} << 20});
+  Wire wire(port_);
+  wire.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
+  ASSERT_TRUE(wire.receive_until("data: first\n\n"));
+  stream_promise_.get_future().wait();
+  ASSERT_TRUE(until([&] { return stream_->pending() == 0; }));
+  EXPECT_TRUE(stream_->write(std::string(size_t{16} << 20, 'x')));
+  on_reactor([] {});
+  EXPECT_EQ(client().request("GET", "/a", {}, "").value().status, 503);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+  EXPECT_EQ(client().request("GET", "/a", {}, "").value().status, 200) << "the slow reader was closed for it";
+  EXPECT_TRUE(stream_->gone());
 }
 
 TEST_F(HttpServer, ConnectionsBeyondTheLimitAreTurnedAway) {

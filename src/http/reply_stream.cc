@@ -5,6 +5,15 @@
 
 namespace millrace::http {
 
+void StreamState::set_unsent(size_t bytes) {
+  const bool moves = unsent.exchange(bytes) > 0 && bytes == 0;
+  if (moves && posted == 0 && moved) moved();
+}
+
+void StreamState::set_gone() {
+  if (!gone.exchange(true) && moved) moved();
+}
+
 namespace {
 
 class StreamWriter final : public Reply::Stream {
@@ -29,18 +38,24 @@ class StreamWriter final : public Reply::Stream {
   bool write(std::string_view chunk) override {
     if (state_->gone) return false;
     if (chunk.empty()) return true;
-    if (state_->posted + state_->unsent + chunk.size() > pending_bytes_max_) return false;
+    const size_t pending = state_->pending();
+    if (pending > 0 && pending + chunk.size() > pending_bytes_max_) return false;
     if (EpollReactor::runs_here(reactor_)) {
       sink_->write_chunk(chunk);
       return !state_->gone;
     }
     state_->posted += chunk.size();
     tasks_->post([sink = sink_, state = state_, copy = std::string(chunk)] {
+      // It is seen in one of the two at any time.
+      state->unsent += copy.size();
       state->posted -= copy.size();
       sink->write_chunk(copy);
     });
     return true;
   }
+
+  size_t pending() const override { return state_->pending(); }
+  bool gone() const override { return state_->gone; }
 
  private:
   std::shared_ptr<StreamSink> sink_;

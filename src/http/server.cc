@@ -231,11 +231,11 @@ bool Reply::client_gone() const {
   return target_ == nullptr || target_->gone();
 }
 
-std::shared_ptr<Reply::Stream> Reply::stream(Response head) {
+std::shared_ptr<Reply::Stream> Reply::stream(Response head, std::function<void()> moved) {
   CHECK(target_ != nullptr, "an answer was sent twice");
   const auto target = std::move(target_);
   target_ = nullptr;
-  return target->stream(std::move(head));
+  return target->stream(std::move(head), std::move(moved));
 }
 
 Result<std::unique_ptr<Server>> Server::listen(Reactor& reactor, std::string_view host, uint16_t port, Handler handler,

@@ -70,14 +70,20 @@ class Reply {
   // should not be given work once nobody waits.
   bool client_gone() const;
 
-  // An open-ended answer (server-sent events): headers now, then chunks until close. write() answers false
-  // when the client has gone or has more than `stream_pending_bytes_max` unread: stop and drop it then.
+  // An open-ended answer (server-sent events, event streams): headers now, then chunks until close. Any thread, one at
+  // a time.
   class Stream {
    public:
     virtual ~Stream() = default;  // ends the answer
+    // False: the client has gone, or more than `stream_pending_bytes_max` would be unread; nothing was taken then.
+    // Where nothing is unread, a chunk may be as large as it likes.
     virtual bool write(std::string_view chunk) = 0;
+    virtual size_t pending() const = 0;  // bytes that the client's socket has not taken yet
+    virtual bool gone() const = 0;       // nobody reads it any more
   };
-  std::shared_ptr<Stream> stream(Response head);
+  // `moved` is called on the reactor's thread whenever nothing is pending any more, and when the client has gone; it
+  // may come before this returns, and must not write.
+  std::shared_ptr<Stream> stream(Response head, std::function<void()> moved = {});
 
  private:
   std::shared_ptr<Target> target_;

@@ -31,7 +31,7 @@ class Caught final : public http::Reply::Target {
   void send(http::Response response) override { response_.set_value(std::move(response)); }
   void drop() override { response_.set_value({.status = 500}); }
   bool gone() const override { return false; }
-  std::shared_ptr<http::Reply::Stream> stream(http::Response) override { return nullptr; }
+  std::shared_ptr<http::Reply::Stream> stream(http::Response, std::function<void()>) override { return nullptr; }
 
   std::future<http::Response> response() { return response_.get_future(); }
 
