@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "aws/credentials.h"
+#include "aws/event_stream.h"
 #include "aws/sigv4.h"
 #include "base/storage_failures.h"
 
@@ -98,19 +99,55 @@ void Answer::fail_serialization(std::string message) {
   fail(AwsError{400, "SerializationException", std::move(message)});
 }
 
-void Answer::send(int status, std::string body, std::string_view error_name) {
+std::unique_ptr<EventAnswer> Answer::events(std::function<void()> moved) {
+  http::Response response = head(200, {});
+  response.content_type = event_stream_content_type;
+  return std::make_unique<EventAnswer>(std::move(reply_), std::move(response), *protocol_,
+                                       json_1_0_ ? json_1_0 : json_1_1, std::move(moved));
+}
+
+http::Response Answer::head(int status, std::string_view error_name) const {
   http::Response response;
   response.status = status;
   response.content_type = json_1_0_ ? json_1_0 : json_1_1;
   response.headers.reserve(3);
   response.headers.emplace_back("x-amzn-RequestId", request_id_);
   if (protocol_->extended_id) response.headers.emplace_back("x-amz-id-2", make_extended_id());
+  if (!error_name.empty()) response.headers.emplace_back("x-amzn-ErrorType", error_name);
+  return response;
+}
+
+void Answer::send(int status, std::string body, std::string_view error_name) {
+  http::Response response = head(status, error_name);
   if (protocol_->body_crc32)
     response.headers.emplace_back("x-amz-crc32",
                                   std::to_string(crc32_z(0, reinterpret_cast<const Bytef*>(body.data()), body.size())));
-  if (!error_name.empty()) response.headers.emplace_back("x-amzn-ErrorType", error_name);
   response.body = std::move(body);
   reply_.send(std::move(response));
+}
+
+EventAnswer::EventAnswer(http::Reply reply, http::Response head, const Protocol& protocol, std::string_view coding,
+                         std::function<void()> moved)
+    : protocol_(&protocol), coding_(coding) {
+  append_initial_response(head.body, coding_, "{}");
+  stream_ = reply.stream(std::move(head), std::move(moved));
+}
+
+bool EventAnswer::send(std::string_view event_type, std::string_view payload) {
+  std::string message;
+  append_event(message, event_type, coding_, payload);
+  return stream_->write(message);
+}
+
+void EventAnswer::fail(const Error& error) {
+  base::note_storage_failure("events", error);
+  fail(to_aws_error(*protocol_, error));
+}
+
+void EventAnswer::fail(const AwsError& error) {
+  std::string message;
+  append_exception(message, error.name, coding_, error_body(*protocol_, error));
+  stream_->write(message);
 }
 
 struct Service::State {

@@ -28,6 +28,30 @@ namespace millrace::aws {
 
 class Credentials;
 
+// An answer that is a stream of events (event_stream.h), begun and to be gone on with from any thread, one at a time.
+// It ends when this is destroyed.
+class EventAnswer {
+ public:
+  // The answer's head goes out, and the initial response. `moved`: as http::Reply::stream() has it.
+  EventAnswer(http::Reply reply, http::Response head, const Protocol& protocol, std::string_view coding,
+              std::function<void()> moved);
+
+  // False: not taken, as the client has gone, or reads too slowly. Where nothing is pending, an event of any size is
+  // taken.
+  bool send(std::string_view event_type, std::string_view payload);
+  // The last word.
+  void fail(const Error& error);
+  void fail(const AwsError& error);
+
+  size_t pending() const { return stream_->pending(); }  // bytes that the client has not read
+  bool gone() const { return stream_->gone(); }          // nobody reads it any more
+
+ private:
+  const Protocol* protocol_;
+  std::string_view coding_;  // of the payloads
+  std::shared_ptr<http::Reply::Stream> stream_;
+};
+
 // The right to answer one call. Movable; any thread; one answer.
 class Answer {
  public:
@@ -39,11 +63,14 @@ class Answer {
   void fail(const AwsError& error);
   // A body that is not JSON 1.0/1.1: SerializationException.
   void fail_serialization(std::string message);
+  // 200, and then events.
+  std::unique_ptr<EventAnswer> events(std::function<void()> moved);
 
   const std::string& request_id() const { return request_id_; }
   const Protocol& protocol() const { return *protocol_; }
 
  private:
+  http::Response head(int status, std::string_view error_name) const;
   void send(int status, std::string body, std::string_view error_name);
 
   http::Reply reply_;

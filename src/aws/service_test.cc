@@ -2,7 +2,11 @@
 #include "base/json_string.h"
 #include "log/log.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <filesystem>
@@ -11,6 +15,7 @@
 #include <thread>
 
 #include "api/kinesis.h"
+#include "aws/event_stream.h"
 #include "client/signed_client.h"
 #include "stream/streams.h"
 
@@ -104,6 +109,13 @@ class ServiceTest : public testing::Test {
                      call.answer.fail(Error{ErrorKind::condition_failed, "The conditional request failed"});
                    }});
     service_->add({dynamodb_protocol, "Forget", [](Call&) {}});
+    service_->add({kinesis_protocol, "Events", [this](Call& call) {
+                     later_ = std::thread([events = call.answer.events({})] {
+                       EXPECT_TRUE(events->send("Some", "{\"n\":1}"));
+                       EXPECT_TRUE(events->send("Some", "{\"n\":2}"));
+                       events->fail(Error{ErrorKind::not_found, "it is gone"});
+                     });
+                   }});
     reactor_->at_end_of_turn([this] { streams_->flush_all(); });
     server_ = std::move(
         http::Server::listen(*reactor_, "127.0.0.1", 0, [this](const http::Request& request, http::Reply reply) {
@@ -128,6 +140,24 @@ class ServiceTest : public testing::Test {
 
   client::SignedClient client(std::string secret = "millrace-secret") {
     return client::SignedClient({.port = port_, .credential = {"millrace", std::move(secret)}, .clock = &clock_});
+  }
+
+  // An unsigned call by HTTP/1.0, whose answer ends with the connection: head and body as they come.
+  std::string call_plainly(const Protocol& protocol, std::string_view operation, std::string_view body) const {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port_);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    const std::string request = fmt::format("POST / HTTP/1.0\r\nX-Amz-Target: {}{}\r\nContent-Length: {}\r\n\r\n{}",
+                                            protocol.target_prefix, operation, body.size(), body);
+    EXPECT_EQ(::send(fd, request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
+    std::string answer;
+    char bytes[4096];
+    for (ssize_t n = 0; (n = ::recv(fd, bytes, sizeof(bytes), 0)) > 0;) answer.append(bytes, static_cast<size_t>(n));
+    ::close(fd);
+    return answer;
   }
 
   std::string call(const Protocol& protocol, std::string_view operation, std::string_view body) {
@@ -158,6 +188,25 @@ TEST_F(ServiceTest, ASignedCallReachesItsOperation) {
 
 TEST_F(ServiceTest, AnAnswerMayComeFromAnotherThread) {
   EXPECT_EQ(call(dynamodb_protocol, "Later", "{}"), "{\"later\":true}");
+}
+
+TEST_F(ServiceTest, an_answer_may_be_a_stream_of_events) {
+  stop();
+  start(false);
+  const std::string answer = call_plainly(kinesis_protocol, "Events", "{}");
+  const size_t head_bytes = answer.find("\r\n\r\n") + 4;
+  const std::string head = answer.substr(0, head_bytes);
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 200 ")) << head;
+  EXPECT_NE(head.find("Content-Type: application/vnd.amazon.eventstream\r\n"), std::string::npos) << head;
+  EXPECT_NE(head.find("x-amzn-RequestId: "), std::string::npos) << head;
+  EXPECT_NE(head.find("x-amz-id-2: "), std::string::npos) << head;
+  std::string expected;
+  append_initial_response(expected, "application/x-amz-json-1.1", "{}");
+  append_event(expected, "Some", "application/x-amz-json-1.1", "{\"n\":1}");
+  append_event(expected, "Some", "application/x-amz-json-1.1", "{\"n\":2}");
+  append_exception(expected, "ResourceNotFoundException", "application/x-amz-json-1.1",
+                   R"({"__type":"ResourceNotFoundException","message":"it is gone"})");
+  EXPECT_EQ(answer.substr(head_bytes), expected);
 }
 
 TEST_F(ServiceTest, ErrorsComeBackAsTheirKind) {
