@@ -82,8 +82,8 @@ class Http2Connection::Exchange final : public Reply::Target,
   friend class Http2Connection;
   enum class State { receiving, ready, handling, answering };
 
-  void account_body();
-  void drop_body();
+  void account_request();
+  void drop_request();
   bool begin_answer();  // false: nobody waits for it any more
   void submit(const Response& head, bool with_length, bool with_body);
   void send_here(Response response);
@@ -101,15 +101,16 @@ class Http2Connection::Exchange final : public Reply::Target,
   bool closed_ = false;
   int64_t progress_ms_;  // begun, or a part of the answer was taken
 
-  std::string head_;  // names and values, one after another
-  size_t header_bytes_ = 0;
+  std::string head_;              // names and values, one after another
+  size_t header_bytes_ = 0;       // that came
+  size_t kept_header_bytes_ = 0;  // of them, those in head_ and headers_
   std::vector<HeaderSpan> headers_;
   Span method_, path_, authority_;
   std::optional<size_t> length_;
   bool expects_continue_ = false;
   bool head_complete_ = false;
   std::string body_;
-  size_t body_accounted_ = 0;
+  size_t accounted_bytes_ = 0;
   int refusal_status_ = 0;
   std::string_view refusal_reason_;
 
@@ -245,6 +246,9 @@ struct Http2Connection::Callbacks {
 void Http2Connection::Exchange::add_header(std::string_view name, std::string_view value) {
   header_bytes_ += name.size() + value.size() + header_overhead_bytes;
   if (refusal_status_ != 0 || header_bytes_ > connection_->host_->limits.header_bytes_max) return;
+  kept_header_bytes_ = header_bytes_;
+  account_request();
+  if (refusal_status_ != 0) return;
   const auto keep = [this](std::string_view text) {
     const Span span{static_cast<uint32_t>(head_.size()), static_cast<uint32_t>(text.size())};
     head_ += text;
@@ -287,7 +291,7 @@ void Http2Connection::Exchange::head_complete() {
   }
   if (length_) {
     body_.reserve(std::min(*length_, first_body_bytes) + padding_bytes);
-    account_body();
+    account_request();
   }
   if (expects_continue_) {
     const nghttp2_nv status = field(":status", "100", NGHTTP2_NV_FLAG_NO_COPY_NAME);
@@ -305,34 +309,37 @@ void Http2Connection::Exchange::add_body(std::string_view bytes) {
     body_.reserve(std::max(*length_, body_.size() + bytes.size()) + padding_bytes);
   }
   body_ += bytes;
-  account_body();
+  account_request();
 }
 
-void Http2Connection::Exchange::account_body() {
-  const size_t bytes = body_.capacity();
-  if (bytes == body_accounted_) return;
+void Http2Connection::Exchange::account_request() {
+  const size_t bytes = body_.capacity() + kept_header_bytes_;
+  if (bytes == accounted_bytes_) return;
   ConnectionHost& host = *connection_->host_;
-  host.buffered_bytes += bytes - body_accounted_;
-  connection_->buffered_bytes_ += bytes - body_accounted_;
-  body_accounted_ = bytes;
+  host.buffered_bytes += bytes - accounted_bytes_;
+  connection_->buffered_bytes_ += bytes - accounted_bytes_;
+  accounted_bytes_ = bytes;
   if (connection_->buffered_bytes_ > body_bytes_max || host.buffered_bytes > host.limits.buffered_bytes_max) {
     refuse(503, buffers_are_full);
   }
 }
 
-void Http2Connection::Exchange::drop_body() {
+void Http2Connection::Exchange::drop_request() {
   body_ = {};
+  head_ = {};
+  headers_ = {};
+  kept_header_bytes_ = 0;
   if (connection_ == nullptr) return;
-  connection_->host_->buffered_bytes -= body_accounted_;
-  connection_->buffered_bytes_ -= body_accounted_;
-  body_accounted_ = 0;
+  connection_->host_->buffered_bytes -= accounted_bytes_;
+  connection_->buffered_bytes_ -= accounted_bytes_;
+  accounted_bytes_ = 0;
 }
 
 void Http2Connection::Exchange::refuse(int status, std::string_view reason) {
   if (state_ != State::receiving || refusal_status_ != 0) return;
   refusal_status_ = status;
   refusal_reason_ = reason;
-  drop_body();
+  drop_request();
   if (head_complete_) set_ready();
 }
 
@@ -369,8 +376,7 @@ void Http2Connection::Exchange::dispatch() {
   request.peer = connection_->peer_;
   const auto self = shared_from_this();
   host.handler(request, Reply(self));
-  drop_body();
-  head_ = {};
+  drop_request();
 }
 
 void Http2Connection::Exchange::send(Response response) {
@@ -517,12 +523,12 @@ void Http2Connection::Exchange::close_stream() {
   closed_ = true;
   drop_answer();
   if (state_ == State::handling) return;  // its views are in use, or its answer is still to come
-  drop_body();
+  drop_request();
   connection_->remove(*this);
 }
 
 void Http2Connection::Exchange::detach() {
-  drop_body();
+  drop_request();
   drop_answer();
   closed_ = true;
   connection_ = nullptr;

@@ -490,6 +490,21 @@ TEST_F(Http2Test, refuses_a_request_and_goes_on_with_the_connection) {
   EXPECT_EQ(peer.fetch("POST", "/", {}, std::string(1'000, 'x')).status(), 200);
 }
 
+TEST_F(Http2Test, headers_of_requests_that_do_not_end_are_bounded_together) {
+  serve({.buffered_bytes_max = 200'000});
+  Peer peer(port_);
+  peer.greet();
+  std::vector<int32_t> streams;
+  for (int i = 0; i < 10; ++i) {
+    streams.push_back(peer.ask("POST", "/", {{"x-a", std::string(30'000, 'x')}}, "body", false));
+  }
+  ASSERT_TRUE(peer.until_closed(streams.back()));
+  EXPECT_EQ(peer.answers[streams.back()].status(), 503);
+  EXPECT_EQ(requests_, 0);
+  for (const int32_t stream : streams) peer.reset(stream);
+  EXPECT_EQ(peer.fetch("POST", "/", {{"x-a", std::string(30'000, 'x')}}, "body").status(), 200) << "they are gone";
+}
+
 TEST_F(Http2Test, says_that_a_body_may_come) {
   serve();
   Peer peer(port_);
