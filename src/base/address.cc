@@ -33,7 +33,9 @@ bool is_loopback(std::string_view host) {
   in_addr four{};
   if (::inet_pton(AF_INET, text.c_str(), &four) == 1) return ntohl(four.s_addr) >> 24 == 127;
   in6_addr six{};
-  return ::inet_pton(AF_INET6, text.c_str(), &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+  if (::inet_pton(AF_INET6, text.c_str(), &six) != 1) return false;
+  constexpr size_t first_of_four = 12;  // of ::ffff:127.0.0.1
+  return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[first_of_four] == 127);
 }
 
 std::string_view host_of(std::string_view host_and_port) {

@@ -6,11 +6,12 @@ namespace millrace::base {
 namespace {
 
 TEST(Address, loopback_is_parsed_and_not_matched) {
-  for (const char* host : {"127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost", "LocalHost", "shop.localhost"}) {
+  for (const char* host :
+       {"127.0.0.1", "127.9.9.9", "::1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "LocalHost", "shop.localhost"}) {
     EXPECT_TRUE(is_loopback(host)) << host;
   }
   for (const char* host : {"127.evil.example", "127.0.0.1.evil.example", "127.1", "0.0.0.0", "[::]", "10.0.0.1", "",
-                           "evil-localhost", "localhost.evil.example", "[::1", "::2"}) {
+                           "evil-localhost", "localhost.evil.example", "[::1", "::2", "::ffff:10.0.0.1"}) {
     EXPECT_FALSE(is_loopback(host)) << host;
   }
 }
