@@ -27,7 +27,7 @@ struct Configuration {
   bool authenticate = true;     // --auth none: false; refused on other addresses than loopback
   std::string tls_certificate;  // PEM files; both or none: the server makes a certificate of its own
   std::string tls_key;
-  std::vector<std::string> allowed_hosts;  // names of this server, for requests without a signature
+  std::vector<std::string> allowed_hosts;  // names of this server, and of pages that may call it
   bool durable = true;                     // --durability memory: false
   std::string region = "us-east-1";
   std::vector<Credential> credentials = {{"millrace", "millrace-secret"}};

@@ -134,7 +134,7 @@ class RunningInstance final : public Instance {
         .credentials = configuration_.authenticate ? &credentials_ : nullptr, .region = configuration_.region});
     // The ports first: a port that is taken leaves no trace on the disk. Until all is open they answer 503.
     TRY(listen());
-    warn_of_known_credentials();
+    warn_of_known_credential();
     reactor_thread_ = std::thread([this] { reactor_->run(); });
     TRY(open_data());
     TRY(start_work());
@@ -212,20 +212,34 @@ class RunningInstance final : public Instance {
     return check_data_directory(configuration_.data_directory);
   }
 
-  void warn_of_known_credentials() const {
-    const std::vector<Credential> published = Configuration().credentials;
-    if (!configuration_.authenticate || base::is_loopback(configuration_.host)) return;
-    for (const Credential& credential : configuration_.credentials) {
-      const bool known = std::ranges::any_of(published, [&](const Credential& other) {
-        return credential.access_key == other.access_key && credential.secret_key == other.secret_key;
-      });
-      if (!known) continue;
-      spdlog::warn(
-          "the API at {}:{} is open to the network with credentials that everyone knows ({} / {}): whoever reaches it "
-          "may read and change everything. Set others in the file of --config: [[credential]] with access_key and "
-          "secret_key",
-          configuration_.host, server_->port(), credential.access_key, credential.secret_key);
-    }
+  // The key that stands in the documentation, if it is one of this server's.
+  const Credential* known_credential() const {
+    static const std::vector<Credential> published = Configuration().credentials;
+    const auto known = std::ranges::find_first_of(
+        configuration_.credentials, published, [](const Credential& ours, const Credential& other) {
+          return ours.access_key == other.access_key && ours.secret_key == other.secret_key;
+        });
+    return known == configuration_.credentials.end() ? nullptr : &*known;
+  }
+
+  void warn_of_known_credential() const {
+    const Credential* known = known_credential();
+    if (!configuration_.authenticate || base::is_loopback(configuration_.host) || known == nullptr) return;
+    spdlog::warn(
+        "the API at {}:{} is open to the network with credentials that everyone knows ({} / {}): whoever reaches it "
+        "may read and change everything. Set others in the file of --config: [[credential]] with access_key and "
+        "secret_key",
+        configuration_.host, server_->port(), known->access_key, known->secret_key);
+  }
+
+  // What a page in a browser may do with the API. A signature says more than a Host or an Origin, unless every page of
+  // the internet can make it.
+  http::Handler guarded_api(http::Handler api, const http::MakeRefusal& refusal) const {
+    const std::vector<std::string>& hosts = configuration_.allowed_hosts;
+    if (!configuration_.authenticate) return http::guarded(std::move(api), hosts, refusal);
+    if (known_credential() == nullptr) return http::open_to_origins(std::move(api), http::every_origin());
+    api = http::open_to_origins(std::move(api), http::origins_of_this_machine_and(hosts));
+    return base::is_loopback(configuration_.host) ? http::guarded_by_host(std::move(api), hosts, refusal) : api;
   }
 
   Result<void> listen() {
@@ -242,10 +256,8 @@ class RunningInstance final : public Instance {
       if (!ready_) return refuse_for_now(std::move(reply));
       service_->handle(request, std::move(reply));
     };
-    // A signature says more than a Host or an Origin.
-    api = configuration_.authenticate ? http::open_to_all_origins(std::move(api))
-                                      : http::guarded(std::move(api), configuration_.allowed_hosts, refusal);
-    auto server = http::Server::listen(*reactor_, configuration_.host, configuration_.port, std::move(api), limits);
+    auto server = http::Server::listen(*reactor_, configuration_.host, configuration_.port,
+                                       guarded_api(std::move(api), refusal), limits);
     if (!server) return std::unexpected(server.error().within("--listen"));
     server_ = std::move(*server);
     if (!configuration_.dashboard) return {};

@@ -10,9 +10,10 @@ namespace {
 // What a request is answered with through the guard: 200 by the handler behind it, or 403.
 class BrowserGuardTest : public testing::Test {
  protected:
-  static bool lets_in(std::string_view method, std::vector<Header> headers) {
+  static bool lets_in(std::string_view method, std::vector<Header> headers, bool by_host_alone = false) {
     bool reached = false;
-    const auto handler = guarded([&](const Request&, Reply) { reached = true; }, {"shop.example"});
+    const Handler mark = [&](const Request&, Reply) { reached = true; };
+    const Handler handler = by_host_alone ? guarded_by_host(mark, {"shop.example"}) : guarded(mark, {"shop.example"});
     Request request;
     request.method = method;
     request.headers = headers;
@@ -47,6 +48,11 @@ TEST_F(BrowserGuardTest, a_page_of_another_origin_changes_nothing) {
   for (const char* origin : {"http://evil.example", "http://localhost:9999", "null"}) {
     EXPECT_FALSE(lets_in("POST", {{"Host", "localhost:8080"}, {"Origin", origin}})) << origin;
   }
+}
+
+TEST_F(BrowserGuardTest, by_host_alone_origins_are_not_judged) {
+  EXPECT_TRUE(lets_in("POST", {{"Host", "shop.example"}, {"Origin", "http://evil.example"}}, true));
+  EXPECT_FALSE(lets_in("POST", {{"Host", "evil.example"}, {"Origin", "http://evil.example"}}, true));
 }
 
 }  // namespace

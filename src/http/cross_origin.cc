@@ -1,10 +1,13 @@
 #include "http/cross_origin.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <functional>
 #include <memory>
-#include <string>
 #include <utility>
 
+#include "base/address.h"
 #include "http/connection.h"
 
 namespace millrace::http {
@@ -15,7 +18,7 @@ constexpr std::string_view answer_kept_s = "86400";
 // Of AWS's answers, beside those that every page may read.
 constexpr std::string_view readable = "x-amzn-RequestId, x-amzn-ErrorType, x-amz-id-2, x-amz-crc32, Date";
 
-void allow(Response& response, const std::string& origin) {
+void add_permission(Response& response, const std::string& origin) {
   response.headers.emplace_back("Access-Control-Allow-Origin", origin);
   response.headers.emplace_back("Access-Control-Allow-Credentials", "true");
   response.headers.emplace_back("Vary", "Origin");
@@ -39,7 +42,7 @@ class Allowing final : public Reply::Target {
 
  private:
   void add_to(Response& response) const {
-    allow(response, origin_);
+    add_permission(response, origin_);
     response.headers.emplace_back("Access-Control-Expose-Headers", readable);
   }
 
@@ -49,7 +52,7 @@ class Allowing final : public Reply::Target {
 
 Response permission(const Request& request, std::string_view method) {
   Response response{.status = 204};
-  allow(response, std::string(request.header("Origin")));
+  add_permission(response, std::string(request.header("Origin")));
   response.headers.emplace_back("Access-Control-Allow-Methods", method);
   const std::string_view headers = request.header("Access-Control-Request-Headers");
   if (!headers.empty()) response.headers.emplace_back("Access-Control-Allow-Headers", headers);
@@ -61,14 +64,40 @@ Response permission(const Request& request, std::string_view method) {
   return response;
 }
 
+Response refusal(std::string_view origin) {
+  return {.status = 403,
+          .content_type = "text/plain; charset=utf-8",
+          .body = fmt::format("pages of {} may not call this server while it has the access key that everybody knows: "
+                              "set another [[credential]] in the configuration file, or name the page's host in "
+                              "allowed_hosts\n",
+                              origin)};
+}
+
 }  // namespace
 
-Handler open_to_all_origins(Handler handler) {
-  return [handler = std::move(handler)](const Request& request, Reply reply) {
+AllowOrigin every_origin() {
+  return [](std::string_view) { return true; };
+}
+
+AllowOrigin origins_of_this_machine_and(std::vector<std::string> hosts) {
+  return [hosts = std::move(hosts)](std::string_view origin) {
+    const size_t scheme = origin.find("://");
+    if (scheme == std::string_view::npos) return false;
+    const std::string_view host = base::host_of(origin.substr(scheme + 3));
+    return base::is_loopback(host) || std::ranges::find(hosts, host) != hosts.end();
+  };
+}
+
+Handler open_to_origins(Handler handler, AllowOrigin allow) {
+  return [handler = std::move(handler), allow = std::move(allow)](const Request& request, Reply reply) {
     const std::string_view origin = request.header("Origin");
     if (origin.empty()) return handler(request, std::move(reply));
+    const bool allowed = allow(origin);
     const std::string_view method = request.header("Access-Control-Request-Method");
-    if (request.method == "OPTIONS" && !method.empty()) return reply.send(permission(request, method));
+    if (request.method == "OPTIONS" && !method.empty()) {
+      return reply.send(allowed ? permission(request, method) : refusal(origin));
+    }
+    if (!allowed) return handler(request, std::move(reply));
     handler(request, Reply(std::make_shared<Allowing>(std::move(reply), std::string(origin))));
   };
 }

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import pathlib
+import tempfile
 import unittest
 import urllib.parse
 
@@ -48,6 +50,44 @@ class BrowserGuard(unittest.TestCase):
         for host, status in ((self.page, 200), ("evil.example", 403)):
             answer, body = self.ask(self.page, host, method="GET", path="/health")
             self.assertEqual(answer.status, status, body)
+
+
+class KeyThatEverybodyKnows(unittest.TestCase):
+    """With the access key of the documentation a page can sign what it likes, so a signature says nothing."""
+
+    def ask(self, endpoint, method, headers):
+        connection = http.client.HTTPConnection(endpoint, timeout=5)
+        self.addCleanup(connection.close)
+        connection.request(method, "/", "{}" if method == "POST" else None, headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer
+
+    def permission(self, endpoint, origin):
+        return self.ask(endpoint, "OPTIONS", {
+            "Origin": origin, "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization,x-amz-target"}).headers["Access-Control-Allow-Origin"]
+
+    def start(self, options=()):
+        running = server.Server(options).start()
+        self.addCleanup(running.stop)
+        return urllib.parse.urlparse(running.endpoint).netloc
+
+    def test_pages_of_the_internet_may_not_call(self):
+        endpoint = self.start()
+        self.assertIsNone(self.permission(endpoint, "https://evil.example"))
+        self.assertEqual(self.permission(endpoint, "http://localhost:3000"), "http://localhost:3000")
+        # A page that made its own name point here needs no permission.
+        self.assertEqual(self.ask(endpoint, "POST", {"Host": "evil.example"}).status, 403)
+
+    def test_with_a_key_of_ones_own_all_pages_may_ask(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        file = pathlib.Path(directory.name) / "millrace.toml"
+        file.write_text('[[credential]]\naccess_key = "ours"\nsecret_key = "not to be guessed"\n')
+        endpoint = self.start(["--config", str(file)])
+        self.assertEqual(self.permission(endpoint, "https://shop.example"), "https://shop.example")
+        self.assertEqual(self.ask(endpoint, "POST", {"Host": "shop.example"}).status, 404)
 
 
 if __name__ == "__main__":
