@@ -288,6 +288,7 @@ class RunningInstance final : public Instance {
     TRY_ASSIGN(data_lock_, base::DirectoryLock::acquire(data));
     TRY_ASSIGN(const auto identity, open_identity(configuration_));
     reactor_->post([this, identity] {
+      if (!identity) return;
       if (server_) http::serve_tls(*server_, identity);
       if (dashboard_server_) http::serve_tls(*dashboard_server_, identity);
     });

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -75,7 +76,12 @@ Result<std::shared_ptr<const http::TlsIdentity>> open_identity(const Configurati
   if (!configuration.tls_certificate.empty()) {
     return http::TlsIdentity::load(configuration.tls_certificate, configuration.tls_key);
   }
-  return http::TlsIdentity::issue(authority_directory(configuration.data_directory), names_of_server(configuration));
+  auto issued =
+      http::TlsIdentity::issue(authority_directory(configuration.data_directory), names_of_server(configuration));
+  if (issued) return issued;
+  // Nobody asked for TLS, and the rest is served without it.
+  spdlog::error("TLS is not spoken: {}", issued.error().message);
+  return nullptr;
 }
 
 }  // namespace millrace::app

@@ -120,6 +120,16 @@ class Tls(unittest.TestCase):
         self.assertEqual(refused.returncode, 2)
         self.assertIn("is not the key", refused.stderr)
 
+    def test_an_authority_that_is_damaged_keeps_nobody_from_the_rest(self):
+        self.serve()
+        self.running.end()
+        with open(os.path.join(self.data, "tls", "ca.pem"), "w") as file:
+            file.write("no certificate")
+        self.running.start()
+        self.assertEqual(self.running.client("kinesis").list_streams()["StreamNames"], [])
+        self.assertIn("TLS is not spoken", self.running.messages())
+        self.assertIn("makes another authority", self.running.messages())
+
 
 if __name__ == "__main__":
     unittest.main()
