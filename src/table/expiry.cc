@@ -79,13 +79,19 @@ void Expiry::run() {
 
 Result<size_t> Expiry::step() {
   size_t removed = 0;
+  Result<void> failed;
   for (const auto& state : catalog_.list()) {
     for (const IndexDefinition& index : state->definition->indexes) {
       if (!index.is_hidden()) continue;
-      TRY_ASSIGN(const size_t some, expire_some(state, index));
-      removed += some;
+      const auto some = expire_some(state, index);
+      if (some) {
+        removed += *some;
+      } else if (failed) {
+        failed = std::unexpected(some.error().within(fmt::format("table {}", state->definition->name)));
+      }
     }
   }
+  if (removed == 0) TRY(std::move(failed));
   return removed;
 }
 

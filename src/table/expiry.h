@@ -27,7 +27,8 @@ class Expiry {
   void wake();  // looks now
   void stop();
 
-  // One step over all tables; gives how many items went. For tests, too.
+  // One step over all tables; gives how many items went. One table's failure holds up no other, and is told when
+  // nothing went. For tests, too.
   Result<size_t> step();
 
  private:

@@ -98,6 +98,22 @@ TEST_F(ExpiryTest, nothing_goes_after_it_was_switched_off) {
   EXPECT_TRUE((*tables_->find("Sessions"))->indexes.empty());
 }
 
+TEST_F(ExpiryTest, a_table_that_cannot_be_read_holds_up_no_other) {
+  const auto damaged = tables_->update((create("Damaged"))->name, [](TableDefinition& table) -> Result<void> {
+    table.expiry_attribute = "ends";
+    return {};
+  });
+  ASSERT_TRUE(damaged);
+  put("Damaged", fmt::format(R"({{"id":{{"S":"a"}},"ends":{}}})", at(50)));
+  damage((*damaged)->indexes.at(0).keyspace);
+  create("Sessions");
+  set_attribute("ends");
+  put_session("a", at(50));
+  clock_.advance_ms(60 * 1000);
+  look_now();
+  wait_until_gone("a");
+}
+
 TEST_F(ExpiryTest, many_go_in_steps) {
   const auto table = create("Sessions");
   set_attribute("ends");

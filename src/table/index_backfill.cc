@@ -39,8 +39,7 @@ IndexBackfill::~IndexBackfill() {
 
 void IndexBackfill::wake() {
   std::lock_guard lock(mutex_);
-  Work work;
-  if (stopping_ || !find(work)) return;
+  if (stopping_ || to_fill().empty()) return;
   woken_ = true;
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   wake_.notify_all();
@@ -74,30 +73,32 @@ void IndexBackfill::run() {
       if (stopping_) return;
       woken_ = false;
     }
-    for (Work work; find(work); work = Work()) {
-      const auto filled = fill(work);
-      if (stopping()) return;
-      if (filled) continue;
-      if (!waits_for_disk(filled.error().kind)) {
+    for (bool again = true; again;) {
+      again = false;
+      for (Work& work : to_fill()) {
+        const auto filled = fill(work);
+        if (stopping()) return;
+        if (filled) continue;
+        again = true;
+        if (waits_for_disk(filled.error().kind)) break;
         const TableDefinition& table = *work.table->definition;
         spdlog::error("table {}: its index {} cannot be filled, which is tried again: {}", table.name,
                       table.indexes[work.index].name, filled.error().message);
       }
-      if (!pause()) return;
+      if (again && !pause()) return;
     }
   }
 }
 
-bool IndexBackfill::find(Work& work) const {
-  for (auto& state : catalog_.list()) {
+std::vector<IndexBackfill::Work> IndexBackfill::to_fill() const {
+  std::vector<Work> all;
+  for (const auto& state : catalog_.list()) {
     const auto& indexes = state->definition->indexes;
-    const auto at = std::ranges::find_if(indexes, &IndexDefinition::backfilling);
-    if (at == indexes.end()) continue;
-    work.index = static_cast<size_t>(at - indexes.begin());
-    work.table = std::move(state);
-    return true;
+    for (size_t i = 0; i < indexes.size(); ++i) {
+      if (indexes[i].backfilling) all.push_back({.table = state, .index = i});
+    }
   }
-  return false;
+  return all;
 }
 
 Result<void> IndexBackfill::fill(Work& work) {

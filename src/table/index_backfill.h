@@ -3,7 +3,8 @@
 // transaction, which also notes how far it has come, so a restart goes on there. Writes meanwhile enter what they write
 // themselves. One index at a time; the thread is started when there is one.
 //
-// Failure: a full disk, or one that is behind, is waited for; what else fails is logged and tried again.
+// Failure: a full disk, or one that is behind, is waited for; what else fails is logged, and tried again after the
+// other indexes had their turn.
 
 #include <condition_variable>
 #include <functional>
@@ -11,6 +12,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "table/catalog.h"
 #include "table/table.h"
@@ -42,7 +44,7 @@ class IndexBackfill {
   struct Durable;
 
   void run();
-  bool find(Work& work) const;
+  std::vector<Work> to_fill() const;
   Result<void> begin(Work& work);
   Result<bool> fill_piece(Work& work);  // false: the index is gone
   Result<void> fill(Work& work);

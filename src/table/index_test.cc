@@ -31,8 +31,8 @@ class IndexTest : public TablesTest {
     CHECK(table, "{}", table.error().message);
     return *table;
   }
-  void add_index(IndexDefinition index) {
-    const auto updated = tables_->update("Orders", [&](TableDefinition& table) -> Result<void> {
+  void add_index(IndexDefinition index, const std::string& name = "Orders") {
+    const auto updated = tables_->update(name, [&](TableDefinition& table) -> Result<void> {
       table.indexes.push_back(std::move(index));
       return {};
     });
@@ -384,6 +384,19 @@ TEST_F(IndexTest, one_that_is_added_gets_the_items_that_are_there) {
   add_index(global("ByCity", {"city"}, {}, Projection::keys_only));
   wait_until_filled();
   EXPECT_EQ(tables_->query(whole("ByCity"))->count, 600u);
+}
+
+TEST_F(IndexTest, one_that_cannot_be_filled_holds_up_no_other) {
+  const auto damaged = create("Damaged", KeyAttribute{"moment", KeyType::number});
+  create("Orders", KeyAttribute{"moment", KeyType::number});
+  put("Damaged", R"({"id":{"S":"a"},"moment":{"N":"1"},"city":{"S":"Rome"}})");
+  put_order("a", 1, R"("city":{"S":"Rome"})");
+  damage(damaged->keyspace);
+  add_index(global("ByCity", {"city"}), "Damaged");
+  add_index(global("ByCity", {"city"}));
+  wait_until_filled();
+  EXPECT_EQ(tables_->query(whole("ByCity"))->count, 1u);
+  EXPECT_TRUE((*tables_->find("Damaged"))->indexes[0].backfilling);
 }
 
 TEST_F(IndexTest, goes_with_its_table) {

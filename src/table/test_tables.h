@@ -122,6 +122,21 @@ class TablesTest : public testing::Test {
     return result;
   }
 
+  // Makes what a keyspace holds unreadable.
+  void damage(store::Keyspace keyspace) {
+    std::vector<std::string> keys;
+    ASSERT_TRUE(store_->scan(keyspace, {}, [&](const store::Entry& entry) {
+      keys.push_back(entry.key);
+      return true;
+    }));
+    ASSERT_FALSE(keys.empty());
+    const auto transaction = store_->begin();
+    for (const std::string& key : keys) {
+      ASSERT_TRUE(transaction->put(keyspace, key, std::make_shared<const std::string>("\xff")));
+    }
+    ASSERT_TRUE(transaction->commit());
+  }
+
   store::TestDirectory directory_;
   base::ManualClock clock_;
   std::unique_ptr<store::Store> store_;
