@@ -39,61 +39,16 @@ std::string hash_part(const KeyRange& key) {
   return out;
 }
 
-Range range_of(const KeyRange& key) {
-  const std::string hash = hash_part(key);
-  Range range = prefix_range(hash);
-  const auto with = [&](const AttributeValue& value) {
-    std::string whole = hash;
-    put_range_key(whole, key_value(value));
-    return whole;
-  };
-  switch (key.compare) {
-    case Compare::none:
-      break;
-    case Compare::equal:
-      range.from = with(key.first);
-      range.to = just_after(range.from);
-      break;
-    case Compare::less:
-      range.to = with(key.first);
-      break;
-    case Compare::less_equal:
-      range.to = just_after(with(key.first));
-      break;
-    case Compare::greater:
-      range.from = just_after(with(key.first));
-      break;
-    case Compare::greater_equal:
-      range.from = with(key.first);
-      break;
-    case Compare::between:
-      range.from = with(key.first);
-      range.to = just_after(with(key.second));
-      break;
-    case Compare::begins_with:
-      range = prefix_range(with(key.first));
-      break;
-  }
-  return range;
-}
-
-// Of an index, whose entries' keys go on after the value.
-Range range_of_entries(const KeyRange& key) {
-  std::string before = hash_part(key);
-  for (const AttributeValue& value : key.whole) put_inner_key(before, key_value(value));
+// `before`: what all keys of the range begin with; `after`: the first key behind all that have a value.
+template <typename KeyOf, typename AfterValue>
+Range range_by(const KeyRange& key, const std::string& before, const KeyOf& with, const AfterValue& after) {
   Range range = prefix_range(before);
-  const auto with = [&](const AttributeValue& value) {
-    std::string whole = before;
-    put_inner_key(whole, key_value(value));
-    return whole;
-  };
-  // What begins with an inner key has an end: no byte of it is at its highest everywhere.
-  const auto after = [&](const AttributeValue& value) { return end_of_prefix(with(value)); };
   switch (key.compare) {
     case Compare::none:
       break;
     case Compare::equal:
-      range = prefix_range(with(key.first));
+      range.from = with(key.first);
+      range.to = after(key.first);
       break;
     case Compare::less:
       range.to = with(key.first);
@@ -111,14 +66,40 @@ Range range_of_entries(const KeyRange& key) {
       range.from = with(key.first);
       range.to = after(key.second);
       break;
-    case Compare::begins_with: {
-      const KeyValue value = key_value(key.first);
-      if (const auto* text = std::get_if<std::string_view>(&value)) put_inner_key_prefix(before, *text);
-      range = prefix_range(before);
+    case Compare::begins_with:
       break;
-    }
   }
   return range;
+}
+
+Range range_of(const KeyRange& key) {
+  const std::string hash = hash_part(key);
+  const auto with = [&](const AttributeValue& value) {
+    std::string whole = hash;
+    put_range_key(whole, key_value(value));
+    return whole;
+  };
+  if (key.compare == Compare::begins_with) return prefix_range(with(key.first));
+  return range_by(key, hash, with, [&](const AttributeValue& value) { return just_after(with(value)); });
+}
+
+// Of an index, whose entries' keys go on after the value.
+Range range_of_entries(const KeyRange& key) {
+  std::string before = hash_part(key);
+  for (const AttributeValue& value : key.whole) put_inner_key(before, key_value(value));
+  const auto with = [&](const AttributeValue& value) {
+    std::string whole = before;
+    put_inner_key(whole, key_value(value));
+    return whole;
+  };
+  if (key.compare == Compare::begins_with) {
+    const KeyValue value = key_value(key.first);
+    std::string prefix = before;
+    if (const auto* text = std::get_if<std::string_view>(&value)) put_inner_key_prefix(prefix, *text);
+    return prefix_range(prefix);
+  }
+  // What begins with an inner key has an end: no byte of it is at its highest everywhere.
+  return range_by(key, before, with, [&](const AttributeValue& value) { return end_of_prefix(with(value)); });
 }
 
 std::string bucket_prefix(uint64_t bucket) {
