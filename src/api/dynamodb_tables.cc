@@ -2,7 +2,6 @@
 // a table.
 
 #include <algorithm>
-#include <array>
 
 #include "api/dynamodb_request.h"
 #include "api/dynamodb_table_members.h"
@@ -14,11 +13,6 @@ namespace {
 using table::TableDefinition;
 
 constexpr size_t tags_max = 50;
-
-// Where earlier versions kept how a table is billed; Tables reads it from there.
-std::string billing_record(const TableDefinition& table) {
-  return fmt::format("aws/billing/{}", table.keyspace);
-}
 
 Result<std::string> only_table_name(JsonObject body, std::string_view member = "TableName") {
   std::optional<std::string> name;
@@ -133,8 +127,7 @@ DynamoDb::State::Reply DynamoDb::State::delete_table(const Call& call, JsonObjec
   reply.body = "{\"TableDescription\":";
   append_description(reply.body, call, *table, "DELETING");
   reply.body += '}';
-  const std::array records = {billing_record(*table)};
-  TRY_ASSIGN(reply.commit, tables.drop(name, records));
+  TRY_ASSIGN(reply.commit, tables.drop(name));
   return reply;
 }
 

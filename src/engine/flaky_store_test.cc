@@ -53,16 +53,10 @@ class RefusingTables final : public table::Tables {
     return real_.try_begin();
   }
 
-  using table::Tables::create;
-  using table::Tables::drop;
-  Result<table::TablePtr> create(table::TableDefinition d, const RecordsOf& records_of) override {
-    return real_.create(std::move(d), records_of);
-  }
+  Result<table::TablePtr> create(table::TableDefinition d) override { return real_.create(std::move(d)); }
   Result<table::TablePtr> find(std::string_view name) const override { return real_.find(name); }
   std::vector<table::TablePtr> list() const override { return real_.list(); }
-  Result<table::CommitId> drop(std::string_view name, std::span<const std::string> records) override {
-    return real_.drop(name, records);
-  }
+  Result<table::CommitId> drop(std::string_view name) override { return real_.drop(name); }
   Result<table::TablePtr> update(std::string_view name,
                                  const std::function<Result<void>(table::TableDefinition&)>& change) override {
     return real_.update(name, change);

@@ -199,16 +199,10 @@ class Tables {
                                               std::function<void()> changed = {});
   virtual ~Tables() = default;
 
-  // The caller's records of a table go with it: `records_of` gives, for a table with all that create() sets, the keys
-  // and values that are written in the commit that makes it; drop() erases the keys it is given.
-  using Records = std::vector<std::pair<std::string, std::string>>;
-  using RecordsOf = std::function<Records(const TableDefinition&)>;
-  virtual Result<TablePtr> create(TableDefinition definition, const RecordsOf& records_of) = 0;  // already_exists
-  Result<TablePtr> create(TableDefinition definition) { return create(std::move(definition), {}); }
-  virtual Result<TablePtr> find(std::string_view name) const = 0;  // not_found
-  virtual std::vector<TablePtr> list() const = 0;                  // by name
-  virtual Result<CommitId> drop(std::string_view name, std::span<const std::string> records) = 0;
-  Result<CommitId> drop(std::string_view name) { return drop(name, {}); }
+  virtual Result<TablePtr> create(TableDefinition definition) = 0;  // already_exists
+  virtual Result<TablePtr> find(std::string_view name) const = 0;   // not_found
+  virtual std::vector<TablePtr> list() const = 0;                   // by name
+  virtual Result<CommitId> drop(std::string_view name) = 0;
   // Changes a table's facts: `change` gets the definition as it is and leaves it as it shall be; what it fails with is
   // returned, and nothing happens. All of it is one commit. An index that is new is entered into by all writes from
   // then on, and, on a thread of the tables, by the items that are there already (`backfilling` until then); one that

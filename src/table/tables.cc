@@ -57,12 +57,10 @@ class TablesImpl final : public Tables {
 
   Result<void> load();
 
-  using Tables::create;
-  using Tables::drop;
-  Result<TablePtr> create(TableDefinition definition, const RecordsOf& records_of) override;
+  Result<TablePtr> create(TableDefinition definition) override;
   Result<TablePtr> find(std::string_view name) const override;
   std::vector<TablePtr> list() const override;
-  Result<CommitId> drop(std::string_view name, std::span<const std::string> records) override;
+  Result<CommitId> drop(std::string_view name) override;
   Result<TablePtr> update(std::string_view name, const std::function<Result<void>(TableDefinition&)>& change) override;
   Counts counts(const TableDefinition& table) const override;
   Counts counts(const TableDefinition& table, const IndexDefinition& index) const override;
@@ -219,7 +217,7 @@ Result<void> TablesImpl::allot_keyspaces(store::Transaction& transaction, TableD
   return transaction.put(store::records_keyspace, next_keyspace_record, bytes(std::move(following)));
 }
 
-Result<TablePtr> TablesImpl::create(TableDefinition definition, const RecordsOf& records_of) {
+Result<TablePtr> TablesImpl::create(TableDefinition definition) {
   TRY(check_definition(definition));
   std::lock_guard definitions_lock(definitions_mutex_);
   if (catalog_.find(definition.name)) {
@@ -232,10 +230,6 @@ Result<TablePtr> TablesImpl::create(TableDefinition definition, const RecordsOf&
   std::string record;
   put_definition(record, definition);
   TRY(transaction->put(store::records_keyspace, definition_record(definition.name), bytes(std::move(record))));
-  for (auto& [key, value] : records_of ? records_of(definition) : Records()) {
-    TRY(check_record_key(key));
-    TRY(transaction->put(store::records_keyspace, key, bytes(std::move(value))));
-  }
   TRY_ASSIGN(definition.commit, transaction->commit());
 
   auto state = std::make_shared<TableState>();
@@ -259,16 +253,13 @@ std::vector<TablePtr> TablesImpl::list() const {
   return definitions;
 }
 
-Result<CommitId> TablesImpl::drop(std::string_view name, std::span<const std::string> records) {
+Result<CommitId> TablesImpl::drop(std::string_view name) {
   std::lock_guard definitions_lock(definitions_mutex_);
   TRY_ASSIGN(const auto state, catalog_.need(name));
   const TableDefinition& table = *state->definition;
   TRY_ASSIGN(const auto transaction, store_.try_begin());
   TRY(transaction->erase(store::records_keyspace, definition_record(name)));
-  for (const std::string& key : records) {
-    TRY(check_record_key(key));
-    TRY(transaction->erase(store::records_keyspace, key));
-  }
+  TRY(transaction->erase(store::records_keyspace, former_billing_record(table)));
   TRY(note_dropped(*transaction, table.keyspace));
   for (const IndexDefinition& index : table.indexes) TRY(note_dropped(*transaction, index.keyspace));
   TRY_ASSIGN(const CommitId commit, transaction->commit());

@@ -440,20 +440,16 @@ TEST_F(TablesTest, a_refused_commit_leaves_the_counts_to_be_saved) {
   EXPECT_EQ(tables_->item_count(*table), 11u);
 }
 
-TEST_F(TablesTest, a_record_of_a_table_comes_and_goes_with_it) {
-  const auto record_of = [](const TableDefinition& table) {
-    return Tables::Records{{fmt::format("test/of/{}", table.keyspace), "kept"}};
-  };
-  const auto table = tables_->create({.name = "Catalog", .hash_key = {"id"}}, record_of);
-  ASSERT_TRUE(table) << table.error().message;
-  const std::string key = fmt::format("test/of/{}", (*table)->keyspace);
-  EXPECT_EQ(tables_->get_record(key).value(), "kept");
-  EXPECT_TRUE(tables_->drop("Catalog", std::array{key}));
+TEST_F(TablesTest, how_an_earlier_version_said_that_it_is_billed_goes_with_a_table) {
+  const auto table = create("Catalog");
+  const std::string key = fmt::format("aws/billing/{}", table->keyspace);
+  const auto transaction = tables_->begin();
+  ASSERT_TRUE(transaction->put_record(key, std::string("\x01\x02\x04", 3)));
+  ASSERT_TRUE(transaction->commit());
+  reopen();
+  EXPECT_TRUE((*tables_->find("Catalog"))->provisioned);
+  ASSERT_TRUE(tables_->drop("Catalog"));
   EXPECT_EQ(tables_->get_record(key).value(), std::nullopt);
-
-  const auto not_the_callers = [](const TableDefinition&) { return Tables::Records{{"table/counts/1", "x"}}; };
-  EXPECT_FALSE(tables_->create({.name = "Other", .hash_key = {"id"}}, not_the_callers));
-  EXPECT_FALSE(tables_->find("Other"));
 }
 
 TEST_F(TablesTest, writers_of_one_item_lose_no_update) {
