@@ -64,8 +64,19 @@ std::string_view meant_name(std::string_view name) {
   return {};
 }
 
+// In whatever spelling: "Put", "put".
 bool is_write(std::string_view name) {
-  return name == "Put" || name == "Update" || name == "Delete" || name == "ConditionCheck";
+  static constexpr std::array<std::string_view, 4> writes = {"put", "update", "delete", "conditioncheck"};
+  return std::ranges::find(writes, folded(name)) != writes.end();
+}
+
+bool names_a_table(simdjson::ondemand::object object) {
+  for (auto field : object) {
+    std::string_view name;
+    if (field.unescaped_key().get(name)) return false;
+    if (folded(name) == "tablename") return true;
+  }
+  return false;
 }
 
 // {"Put": {"TableName": ...}}, or {"itemIdentifier": ...}.
@@ -79,7 +90,7 @@ bool is_entry(Value& value) {
     if (name == "itemIdentifier") return true;
     if (!is_write(name) || field.value().get(inner)) continue;
     simdjson::ondemand::object write;
-    if (!inner.get_object().get(write) && !write["TableName"].error()) return true;
+    if (!inner.get_object().get(write) && names_a_table(write)) return true;
   }
   return false;
 }
@@ -133,7 +144,7 @@ Result<Answer> parse_object(simdjson::ondemand::document& document) {
                     readable(name), meant);
       }
       simdjson::ondemand::object write;
-      if (is_write(name) && !value.get_object().get(write) && !write["TableName"].error()) {
+      if (is_write(name) && !value.get_object().get(write) && names_a_table(write)) {
         return fail(ErrorKind::invalid_argument, "the answer is a bare `{}`; {}", name, as_it_should_be);
       }
       continue;
