@@ -76,7 +76,7 @@ Result<std::unique_ptr<Lane>> Lane::make(const sql::Plan& plan, std::string_view
                                          Environment& environment, const LaneOptions& options,
                                          std::function<void()> wake) {
   std::unique_ptr<Lane> lane(new Lane(environment, options, job, plan_hash));
-  lane->skip_bad_ = options.skip_bad_records;
+  lane->skip_bad_.left = options.skip_bad_records;
   TRY_ASSIGN(lane->pipeline_, Pipeline::make(plan, environment));
   TRY_ASSIGN(lane->has_state_, lane->state_log_.open(plan_hash, lane->restored_));
   lane->in_flight_->wake = std::move(wake);
@@ -249,6 +249,7 @@ Result<void> Lane::commit() {
   last_commit_ = commit;
   state_log_.committed();
   pipeline_->clear_changes();
+  skip_bad_.in_epoch = 0;
   first_commit_due_ = false;
   piece_waits_ = false;
   epoch_rows_ = 0;

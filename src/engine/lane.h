@@ -114,7 +114,7 @@ class Lane {
   std::shared_ptr<log::Hold> hold_;  // while rows of a commit go to their tables in several transactions
   StateLog::Held held_;              // by it
 
-  uint64_t skip_bad_ = 0;  // how many more
+  SkipBad skip_bad_;
 
   bool has_state_ = false;  // an earlier run's
   std::atomic<bool> restoring_ = false;

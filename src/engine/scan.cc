@@ -52,8 +52,7 @@ class Scan::FeedDecoder {
   FeedDecoder(data::Schema schema, table::TablePtr table, bool retracts, bool ignore_errors)
       : schema_(std::move(schema)), table_(std::move(table)), retracts_(retracts), ignore_errors_(ignore_errors) {}
 
-  // `skip`: whether the record whose error it is may be left out.
-  Result<data::Batch> decode(std::span<const log::Record> records, const std::function<bool(const Error&)>& skip) {
+  Result<data::Batch> decode(std::span<const log::Record> records, Scan& scan) {
     auto arena = std::make_shared<data::StringArena>();
     std::vector<std::shared_ptr<data::Column>> columns;
     for (const auto& field : schema_) columns.push_back(std::make_shared<data::Column>(field.type, records.size() * 2));
@@ -72,11 +71,11 @@ class Scan::FeedDecoder {
                                 "the change feed of table {} has no old image at {}; it needs NEW_AND_OLD_IMAGES",
                                 table_->name, record.sequence);
         }
-        TRY(add(*change.old_image, record.sequence, columns, weights->size(), *arena, skip));
+        TRY(add(*change.old_image, record.sequence, columns, weights->size(), *arena, scan));
         weights->push_back(-1);
       }
       if (change.new_image) {
-        TRY(add(*change.new_image, record.sequence, columns, weights->size(), *arena, skip));
+        TRY(add(*change.new_image, record.sequence, columns, weights->size(), *arena, scan));
         weights->push_back(1);
       }
     }
@@ -97,20 +96,21 @@ class Scan::FeedDecoder {
  private:
   Result<void> add(const table::Item& item, SequenceNumber sequence,
                    std::vector<std::shared_ptr<data::Column>>& columns, size_t row, data::StringArena& arena,
-                   const std::function<bool(const Error&)>& skip) {
+                   Scan& scan) {
     for (size_t n = 0; n < schema_.size(); ++n) {
       const auto found = item.find(schema_[n].name);
       if (found == item.end() || set_from_attribute(*columns[n], row, found->second, arena)) continue;
       if (!ignore_errors_) {
         std::string value;
         table::put_json(value, found->second);
-        auto error = millrace::fail(ErrorKind::invalid_argument,
-                                    "table {}, change {}: {} in the attribute {} is no {} (`millrace jobs resume JOB "
-                                    "--skip 1` reads it as NULL "
-                                    "this time, 'json.ignore-parse-errors' = 'true' always)",
-                                    table_->name, table::wire_sequence_number(sequence),
-                                    value.substr(0, excerpt_bytes_max), schema_[n].name, to_string(schema_[n].type));
-        if (!skip(error.error())) return error;
+        auto error =
+            millrace::fail(ErrorKind::invalid_argument,
+                           "table {}, change {}: {} in the attribute {} is no {} (`millrace jobs resume JOB "
+                           "--skip {}` reads it as NULL this time, 'json.ignore-parse-errors' = 'true' "
+                           "always)",
+                           table_->name, table::wire_sequence_number(sequence), value.substr(0, excerpt_bytes_max),
+                           schema_[n].name, to_string(schema_[n].type), scan.skip_next_time());
+        if (!scan.may_skip(error.error())) return error;
       }
       ++bad_;
     }
@@ -215,10 +215,16 @@ Result<void> Scan::read(size_t number, size_t bytes_max) {
 
 // The bad record is the decoder's to count.
 bool Scan::may_skip(const Error& error) {
-  if (skip_bad_ == nullptr || *skip_bad_ == 0) return false;
-  --*skip_bad_;
+  if (skip_bad_ == nullptr || skip_bad_->left == 0) return false;
+  --skip_bad_->left;
+  ++skip_bad_->in_epoch;
   spdlog::warn("a record is left out as asked for: {}", error.message);
   return true;
+}
+
+// So many gets the job past the record that stops it now: those before it in the epoch come again.
+uint64_t Scan::skip_next_time() const {
+  return skip_bad_ == nullptr ? 1 : skip_bad_->in_epoch + 1;
 }
 
 void Scan::take_records(stream::Reader& reader) {
@@ -241,9 +247,9 @@ Result<data::Batch> Scan::decode_json(size_t shard) {
     auto added = json_->add(record.data);
     if (added) continue;
     const Error error = added.error().within(
-        fmt::format("stream {}, record {} of shard {} (`millrace jobs resume JOB --skip 1` goes on after it; with "
+        fmt::format("stream {}, record {} of shard {} (`millrace jobs resume JOB --skip {}` goes on after it; with "
                     "'json.ignore-parse-errors' = 'true' such records are skipped)",
-                    resource_, record.sequence, shard));
+                    resource_, record.sequence, shard, skip_next_time()));
     if (!may_skip(error)) return std::unexpected(error);
   }
   data::Batch batch = json_->take();
@@ -259,8 +265,7 @@ Result<size_t> Scan::pump(size_t number, ProcessingTime now) {
   if (records_.empty()) return 0;
   activity_[number].last_activity = now;
 
-  auto decoded =
-      json_ ? decode_json(number) : feed_->decode(records_, [this](const Error& error) { return may_skip(error); });
+  auto decoded = json_ ? decode_json(number) : feed_->decode(records_, *this);
   if (!decoded) {
     reader.seek(first);  // nothing of it was pushed
     return std::unexpected(std::move(decoded).error());

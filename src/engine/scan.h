@@ -22,6 +22,13 @@
 
 namespace millrace::engine {
 
+// How many bad records a job may leave out. Whoever commits resets `in_epoch`: a job that fails goes back to its last
+// commit, and meets those of the epoch again.
+struct SkipBad {
+  uint64_t left = 0;
+  uint64_t in_epoch = 0;  // left out since the last commit
+};
+
 class Scan final : public Operator {
  public:
   // `feed`: the table whose change feed is read; null: a stream.
@@ -34,7 +41,7 @@ class Scan final : public Operator {
   void begin(ProcessingTime now);
 
   // Leaves out bad records for as long as there are some left to skip; shared by the sources of a job.
-  void skip_bad(uint64_t* records) { skip_bad_ = records; }
+  void skip_bad(SkipBad* skip) { skip_bad_ = skip; }
 
   size_t shards() const { return shards_.size(); }
   const stream::ShardSource& source(size_t shard) const { return shards_[shard].reader.source(); }
@@ -85,8 +92,9 @@ class Scan final : public Operator {
   std::unique_ptr<data::JsonDecoder> json_;
   std::unique_ptr<FeedDecoder> feed_;
   bool may_skip(const Error& error);
+  uint64_t skip_next_time() const;
 
-  uint64_t* skip_bad_ = nullptr;
+  SkipBad* skip_bad_ = nullptr;
   bool changed_ = false;
   uint64_t rows_ = 0;
 };
