@@ -87,10 +87,14 @@ Result<void> JsonDecoder::add(std::string_view record) {
   const uint64_t bad_values = bad_values_;
   auto added = parser_->add_object(record);
   if (!added) {
-    if (const auto repaired = repair_json(record)) {
+    const std::string_view first = first_object(record);
+    const auto repaired = repair_json(first);
+    if (repaired || first.size() != record.size()) {
       for (auto& column : columns_) column->set_null(rows_);
-      bad_values_ = bad_values;
-      added = parser_->add_object(padded_copy(*repaired));
+      // Jackson passes over what follows without a word; it may be another record.
+      const bool more = !trimmed(record.substr(first.data() + first.size() - record.data())).empty();
+      bad_values_ = bad_values + (more ? 1 : 0);
+      added = parser_->add_object(padded_copy(repaired ? *repaired : first));
     }
   }
   if (added) {

@@ -9,8 +9,8 @@
 // A record that is no JSON object, or a value that is none of its column's type, is an error of the record; with
 // `ignore_parse_errors` the record is skipped, or the value becomes NULL, and both are counted. A number that its
 // column cannot hold is NULL and counted in any case. What Jackson reads and simdjson refuses is repaired
-// (json_repair.h). One thread. Strings of the batch point into the records, so the records must outlive it (give their
-// owner to the batch).
+// (json_repair.h); what follows a record's object is not read, and counted as one bad value. One thread. Strings of the
+// batch point into the records, so the records must outlive it (give their owner to the batch).
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <memory>

@@ -59,4 +59,26 @@ std::optional<std::string> repair_json(std::string_view record) {
   return out;
 }
 
+std::string_view first_object(std::string_view record) {
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  if (record.starts_with(byte_order_mark)) record.remove_prefix(byte_order_mark.size());
+  bool in_text = false;
+  size_t open = 0;
+  for (size_t at = 0; at < record.size(); ++at) {
+    const char c = record[at];
+    if (in_text) {
+      if (c == '\\') ++at;
+      if (c == '"') in_text = false;
+    } else if (c == '"') {
+      in_text = true;
+    } else if (c == '{') {
+      ++open;
+    } else if (c == '}') {
+      if (open == 0) break;
+      if (--open == 0) return record.substr(0, at + 1);
+    }
+  }
+  return record;
+}
+
 }  // namespace millrace::data

@@ -14,4 +14,8 @@ namespace millrace::data {
 // UTF-8. nullopt: there is nothing of the kind in it.
 std::optional<std::string> repair_json(std::string_view record);
 
+// The record's first object, without a byte order mark before it and without what follows its end, which Jackson does
+// not look at. Where there is none: the record without the mark.
+std::string_view first_object(std::string_view record);
+
 }  // namespace millrace::data

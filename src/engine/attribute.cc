@@ -111,6 +111,16 @@ bool set_from_attribute(Column& column, size_t row, const AttributeValue& value,
   return good;
 }
 
+bool does_not_fit(const data::Type& type, const AttributeValue& value) {
+  if (!type.is_numeric()) return false;
+  if (value.number() != nullptr) return true;
+  const std::string* const text = value.string();
+  if (text == nullptr) return false;
+  const auto number = Number::parse(data::trimmed(*text));
+  // In a text a whole number is asked for, so another one is none.
+  return number && !(type.is_integer() && number->exponent() < 0);
+}
+
 bool put_attribute(table::ItemWriter& out, std::string_view name, const Column& column, size_t row) {
   if (column.is_null(row)) {
     out.null(name);

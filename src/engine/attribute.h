@@ -11,6 +11,9 @@ namespace millrace::engine {
 // the arena.
 bool set_from_attribute(data::Column& column, size_t row, const table::AttributeValue& value, data::StringArena& arena);
 
+// Whether a value that a column has refused is a number all the same, too large for it.
+bool does_not_fit(const data::Type& type, const table::AttributeValue& value);
+
 // Adds the row's value as an attribute; false: it has none there (a DOUBLE that is no number), and a NULL was added.
 bool put_attribute(table::ItemWriter& out, std::string_view name, const data::Column& column, size_t row);
 

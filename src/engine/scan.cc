@@ -100,7 +100,7 @@ class Scan::FeedDecoder {
     for (size_t n = 0; n < schema_.size(); ++n) {
       const auto found = item.find(schema_[n].name);
       if (found == item.end() || set_from_attribute(*columns[n], row, found->second, arena)) continue;
-      if (!ignore_errors_) {
+      if (!ignore_errors_ && !does_not_fit(schema_[n].type, found->second)) {
         std::string value;
         table::put_json(value, found->second);
         auto error =
