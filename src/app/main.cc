@@ -220,7 +220,7 @@ Examples:
     command->add_option("--delimiter", delimiter,
                         "CSV: what is between fields, such as ; or tab (default: tab in .tsv, else a comma)");
     command->add_flag("--no-header", no_header, "CSV: the first line is a row; needs --columns");
-    command->add_option("--columns", options.rows.columns, "CSV: the names of the columns")
+    command->add_option("--columns", options.rows.columns, "CSV: the names of the columns, as id,name,price")
         ->delimiter(',')
         ->allow_extra_args(false);
     command->add_option("--stream", options.stream, "The stream")->required();
