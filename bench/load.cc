@@ -56,13 +56,15 @@ class RequestMaker {
 
   std::string make(std::string_view operation, std::string_view body) {
     const std::string target = fmt::format("{}{}", protocol_.target_prefix, operation);
-    const http::Header headers[] = {
-        {"content-type", protocol_.content_type}, {"host", host_}, {"x-amz-date", date_}, {"x-amz-target", target}};
+    const http::Header headers[] = {{"content-type", aws::content_type(protocol_.usual_coding)},
+                                    {"host", host_},
+                                    {"x-amz-date", date_},
+                                    {"x-amz-target", target}};
     const std::string authorization = signer_.authorization({"POST", "/", "", headers, body}, date_);
     return fmt::format(
         "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: {}\r\nX-Amz-Date: {}\r\nX-Amz-Target: {}\r\nAuthorization: {}\r\n"
         "Content-Length: {}\r\n\r\n{}",
-        host_, protocol_.content_type, date_, target, authorization, body.size(), body);
+        host_, aws::content_type(protocol_.usual_coding), date_, target, authorization, body.size(), body);
   }
 
  private:

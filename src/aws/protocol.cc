@@ -105,6 +105,18 @@ std::string message_for_clients(const Error& error) {
 
 }  // namespace
 
+std::string_view content_type(Coding coding) {
+  switch (coding) {
+    case Coding::json_1_0:
+      return "application/x-amz-json-1.0";
+    case Coding::json_1_1:
+      return "application/x-amz-json-1.1";
+    case Coding::cbor_1_1:
+      return "application/x-amz-cbor-1.1";
+  }
+  return {};
+}
+
 AwsError to_aws_error(const Protocol& protocol, const Error& error) {
   Mapped mapped{};
   switch (protocol.error_names) {

@@ -5,6 +5,7 @@
 // https://docs.aws.amazon.com/kinesis/latest/APIReference/CommonErrors.html
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,54 +13,67 @@
 
 namespace millrace::aws {
 
+enum class Coding : uint8_t { json_1_0, json_1_1, cbor_1_1 };
+
+constexpr bool is_cbor(Coding coding) {
+  return coding == Coding::cbor_1_1;
+}
+// "application/x-amz-json-1.1"
+std::string_view content_type(Coding coding);
+
 enum class ErrorNames { kinesis, dynamodb, dynamodb_streams, millrace };
 
 struct Protocol {
   std::string_view target_prefix;  // X-Amz-Target is the prefix, then the operation: "Kinesis_20131202."
   std::string_view signing_name;   // the service in the scope of a signature
-  std::string_view content_type;   // of replies to requests that name none of the JSON types
+  Coding usual_coding;             // of replies to requests that do not say theirs
   std::string_view error_prefix;   // before an error's name in "__type"
   ErrorNames error_names;
   bool body_crc32;   // x-amz-crc32 on each reply
   bool extended_id;  // x-amz-id-2 on each reply
+  bool has_cbor;     // requests may be CBOR
 };
 
 inline constexpr Protocol kinesis_protocol{
     .target_prefix = "Kinesis_20131202.",
     .signing_name = "kinesis",
-    .content_type = "application/x-amz-json-1.1",
+    .usual_coding = Coding::json_1_1,
     .error_prefix = "",
     .error_names = ErrorNames::kinesis,
     .body_crc32 = false,
     .extended_id = true,
+    .has_cbor = false,
 };
 inline constexpr Protocol dynamodb_protocol{
     .target_prefix = "DynamoDB_20120810.",
     .signing_name = "dynamodb",
-    .content_type = "application/x-amz-json-1.0",
+    .usual_coding = Coding::json_1_0,
     .error_prefix = "com.amazonaws.dynamodb.v20120810#",
     .error_names = ErrorNames::dynamodb,
     .body_crc32 = true,
     .extended_id = false,
+    .has_cbor = false,
 };
 inline constexpr Protocol dynamodb_streams_protocol{
     .target_prefix = "DynamoDBStreams_20120810.",
     .signing_name = "dynamodb",
-    .content_type = "application/x-amz-json-1.0",
+    .usual_coding = Coding::json_1_0,
     .error_prefix = "com.amazonaws.dynamodb.v20120810#",
     .error_names = ErrorNames::dynamodb_streams,
     .body_crc32 = true,
     .extended_id = false,
+    .has_cbor = false,
 };
 // Millrace's own operations: jobs and what else AWS has no call for.
 inline constexpr Protocol millrace_protocol{
     .target_prefix = "Millrace_20261101.",
     .signing_name = "millrace",
-    .content_type = "application/x-amz-json-1.1",
+    .usual_coding = Coding::json_1_1,
     .error_prefix = "",
     .error_names = ErrorNames::millrace,
     .body_crc32 = false,
     .extended_id = false,
+    .has_cbor = false,
 };
 
 // An error as a client sees it. `name` is bare ("ResourceNotFoundException"); the reply adds the prefix that

@@ -14,13 +14,11 @@
 #include "aws/credentials.h"
 #include "aws/event_stream.h"
 #include "aws/sigv4.h"
+#include "aws/validation.h"
 #include "base/storage_failures.h"
 
 namespace millrace::aws {
 namespace {
-
-constexpr std::string_view json_1_0 = "application/x-amz-json-1.0";
-constexpr std::string_view json_1_1 = "application/x-amz-json-1.1";
 
 // Ids tell requests apart in logs; they guard nothing.
 uint64_t next_random() {
@@ -67,10 +65,6 @@ const Protocol* protocol_of(std::string_view target) {
   return nullptr;
 }
 
-bool is_json(std::string_view content_type) {
-  return content_type.empty() || content_type.find("json") != std::string_view::npos;
-}
-
 struct TargetHash {
   using is_transparent = void;
   size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
@@ -78,11 +72,11 @@ struct TargetHash {
 
 }  // namespace
 
-Answer::Answer(http::Reply reply, const Protocol& protocol, bool json_1_0, std::string request_id)
-    : reply_(std::move(reply)), protocol_(&protocol), json_1_0_(json_1_0), request_id_(std::move(request_id)) {}
+Answer::Answer(http::Reply reply, const Protocol& protocol, Coding coding, std::string request_id)
+    : reply_(std::move(reply)), protocol_(&protocol), coding_(coding), request_id_(std::move(request_id)) {}
 
-void Answer::ok(std::string json) {
-  send(200, std::move(json), {});
+void Answer::ok(std::string body) {
+  send(200, std::move(body), {});
 }
 
 void Answer::fail(const Error& error) {
@@ -102,14 +96,13 @@ void Answer::fail_serialization(std::string message) {
 std::unique_ptr<EventAnswer> Answer::events(std::function<void()> moved) {
   http::Response response = head(200, {});
   response.content_type = event_stream_content_type;
-  return std::make_unique<EventAnswer>(std::move(reply_), std::move(response), *protocol_,
-                                       json_1_0_ ? json_1_0 : json_1_1, std::move(moved));
+  return std::make_unique<EventAnswer>(std::move(reply_), std::move(response), *protocol_, coding_, std::move(moved));
 }
 
 http::Response Answer::head(int status, std::string_view error_name) const {
   http::Response response;
   response.status = status;
-  response.content_type = json_1_0_ ? json_1_0 : json_1_1;
+  response.content_type = content_type(coding_);
   response.headers.reserve(3);
   response.headers.emplace_back("x-amzn-RequestId", request_id_);
   if (protocol_->extended_id) response.headers.emplace_back("x-amz-id-2", make_extended_id());
@@ -126,16 +119,19 @@ void Answer::send(int status, std::string body, std::string_view error_name) {
   reply_.send(std::move(response));
 }
 
-EventAnswer::EventAnswer(http::Reply reply, http::Response head, const Protocol& protocol, std::string_view coding,
+EventAnswer::EventAnswer(http::Reply reply, http::Response head, const Protocol& protocol, Coding coding,
                          std::function<void()> moved)
     : protocol_(&protocol), coding_(coding) {
-  append_initial_response(head.body, coding_, "{}");
+  Writer empty(coding_);
+  empty.begin();
+  empty.end();
+  append_initial_response(head.body, content_type(coding_), std::move(empty).take());
   stream_ = reply.stream(std::move(head), std::move(moved));
 }
 
 bool EventAnswer::send(std::string_view event_type, std::string_view payload) {
   std::string message;
-  append_event(message, event_type, coding_, payload);
+  append_event(message, event_type, content_type(coding_), payload);
   return stream_->write(message);
 }
 
@@ -146,7 +142,7 @@ void EventAnswer::fail(const Error& error) {
 
 void EventAnswer::fail(const AwsError& error) {
   std::string message;
-  append_exception(message, error.name, coding_, error_body(*protocol_, error));
+  append_exception(message, error.name, content_type(coding_), error_body(*protocol_, error));
   stream_->write(message);
 }
 
@@ -160,6 +156,7 @@ struct Service::State {
   base::Clock& clock;
   std::optional<Verifier> verifier;
   std::unordered_map<std::string, Operation, TargetHash, std::equal_to<>> operations;
+  RequestReader reader;
   uint64_t calls = 0;
   uint64_t errors = 0;
 };
@@ -186,16 +183,18 @@ void Service::handle(const http::Request& request, http::Reply reply) {
   ++state_->calls;
   const Protocol* known = protocol_of(target);
   const Protocol& protocol = known == nullptr ? millrace_protocol : *known;
-  const std::string_view content_type = request.header("content-type");
-  bool replies_json_1_0 = protocol.content_type == json_1_0;
-  if (content_type.starts_with(json_1_0)) replies_json_1_0 = true;
-  if (content_type.starts_with(json_1_1)) replies_json_1_0 = false;
+  const std::string_view type = request.header("content-type");
+  const auto coding = coding_of(type, protocol.usual_coding);
+  const bool is_spoken = coding && (!is_cbor(*coding) || protocol.has_cbor);
+  const Coding answered_in = is_spoken ? *coding : protocol.usual_coding;
   Call call{.protocol = protocol,
             .operation = target.substr(known == nullptr ? 0 : protocol.target_prefix.size()),
             .body = request.body,
             .access_key_id = {},
             .region = state_->options.region,
-            .answer = Answer(std::move(reply), protocol, replies_json_1_0, make_request_id())};
+            .coding = answered_in,
+            .input = {},
+            .answer = Answer(std::move(reply), protocol, answered_in, make_request_id())};
   auto refuse = [&](const AwsError& error) {
     ++state_->errors;
     call.answer.fail(error);
@@ -214,12 +213,18 @@ void Service::handle(const http::Request& request, http::Reply reply) {
     return refuse({400, "UnknownOperationException",
                    fmt::format("there is no operation \"{}\" here; docs/aws.md lists those there are", target)});
   }
-  if (!is_json(content_type)) {
-    return refuse(
-        {415, "UnsupportedMediaTypeException",
-         fmt::format("\"{}\" is not spoken here; send JSON (with a Java SDK: -Daws.cborEnabled=false)", content_type)});
+  if (!is_spoken) {
+    return refuse({415, "UnsupportedMediaTypeException",
+                   fmt::format("\"{}\" is not spoken here; send {}", type, content_type(protocol.usual_coding))});
   }
-  found->second.handler(call);
+  const Operation& operation = found->second;
+  if (operation.input != nullptr) {
+    auto input = state_->reader.read(*coding, request.body, *operation.input);
+    if (!input) return refuse(input.error());
+    if (const auto error = validate(*input, *operation.input)) return refuse(*error);
+    call.input = std::move(*input);
+  }
+  operation.handler(call);
 }
 
 void Service::handle_without_target(const http::Request& request, http::Reply reply) {
@@ -231,7 +236,7 @@ void Service::handle_without_target(const http::Request& request, http::Reply re
                        .body = "{\"service\":\"millrace\",\"status\":\"ok\"}\n"});
   }
   ++state_->errors;
-  Answer answer(std::move(reply), millrace_protocol, false, make_request_id());
+  Answer answer(std::move(reply), millrace_protocol, millrace_protocol.usual_coding, make_request_id());
   answer.fail(AwsError{404, "UnknownOperationException",
                        reads ? "there is nothing at this path" : "a call needs the header X-Amz-Target"});
 }
@@ -243,7 +248,7 @@ http::Response Service::refusal(int status, std::string_view reason) const {
   if (status == 413) name = "RequestEntityTooLargeException";
   if (status >= 500) name = "ServiceUnavailable";
   return {.status = status,
-          .content_type = json_1_1,
+          .content_type = content_type(Coding::json_1_1),
           .headers = {{"x-amzn-RequestId", make_request_id()}, {"x-amzn-ErrorType", std::string(name)}},
           .body = error_body(millrace_protocol, {status, std::string(name), std::string(reason)})};
 }

@@ -7,6 +7,9 @@
 // at once, or keeps the Answer and answers later from any thread, exactly once (an Answer that is dropped
 // answers 500).
 //
+// An operation that is described (aws/shape.h) is handed the value that its request is, whatever the coding, and only
+// what its description allows; any other reads the body itself.
+//
 //   service.add({dynamodb_protocol, "GetItem", [&](Call& call) {
 //     auto item = get_item(call.body);
 //     if (!item) return call.answer.fail(item.error());
@@ -19,7 +22,11 @@
 #include <string>
 #include <string_view>
 
+#include "aws/coding.h"
 #include "aws/protocol.h"
+#include "aws/shape.h"
+#include "aws/value.h"
+#include "aws/writer.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "http/server.h"
@@ -33,7 +40,7 @@ class Credentials;
 class EventAnswer {
  public:
   // The answer's head goes out, and the initial response. `moved`: as http::Reply::stream() has it.
-  EventAnswer(http::Reply reply, http::Response head, const Protocol& protocol, std::string_view coding,
+  EventAnswer(http::Reply reply, http::Response head, const Protocol& protocol, Coding coding,
               std::function<void()> moved);
 
   // False: not taken, as the client has gone, or reads too slowly. Where nothing is pending, an event of any size is
@@ -48,7 +55,7 @@ class EventAnswer {
 
  private:
   const Protocol* protocol_;
-  std::string_view coding_;  // of the payloads
+  Coding coding_;  // of the payloads
   std::shared_ptr<http::Reply::Stream> stream_;
 };
 
@@ -56,12 +63,13 @@ class EventAnswer {
 class Answer {
  public:
   Answer() = default;
-  Answer(http::Reply reply, const Protocol& protocol, bool json_1_0, std::string request_id);
+  Answer(http::Reply reply, const Protocol& protocol, Coding coding, std::string request_id);
 
-  void ok(std::string json);  // 200 with this body; "" is an empty body
+  void ok(std::string body);  // 200 with this body, in the call's coding; "" is an empty body
+  void ok(Writer body) { ok(std::move(body).take()); }
   void fail(const Error& error);
   void fail(const AwsError& error);
-  // A body that is not JSON 1.0/1.1: SerializationException.
+  // A body that is not what its coding wants: SerializationException.
   void fail_serialization(std::string message);
   // 200, and then events.
   std::unique_ptr<EventAnswer> events(std::function<void()> moved);
@@ -75,7 +83,7 @@ class Answer {
 
   http::Reply reply_;
   const Protocol* protocol_ = nullptr;
-  bool json_1_0_ = false;
+  Coding coding_ = Coding::json_1_1;
   std::string request_id_;
 };
 
@@ -86,6 +94,8 @@ struct Call {
   std::string_view body;           // followed by 64 readable bytes: simdjson parses it in place
   std::string_view access_key_id;  // who signed; empty without authentication
   std::string_view region;         // of the signature's scope, or the service's own
+  Coding coding;                   // of the body, and of the answer
+  Value input;                     // what a described operation's body says; null for others
   Answer answer;
 };
 
@@ -95,6 +105,7 @@ struct Operation {
   const Protocol& protocol;
   std::string name;
   OperationHandler handler;
+  const Shape* input = nullptr;  // what its requests are described as; null: it reads the body itself
 };
 
 struct ServiceOptions {

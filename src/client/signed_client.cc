@@ -75,7 +75,7 @@ std::expected<std::string, aws::AwsError> SignedClient::call_raw(const aws::Prot
   std::string target(protocol.target_prefix);
   target += operation;
   const http::Header signed_headers[] = {
-      {"content-type", protocol.content_type},
+      {"content-type", aws::content_type(protocol.usual_coding)},
       {"host", host_header_},
       {"x-amz-date", date},
       {"x-amz-target", target},
@@ -84,7 +84,7 @@ std::expected<std::string, aws::AwsError> SignedClient::call_raw(const aws::Prot
       {.method = "POST", .path = "/", .query = "", .headers = signed_headers, .body = body}, date);
   // Host is added by the HTTP client, in the same form.
   auto response = http_.request("POST", "/",
-                                {{"Content-Type", std::string(protocol.content_type)},
+                                {{"Content-Type", std::string(aws::content_type(protocol.usual_coding))},
                                  {"X-Amz-Date", date},
                                  {"X-Amz-Target", std::move(target)},
                                  {"Authorization", std::move(authorization)}},

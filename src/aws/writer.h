@@ -1,0 +1,54 @@
+#pragma once
+// Writes an answer in the coding that its client reads, as it is said, without a tree in between:
+//
+//   Writer out(call.coding);
+//   out.begin();
+//   out.member("ShardId").text(name);
+//   out.member("Tags").begin_list();
+//   ...
+//   out.end_list();
+//   out.end();
+//   call.answer.ok(std::move(out));
+//
+// Structures and lists are as deep as whoever writes them makes them, and ended by the same. Times are seconds with a
+// fraction in JSON, whole milliseconds in CBOR. Texts are UTF-8. One thread.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "aws/protocol.h"
+#include "base/ids.h"
+
+namespace millrace::aws {
+
+class Writer {
+ public:
+  // `bytes` is what the answer is likely to have.
+  explicit Writer(Coding coding, size_t bytes = 0) : is_json_(!is_cbor(coding)) { out_.reserve(bytes); }
+
+  // A structure, or a map: a value follows each member().
+  void begin();
+  void end();
+  Writer& member(std::string_view name);
+
+  void begin_list();
+  void end_list();
+
+  void text(std::string_view text);
+  void blob(std::string_view bytes);
+  void integer(int64_t number);
+  void boolean(bool value);
+  void time(ProcessingTime time);
+
+  size_t size() const { return out_.size(); }
+  std::string take() && { return std::move(out_); }
+
+ private:
+  void separate();
+
+  std::string out_;
+  bool is_json_;
+};
+
+}  // namespace millrace::aws
