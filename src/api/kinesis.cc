@@ -1,5 +1,6 @@
 #include "api/kinesis.h"
 
+#include "api/kinesis_model.h"
 #include "api/kinesis_request.h"
 
 namespace millrace::api {
@@ -17,6 +18,7 @@ void Kinesis::add_to(aws::Service& service) {
   struct Named {
     std::string_view name;
     Method method;
+    bool reads_itself = false;  // the way of every click
   };
   constexpr Named operations[] = {
       {"CreateStream", &State::create_stream},
@@ -25,14 +27,15 @@ void Kinesis::add_to(aws::Service& service) {
       {"DescribeStreamSummary", &State::describe_stream_summary},
       {"ListStreams", &State::list_streams},
       {"ListShards", &State::list_shards},
-      {"PutRecord", &State::put_record},
-      {"PutRecords", &State::put_records},
+      {"PutRecord", &State::put_record, true},
+      {"PutRecords", &State::put_records, true},
       {"GetShardIterator", &State::get_shard_iterator},
       {"GetRecords", &State::get_records},
   };
   for (const Named& each : operations) {
     service.add({aws::kinesis_protocol, std::string(each.name),
-                 [state = state_.get(), method = each.method](Call& call) { (state->*method)(call); }});
+                 [state = state_.get(), method = each.method](Call& call) { (state->*method)(call); },
+                 each.reads_itself ? nullptr : &kinesis_input(each.name)});
   }
 }
 

@@ -1,104 +1,100 @@
 // GetShardIterator and GetRecords.
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cmath>
 
 #include "api/kinesis_request.h"
-#include "base/base64.h"
-#include "base/json_string.h"
 #include "log/log.h"
 
 namespace millrace::api {
 namespace {
 
-constexpr std::string_view iterator_types[] = {"AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER",
-                                               "TRIM_HORIZON"};
 constexpr size_t read_bytes = size_t{1} << 20;
 
-void append_record(std::string& out, const log::Record& record) {
-  out += "{\"SequenceNumber\":\"";
-  stream::append_sequence_number(out, record.sequence);
-  out += "\",\"ApproximateArrivalTimestamp\":";
-  append_seconds(out, record.time);
-  out += ",\"Data\":\"";
-  base::append_base64(out, record.data);
-  out += "\",\"PartitionKey\":";
-  base::append_json_string(out, record.key);
-  out += '}';
+// Sequence numbers are made in `number`, which keeps its memory.
+void write_record(Writer& out, const log::Record& record, std::string& number) {
+  number.clear();
+  stream::append_sequence_number(number, record.sequence);
+  out.begin();
+  out.member("SequenceNumber").text(number);
+  out.member("ApproximateArrivalTimestamp").time(record.time);
+  out.member("Data").blob(record.data);
+  out.member("PartitionKey").text(record.key);
+  out.end();
 }
 
 }  // namespace
 
 void Kinesis::State::get_shard_iterator(Call& call) {
-  auto parsed = arguments(call.body);
-  if (!parsed) return call.answer.fail(parsed.error());
-  Validation validation;
-  validation.required(parsed->shard_id.has_value(), "shardId");
-  validation.required(parsed->iterator_type.has_value(), "shardIteratorType");
-  validation.one_of(parsed->iterator_type, iterator_types, "shardIteratorType");
-  auto found = stream(*parsed, validation);
+  auto found = stream(call);
   if (found) found = readable_stream((*found)->name);
   if (!found) return call.answer.fail(found.error());
   const stream::Stream& read = **found;
-  const auto shard_id = shard(read, *parsed->shard_id);
+  const auto shard_id = shard(read, *call.input.text("ShardId"));
   if (!shard_id) return call.answer.fail(shard_id.error());
   const auto range = read.log()->range(*shard_id);
   if (!range) return call.answer.fail(range.error());
 
-  const std::string& type = *parsed->iterator_type;
+  const std::string_view type = *call.input.text("ShardIteratorType");
   SequenceNumber next = range->end;  // LATEST
   if (type == "TRIM_HORIZON") {
     next = range->oldest;
   } else if (type == "AT_TIMESTAMP") {
-    if (!parsed->timestamp) {
+    const auto time = call.input.time("Timestamp");
+    if (!time) {
       return call.answer.fail(
           invalid_argument("Must specify timestamp parameter for iterator of type AT_TIMESTAMP.").error());
     }
-    const double ms = *parsed->timestamp * 1000;
     const ProcessingTime now = clock.now();
-    if (!(ms >= 0) || ms > static_cast<double>(now.value)) {
+    if (time->value < 0 || *time > now) {
       return call.answer.fail(invalid_argument(fmt::format("The timestampInMillis parameter cannot be less than 0 or "
                                                            "greater than the currentTimestampInMillis. "
-                                                           "timestampInMillis: {:.0f}, currentTimestampInMillis: {}",
-                                                           ms, now))
+                                                           "timestampInMillis: {}, currentTimestampInMillis: {}",
+                                                           *time, now))
                                   .error());
     }
-    const auto at = read.log()->find(*shard_id, ProcessingTime(std::llround(ms)));
+    const auto at = read.log()->find(*shard_id, *time);
     if (!at) return call.answer.fail(at.error());
     next = *at;
   } else if (type == "AT_SEQUENCE_NUMBER" || type == "AFTER_SEQUENCE_NUMBER") {
-    if (!parsed->starting_sequence_number) {
+    const auto start = call.input.text("StartingSequenceNumber");
+    if (!start) {
       return call.answer.fail(
           invalid_argument(fmt::format("Must specify startingSequenceNumber parameter for iterator of type {}.", type))
               .error());
     }
-    const auto at = stream::parse_sequence_number(*parsed->starting_sequence_number);
+    const auto at = stream::parse_sequence_number(*start);
     if (!at || *at > range->end) {
       return call.answer.fail(
           invalid_argument(fmt::format("StartingSequenceNumber {} used in GetShardIterator on shard {} in stream {} "
                                        "under account {} is invalid because it did not come from this stream.",
-                                       *parsed->starting_sequence_number, *parsed->shard_id, read.name,
-                                       options.account_id))
+                                       *start, *call.input.text("ShardId"), read.name, options.account_id))
               .error());
     }
     next = type == "AT_SEQUENCE_NUMBER" ? *at : std::min(at->next(), range->end);
   }
   const ShardIterator iterator{read.name, read.id, *shard_id, next, clock.now()};
-  call.answer.ok(fmt::format("{{\"ShardIterator\":\"{}\"}}", iterator.encode()));
+  Writer out(call.coding);
+  out.begin();
+  out.member("ShardIterator").text(iterator.encode());
+  out.end();
+  call.answer.ok(std::move(out));
 }
 
 void Kinesis::State::get_records(Call& call) {
-  auto parsed = arguments(call.body);
-  if (!parsed) return call.answer.fail(parsed.error());
-  Validation validation;
-  validation.required(parsed->iterator.has_value(), "shardIterator");
-  validation.between(parsed->limit, 1, records_per_get_max, "limit");
-  if (const auto error = validation.error()) return call.answer.fail(*error);
   const ProcessingTime now = clock.now();
-  auto iterator = ShardIterator::decode(*parsed->iterator, now, kinesis_iterator_life_ms);
+  auto iterator = ShardIterator::decode(*call.input.text("ShardIterator"), now, kinesis_iterator_life_ms);
   if (!iterator) return call.answer.fail(iterator.error());
   const auto found = readable_stream(iterator->stream);
   if (!found) return call.answer.fail(found.error());
+  if (const auto arn = call.input.text("StreamARN")) {
+    const auto named = this->stream(call, std::nullopt, arn);
+    if (!named) return call.answer.fail(named.error());
+    if (*named != *found) {
+      return call.answer.fail(invalid_argument(fmt::format("The iterator is not of the stream {}.", *arn)).error());
+    }
+  }
   const stream::Stream& stream = **found;
   if (stream.id != iterator->stream_id || iterator->shard.value >= stream.shard_count()) {
     return call.answer.fail(
@@ -110,12 +106,15 @@ void Kinesis::State::get_records(Call& call) {
 
   // What retention has taken is not missed: reading goes on at the oldest record.
   SequenceNumber next = std::max(iterator->next, range->oldest);
-  const auto limit = static_cast<size_t>(parsed->limit.value_or(records_per_get_max));
+  const auto limit = static_cast<size_t>(call.input.integer("Limit").value_or(records_per_get_max));
   size_t count = 0;
   size_t bytes = 0;
   bool full = false;
   ProcessingTime last_time = now;
-  std::string out = "{\"Records\":[";
+  Writer out(call.coding);
+  std::string number;
+  out.begin();
+  out.member("Records").begin_list();
   while (!full) {
     const auto blocks = stream.log()->read(iterator->shard, next, read_bytes);
     if (!blocks && blocks.error().kind == ErrorKind::trimmed) {
@@ -134,8 +133,7 @@ void Kinesis::State::get_records(Call& call) {
           full = true;
           return;
         }
-        if (count > 0) out += ',';
-        append_record(out, record);
+        write_record(out, record, number);
         ++count;
         bytes += size;
         next = record.sequence.next();
@@ -150,7 +148,10 @@ void Kinesis::State::get_records(Call& call) {
 
   const int64_t behind_ms = next >= range->end ? 0 : std::max<int64_t>(now.value - last_time.value, count > 0 ? 1 : 0);
   const ShardIterator following{stream.name, stream.id, iterator->shard, next, now};
-  out += fmt::format("],\"NextShardIterator\":\"{}\",\"MillisBehindLatest\":{}}}", following.encode(), behind_ms);
+  out.end_list();
+  out.member("NextShardIterator").text(following.encode());
+  out.member("MillisBehindLatest").integer(behind_ms);
+  out.end();
   call.answer.ok(std::move(out));
 }
 

@@ -1,10 +1,15 @@
 // PutRecord and PutRecords: the way of every click. The body is walked once where it lies; data is decoded into one
 // buffer, keys stay in the body, and nothing is allocated per record.
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 #include <cstring>
 
+#include "api/kinesis_model.h"
 #include "api/kinesis_request.h"
+#include "aws/validation.h"
 #include "base/base64.h"
 #include "base/bytes.h"
 #include "log/log.h"
@@ -16,7 +21,7 @@ namespace {
 using simdjson::ondemand::object;
 using simdjson::ondemand::value;
 
-constexpr std::string_view not_json = "the body is not the JSON object that it should be";
+constexpr size_t answer_bytes_per_record = 90;
 
 // A string where it lies, unescaped elsewhere only if it has escapes. False: not a string.
 bool read_text(value& from, std::string_view& text) {
@@ -33,12 +38,6 @@ bool read_text(value& from, std::string_view& text) {
 
 bool is_null(value& from) {
   return from.raw_json_token().starts_with("null");
-}
-
-size_t characters(std::string_view utf8) {
-  size_t count = 0;
-  for (const char c : utf8) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  return count;
 }
 
 stream::HashKey to_hash_key(const stream::Md5Digest& digest) {
@@ -59,10 +58,6 @@ bool is_given(std::string_view text) {
   return text.data() != nullptr;
 }
 
-std::string member(bool batch, size_t index, std::string_view name) {
-  return batch ? fmt::format("records.{}.member.{}", index + 1, name) : std::string(name);
-}
-
 }  // namespace
 
 void Kinesis::State::reserve_scratch(size_t bytes) {
@@ -72,28 +67,27 @@ void Kinesis::State::reserve_scratch(size_t bytes) {
   scratch_bytes = bytes;
 }
 
-std::optional<AwsError> Kinesis::State::decode_data(value from, Entry& entry) {
+bool Kinesis::State::decode_data(value from, Entry& entry) {
   std::string_view text;
-  if (!read_text(from, text)) return serialization_error("Data is not a string in base64").error();
+  if (!read_text(from, text)) return false;
   char* const at = scratch.get() + scratch_used;
   const auto size = base::base64_decode(text, at);
-  if (!size) return serialization_error("Data is not base64").error();
+  if (!size) return false;
   entry.data = {at, *size};
   entry.has_data = true;
   scratch_used += *size;
-  return std::nullopt;
+  return true;
 }
 
-std::optional<AwsError> Kinesis::State::read_entry(object from, Entry& entry, PutArguments* put) {
+bool Kinesis::State::read_entry(object from, Entry& entry, PutArguments* put) {
   for (auto each : from) {
     simdjson::ondemand::field field;
-    if (std::move(each).get(field)) return serialization_error(not_json).error();
+    if (std::move(each).get(field)) return false;
     const auto key = field.key();
     value& content = field.value();
     std::string_view* text = nullptr;
     if (key == "Data") {
-      if (is_null(content)) continue;
-      if (auto error = decode_data(content, entry)) return error;
+      if (!is_null(content) && !decode_data(content, entry)) return false;
       continue;
     }
     if (key == "PartitionKey") text = &entry.key;
@@ -102,103 +96,78 @@ std::optional<AwsError> Kinesis::State::read_entry(object from, Entry& entry, Pu
     if (put != nullptr && key == "StreamName") text = &put->stream_name;
     if (put != nullptr && key == "StreamARN") text = &put->stream_arn;
     if (text == nullptr || is_null(content)) continue;
-    if (!read_text(content, *text)) return serialization_error("a string was expected").error();
-    if (text == &entry.key) entry.has_key = true;
+    if (!read_text(content, *text)) return false;
   }
-  return std::nullopt;
+  return true;
 }
 
-std::optional<AwsError> Kinesis::State::parse_put_record(std::string_view body, PutArguments& put) {
+bool Kinesis::State::is_sound(const Entry& entry) {
+  // Bytes bound characters, so an ordinary key is not counted.
+  return entry.has_data && !entry.key.empty() && entry.key.size() <= key_characters_max &&
+         (!is_given(entry.hash_key) || is_whole_number(entry.hash_key, hash_key_digits_max));
+}
+
+bool Kinesis::State::parse_put_record(std::string_view body, PutArguments& put) {
   entries.assign(1, Entry{});
   // A member may stand there twice: each is decoded behind the one before.
   reserve_scratch(base::base64_decoded_size_max(body.size()) + base::base64_slack);
   simdjson::ondemand::document document;
   object root;
-  if (parser.iterate(body, body.size() + simdjson::SIMDJSON_PADDING).get(document) || document.get_object().get(root)) {
-    return serialization_error(not_json).error();
-  }
-  if (auto error = read_entry(root, entries[0], &put)) return error;
-  if (!ends_here(document)) return serialization_error(not_json).error();
-  return std::nullopt;
+  return !parser.iterate(body, body.size() + simdjson::SIMDJSON_PADDING).get(document) &&
+         !document.get_object().get(root) && read_entry(root, entries[0], &put) && ends_here(document);
 }
 
-std::optional<AwsError> Kinesis::State::parse_put_records(std::string_view body, PutArguments& put) {
+bool Kinesis::State::parse_put_records(std::string_view body, PutArguments& put) {
   entries.clear();
   reserve_scratch(base::base64_decoded_size_max(body.size()) + base::base64_slack);
   simdjson::ondemand::document document;
   object root;
   if (parser.iterate(body, body.size() + simdjson::SIMDJSON_PADDING).get(document) || document.get_object().get(root)) {
-    return serialization_error(not_json).error();
+    return false;
   }
   bool has_records = false;
   for (auto each : root) {
     simdjson::ondemand::field field;
-    if (std::move(each).get(field)) return serialization_error(not_json).error();
+    if (std::move(each).get(field)) return false;
     const auto key = field.key();
     value& content = field.value();
     if (key == "StreamName" || key == "StreamARN") {
       std::string_view& text = key == "StreamName" ? put.stream_name : put.stream_arn;
-      if (!is_null(content) && !read_text(content, text)) {
-        return serialization_error("the stream's name is not a string").error();
-      }
+      if (!is_null(content) && !read_text(content, text)) return false;
     } else if (key == "Records") {
       simdjson::ondemand::array array;
-      if (has_records || content.get_array().get(array)) return serialization_error("Records is not a list").error();
+      if (has_records || content.get_array().get(array)) return false;
       has_records = true;
       for (auto element : array) {
         object record;
-        if (element.get_object().get(record)) return serialization_error("a record is not an object").error();
-        if (entries.size() > records_per_put_max) continue;  // refused below; the rest is not kept
-        if (auto error = read_entry(record, entries.emplace_back(), nullptr)) return error;
+        if (element.get_object().get(record) || entries.size() == records_per_put_max) return false;
+        if (!read_entry(record, entries.emplace_back(), nullptr)) return false;
       }
     }
   }
-  if (!ends_here(document)) return serialization_error(not_json).error();
-  Validation validation;
-  validation.required(has_records, "records");
-  if (has_records && entries.empty()) {
-    validation.fail("records", "'[]'", "Member must have length greater than or equal to 1");
-  }
-  if (entries.size() > records_per_put_max) {
-    validation.fail("records", "'[...]'",
-                    fmt::format("Member must have length less than or equal to {}", records_per_put_max));
-  }
-  return validation.error();
+  return !entries.empty() && ends_here(document);
 }
 
-std::optional<AwsError> Kinesis::State::check_entries(bool batch) const {
+std::optional<AwsError> Kinesis::State::refusal(const Call& call) {
+  const aws::Shape& shape = kinesis_input(call.operation);
+  const auto input = reader.read(call.coding, call.body, shape);
+  if (!input) return input.error();
+  return aws::validate(*input, shape);
+}
+
+std::optional<AwsError> Kinesis::State::check_sizes(const Call& call) const {
+  aws::Validation validation;
   size_t total = 0;
-  bool sound = true;
-  for (const Entry& entry : entries) {
-    total += entry.key.size() + entry.data.size();
-    // Bytes bound characters, so an ordinary key is not counted.
-    sound &= entry.has_key && entry.has_data && !entry.key.empty() && entry.key.size() <= key_characters_max &&
-             entry.data.size() <= record_bytes_max && !is_given(entry.hash_key);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const size_t size = entries[i].data.size();
+    total += entries[i].key.size() + size;
+    if (size <= record_bytes_max) continue;
+    // AWS's model has what a stream may be set to; this is what all of them are.
+    validation.fail(fmt::format("'java.nio.HeapByteBuffer[pos=0 lim={0} cap={0}]'", size),
+                    call.operation == "PutRecord" ? "data" : fmt::format("records.{}.member.data", i + 1),
+                    fmt::format("Member must have length less than or equal to {}", record_bytes_max));
   }
-  if (!sound) {
-    Validation validation;
-    for (size_t i = 0; i < entries.size(); ++i) {
-      const Entry& entry = entries[i];
-      validation.required(entry.has_key, member(batch, i, "partitionKey"));
-      validation.required(entry.has_data, member(batch, i, "data"));
-      if (entry.has_key && entry.key.empty()) {
-        validation.fail(member(batch, i, "partitionKey"), "''", "Member must have length greater than or equal to 1");
-      }
-      if (characters(entry.key) > key_characters_max) {
-        validation.fail(member(batch, i, "partitionKey"), fmt::format("'{}'", entry.key),
-                        fmt::format("Member must have length less than or equal to {}", key_characters_max));
-      }
-      if (is_given(entry.hash_key) && !is_whole_number(entry.hash_key, hash_key_digits_max)) {
-        validation.fail(member(batch, i, "explicitHashKey"), fmt::format("'{}'", entry.hash_key),
-                        R"(Member must satisfy regular expression pattern: 0|([1-9]\d{0,38}))");
-      }
-      if (entry.data.size() > record_bytes_max) {
-        validation.fail(member(batch, i, "data"), "'java.nio.HeapByteBuffer'",
-                        fmt::format("Member must have length less than or equal to {}", record_bytes_max));
-      }
-    }
-    if (auto error = validation.error()) return error;
-  }
+  if (auto error = validation.error()) return error;
   if (total > put_bytes_max) {
     return invalid_argument(fmt::format("Records size exceeds {} MB limit", put_bytes_max >> 20)).error();
   }
@@ -242,30 +211,28 @@ std::optional<AwsError> Kinesis::State::route(const stream::Stream& stream) {
   return std::nullopt;
 }
 
-Expected<stream::StreamPtr> Kinesis::State::stream_of(const PutArguments& arguments) const {
-  // The common case: a stream's name needs no check once a stream has it.
-  const bool is_ordered = is_given(arguments.ordered_after);
-  if (!is_ordered) {
-    if (auto found = readable_stream(arguments.stream_name)) return found;
-  }
-  KinesisArguments named;
-  Validation validation;
-  if (is_given(arguments.stream_name)) named.stream_name = arguments.stream_name;
-  if (is_given(arguments.stream_arn)) named.stream_arn = arguments.stream_arn;
-  if (is_ordered && !is_whole_number(arguments.ordered_after, sequence_number_digits_max)) {
-    validation.fail("sequenceNumberForOrdering", fmt::format("'{}'", arguments.ordered_after),
-                    R"(Member must satisfy regular expression pattern: 0|([1-9]\d{0,128}))");
-  }
-  const auto found = stream(named, validation);
+Expected<stream::StreamPtr> Kinesis::State::stream_of(const Call& call, const PutArguments& arguments) const {
+  const auto given = [](std::string_view text) { return is_given(text) ? std::optional(text) : std::nullopt; };
+  const auto found = stream(call, given(arguments.stream_name), given(arguments.stream_arn));
   if (!found) return found;
   return readable_stream((*found)->name);
 }
 
-template <class MakeReply>
-void Kinesis::State::put(Call& call, const PutArguments& arguments, bool batch, MakeReply&& make_reply) {
-  if (const auto error = check_entries(batch)) return call.answer.fail(*error);
-  const auto found = stream_of(arguments);
-  if (!found) return call.answer.fail(found.error());
+template <class WriteReply>
+void Kinesis::State::put(Call& call, bool is_read, const PutArguments& arguments, WriteReply&& write_reply) {
+  const bool is_ordered =
+      !is_given(arguments.ordered_after) || is_whole_number(arguments.ordered_after, sequence_number_digits_max);
+  if (!is_read || !is_ordered || !std::ranges::all_of(entries, is_sound)) {
+    if (const auto error = refusal(call)) return call.answer.fail(*error);
+    // The description allows what this way of reading does not understand.
+    if (!is_read) return call.answer.fail(serialization_error("A member stands there twice.").error());
+  }
+  if (const auto error = check_sizes(call)) return call.answer.fail(*error);
+  const auto found = stream_of(call, arguments);
+  if (!found) {
+    // A name that no stream can have is wrong in another way; once a stream has it, it needs no check.
+    return call.answer.fail(refusal(call).value_or(found.error()));
+  }
   const stream::StreamPtr& stream = *found;
 
   if (const auto error = route(*stream)) return call.answer.fail(*error);
@@ -280,42 +247,49 @@ void Kinesis::State::put(Call& call, const PutArguments& arguments, bool batch, 
 
   struct Pending {
     Answer answer;
-    std::string body;
+    Writer body;
   };
-  auto pending = std::make_shared<Pending>(Pending{std::move(call.answer), make_reply()});
+  Writer body(call.coding, 64 + records.size() * answer_bytes_per_record);
+  write_reply(body);
+  auto pending = std::make_shared<Pending>(Pending{std::move(call.answer), std::move(body)});
   stream->log()->when_durable(*group, [pending] { pending->answer.ok(std::move(pending->body)); });
+}
+
+void Kinesis::State::write_place(Writer& out, size_t record, std::string& number) const {
+  number.clear();
+  stream::append_sequence_number(number, sequences[record]);
+  out.member("SequenceNumber").text(number);
+  number.clear();
+  stream::append_shard_name(number, records[record].shard);
+  out.member("ShardId").text(number);
 }
 
 void Kinesis::State::put_record(Call& call) {
   PutArguments arguments;
-  if (const auto error = parse_put_record(call.body, arguments)) return call.answer.fail(*error);
-  put(call, arguments, false, [&] {
-    std::string out = "{\"ShardId\":\"";
-    stream::append_shard_name(out, records[0].shard);
-    out += "\",\"SequenceNumber\":\"";
-    stream::append_sequence_number(out, sequences[0]);
-    out += "\"}";
-    return out;
+  const bool is_read = parse_put_record(call.body, arguments);
+  put(call, is_read, arguments, [&](Writer& out) {
+    std::string text;
+    out.begin();
+    write_place(out, 0, text);
+    out.end();
   });
 }
 
 void Kinesis::State::put_records(Call& call) {
   PutArguments arguments;
-  if (const auto error = parse_put_records(call.body, arguments)) return call.answer.fail(*error);
-  put(call, arguments, true, [&] {
-    constexpr size_t bytes_per_record = 90;
-    std::string out;
-    out.reserve(64 + records.size() * bytes_per_record);
-    out += "{\"FailedRecordCount\":0,\"Records\":[";
+  const bool is_read = parse_put_records(call.body, arguments);
+  put(call, is_read, arguments, [&](Writer& out) {
+    std::string text;
+    out.begin();
+    out.member("FailedRecordCount").integer(0);
+    out.member("Records").begin_list();
     for (size_t i = 0; i < records.size(); ++i) {
-      out += i == 0 ? "{\"SequenceNumber\":\"" : ",{\"SequenceNumber\":\"";
-      stream::append_sequence_number(out, sequences[i]);
-      out += "\",\"ShardId\":\"";
-      stream::append_shard_name(out, records[i].shard);
-      out += "\"}";
+      out.begin();
+      write_place(out, i, text);
+      out.end();
     }
-    out += "]}";
-    return out;
+    out.end_list();
+    out.end();
   });
 }
 

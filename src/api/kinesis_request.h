@@ -1,6 +1,7 @@
 #pragma once
-// What the handlers of Kinesis share: the arguments of a request, AWS's sentences for what is wrong with them, and the
-// names of things. Private to the Kinesis files of this folder; the reactor's thread.
+// What the handlers of Kinesis share: the streams that requests name, AWS's sentences for what is wrong, and the names
+// of things. A request's members are described (api/kinesis_model.h) and come as `call.input`. Private to the Kinesis
+// files of this folder; the reactor's thread.
 
 #include <simdjson.h>
 
@@ -13,6 +14,7 @@
 
 #include "api/kinesis.h"
 #include "api/shard_iterator.h"
+#include "aws/coding.h"
 #include "aws/crypto.h"
 #include "aws/protocol.h"
 #include "log/log.h"
@@ -23,64 +25,28 @@ namespace millrace::api {
 using aws::Answer;
 using aws::AwsError;
 using aws::Call;
+using aws::Writer;
 
 template <class T>
 using Expected = std::expected<T, AwsError>;
 
-// Every member that the control operations and the reads take; a request sets those that it has.
-struct KinesisArguments {
-  std::optional<std::string> stream_name;
-  std::optional<std::string> stream_arn;
-  std::optional<std::string> shard_id;
-  std::optional<std::string> iterator_type;
-  std::optional<std::string> iterator;
-  std::optional<std::string> starting_sequence_number;
-  std::optional<std::string> exclusive_start_shard_id;
-  std::optional<std::string> exclusive_start_stream_name;
-  std::optional<std::string> next_token;
-  std::optional<std::string> stream_mode;
-  std::optional<std::string> filter_type;
-  std::optional<std::string> filter_shard_id;
-  std::optional<double> filter_timestamp;  // seconds
-  bool has_filter = false;
-  bool has_tags = false;
-  std::optional<int64_t> shard_count;
-  std::optional<int64_t> limit;
-  std::optional<int64_t> max_results;
-  std::optional<int64_t> record_kib_max;
-  std::optional<double> timestamp;  // seconds
-};
-
 std::unexpected<AwsError> serialization_error(std::string_view what);
 std::unexpected<AwsError> invalid_argument(std::string message);
-
-// Gathers what breaks the service's model, as AWS does: all of it in one ValidationException.
-class Validation {
- public:
-  void fail(std::string_view member, std::string_view value, std::string_view constraint);
-  void required(bool present, std::string_view member);
-  void between(const std::optional<int64_t>& value, int64_t least, int64_t most, std::string_view member);
-  void stream_name(const std::optional<std::string>& name, std::string_view member);
-  void one_of(const std::optional<std::string>& value, std::span<const std::string_view> values,
-              std::string_view member);
-  // The error, if there is one.
-  std::optional<AwsError> error() const;
-
- private:
-  std::vector<std::string> failures_;
-};
 
 struct Kinesis::State {
   State(stream::Streams& streams, KinesisOptions given);
 
-  // Reads the body of a control operation. SerializationException: not JSON, or a member of another type.
-  Expected<KinesisArguments> arguments(std::string_view body);
-  // The stream that a request names by name or ARN; ResourceNotFoundException, ValidationException.
-  Expected<stream::StreamPtr> stream(const KinesisArguments& arguments, Validation& validation) const;
+  // The stream that a request names by its name, its ARN or both. ResourceNotFoundException: there is none, such as one
+  // of another region or account; InvalidArgumentException: no name, or two.
+  Expected<stream::StreamPtr> stream(const Call& call) const;
+  Expected<stream::StreamPtr> stream(const Call& call, std::optional<std::string_view> name,
+                                     std::optional<std::string_view> arn) const;
   Expected<stream::StreamPtr> stream(std::string_view name) const;
   // The same, active.
   Expected<stream::StreamPtr> readable_stream(std::string_view name) const;
   Expected<ShardId> shard(const stream::Stream& stream, std::string_view shard_id) const;
+  // The stream that a page of ListShards goes on in.
+  Expected<stream::StreamPtr> stream_of_page(const ShardIterator& token) const;
   std::string stream_arn(const Call& call, const stream::Stream& stream) const;
 
   void create_stream(Call& call);
@@ -99,7 +65,6 @@ struct Kinesis::State {
     std::string_view key;
     std::string_view data;
     std::string_view hash_key;  // explicit; no data: not given
-    bool has_key = false;
     bool has_data = false;
   };
   struct PutArguments {
@@ -107,24 +72,33 @@ struct Kinesis::State {
     std::string_view stream_arn;
     std::string_view ordered_after;  // SequenceNumberForOrdering; each of the three without data: not given
   };
-  std::optional<AwsError> parse_put_records(std::string_view body, PutArguments& put);
-  std::optional<AwsError> parse_put_record(std::string_view body, PutArguments& put);
-  std::optional<AwsError> read_entry(simdjson::ondemand::object object, Entry& entry, PutArguments* put);
-  std::optional<AwsError> decode_data(simdjson::ondemand::value value, Entry& entry);
-  std::optional<AwsError> check_entries(bool batch) const;
+  // Fill `entries`. False: refusal() says why the body is wrong.
+  bool parse_put_records(std::string_view body, PutArguments& put);
+  bool parse_put_record(std::string_view body, PutArguments& put);
+  bool read_entry(simdjson::ondemand::object object, Entry& entry, PutArguments* put);
+  bool decode_data(simdjson::ondemand::value value, Entry& entry);
+  // Whether it is as described, seen without a closer look; if not, refusal() takes one.
+  static bool is_sound(const Entry& entry);
+  // Reads a put once more, slowly, as it is described: what is wrong with it, if anything is.
+  std::optional<AwsError> refusal(const Call& call);
+  std::optional<AwsError> check_sizes(const Call& call) const;
   void reserve_scratch(size_t bytes);
   // Fills `records`: each entry with its shard.
   std::optional<AwsError> route(const stream::Stream& stream);
-  Expected<stream::StreamPtr> stream_of(const PutArguments& arguments) const;
-  // Appends `entries` and answers when they are durable, with what `reply` makes of the sequence numbers.
-  template <class MakeReply>
-  void put(Call& call, const PutArguments& arguments, bool batch, MakeReply&& make_reply);
+  Expected<stream::StreamPtr> stream_of(const Call& call, const PutArguments& arguments) const;
+  // Appends `entries`, which were read from the body if `is_read`, and answers when they are durable, with what
+  // `write_reply` makes of the sequence numbers.
+  template <class WriteReply>
+  void put(Call& call, bool is_read, const PutArguments& arguments, WriteReply&& write_reply);
+  // The members that tell where a record is now; `number` is room for them.
+  void write_place(Writer& out, size_t record, std::string& number) const;
 
   stream::Streams& streams;
   KinesisOptions options;
   base::Clock& clock;
   KinesisCounters counters;
   simdjson::ondemand::parser parser;
+  aws::RequestReader reader;  // of what is refused
   aws::Md5 md5;
 
   // Of the put under way; kept for their memory.
@@ -138,8 +112,5 @@ struct Kinesis::State {
 
 // Whether nothing follows the value that was walked.
 bool ends_here(simdjson::ondemand::document& document);
-
-// "1700000000.123": seconds, as AWS's JSON has times.
-void append_seconds(std::string& out, ProcessingTime time);
 
 }  // namespace millrace::api

@@ -1,12 +1,9 @@
 // The operations on streams as such: create, delete, describe, list.
 
-#include <algorithm>
-#include <array>
+#include <fmt/format.h>
 
 #include "api/kinesis_request.h"
 #include "base/base64.h"
-#include "base/bytes.h"
-#include "base/json_string.h"
 #include "log/log.h"
 
 namespace millrace::api {
@@ -15,28 +12,25 @@ namespace {
 constexpr int64_t list_streams_default = 100;
 constexpr int64_t describe_shards_default = 100;
 constexpr int64_t list_shards_default = 1000;
-constexpr int64_t page_max = 10'000;
 constexpr int64_t next_token_life_ms = 300'000;
 
-void append_shard(std::string& out, const stream::Stream& stream, ShardId shard) {
-  out += "{\"ShardId\":\"";
-  stream::append_shard_name(out, shard);
-  out += "\",\"HashKeyRange\":{\"StartingHashKey\":\"";
-  out += stream::to_decimal(stream.shards.first(shard));
-  out += "\",\"EndingHashKey\":\"";
-  out += stream::to_decimal(stream.shards.last(shard));
-  out += "\"},\"SequenceNumberRange\":{\"StartingSequenceNumber\":\"";
-  stream::append_sequence_number(out, SequenceNumber(0));
-  out += "\"}}";
+void write_shard(Writer& out, const stream::Stream& stream, ShardId shard) {
+  out.begin();
+  out.member("ShardId").text(stream::shard_name(shard));
+  out.member("HashKeyRange").begin();
+  out.member("StartingHashKey").text(stream::to_decimal(stream.shards.first(shard)));
+  out.member("EndingHashKey").text(stream::to_decimal(stream.shards.last(shard)));
+  out.end();
+  out.member("SequenceNumberRange").begin();
+  out.member("StartingSequenceNumber").text(stream::sequence_number_text(SequenceNumber(0)));
+  out.end();
+  out.end();
 }
 
 // Shards from `from` on, at most `count`; where the next page begins, if there is one.
-std::optional<uint32_t> append_shards(std::string& out, const stream::Stream& stream, uint32_t from, int64_t count) {
+std::optional<uint32_t> write_shards(Writer& out, const stream::Stream& stream, uint32_t from, int64_t count) {
   uint32_t shard = from;
-  for (; shard < stream.shard_count() && count > 0; ++shard, --count) {
-    if (shard != from) out += ',';
-    append_shard(out, stream, ShardId(shard));
-  }
+  for (; shard < stream.shard_count() && count > 0; ++shard, --count) write_shard(out, stream, ShardId(shard));
   if (shard < stream.shard_count()) return shard;
   return std::nullopt;
 }
@@ -52,33 +46,34 @@ std::string make_streams_token(std::string_view last) {
   return token;
 }
 
-void append_common(std::string& out, const stream::Stream& stream, std::string_view arn) {
-  out += "\"StreamName\":";
-  base::append_json_string(out, stream.name);
-  out += ",\"StreamARN\":";
-  base::append_json_string(out, arn);
-  out += ",\"StreamStatus\":\"";
-  out += name(stream.status());
-  out += "\",\"StreamModeDetails\":{\"StreamMode\":\"";
-  out += name(stream.mode);
-  out += "\"},\"StreamCreationTimestamp\":";
-  append_seconds(out, stream.created);
+void write_common(Writer& out, const stream::Stream& stream, std::string_view arn) {
+  out.member("StreamName").text(stream.name);
+  out.member("StreamARN").text(arn);
+  out.member("StreamStatus").text(name(stream.status()));
+  out.member("StreamModeDetails").begin();
+  out.member("StreamMode").text(name(stream.mode));
+  out.end();
+  out.member("StreamCreationTimestamp").time(stream.created);
 }
 
-void append_rest(std::string& out, const stream::Stream& stream) {
-  out += fmt::format(
-      ",\"RetentionPeriodHours\":{},\"EnhancedMonitoring\":[{{\"ShardLevelMetrics\":[]}}],"
-      "\"EncryptionType\":\"NONE\"",
-      stream.retention_ms / 3'600'000);
+void write_rest(Writer& out, const stream::Stream& stream) {
+  out.member("RetentionPeriodHours").integer(stream.retention_ms / 3'600'000);
+  out.member("EnhancedMonitoring").begin_list();
+  out.begin();
+  out.member("ShardLevelMetrics").begin_list();
+  out.end_list();
+  out.end();
+  out.end_list();
+  out.member("EncryptionType").text("NONE");
 }
 
 // What would be promised and not kept.
-std::optional<AwsError> refuse_unsupported(const KinesisArguments& arguments) {
-  if (arguments.has_tags) {
+std::optional<AwsError> refuse_unsupported(const aws::Value& input) {
+  if (const aws::Value* const tags = input.find("Tags"); tags != nullptr && !tags->members().empty()) {
     return AwsError{400, "ValidationException", "Tags of streams are not supported; create the stream without them."};
   }
   constexpr int64_t record_kib_max = Kinesis::record_bytes_max >> 10;
-  if (arguments.record_kib_max.value_or(record_kib_max) > record_kib_max) {
+  if (input.integer("MaxRecordSizeInKiB").value_or(record_kib_max) > record_kib_max) {
     return AwsError{400, "ValidationException", fmt::format("MaxRecordSizeInKiB is at most {} here.", record_kib_max)};
   }
   return std::nullopt;
@@ -87,29 +82,20 @@ std::optional<AwsError> refuse_unsupported(const KinesisArguments& arguments) {
 }  // namespace
 
 void Kinesis::State::create_stream(Call& call) {
-  auto parsed = arguments(call.body);
-  if (!parsed) return call.answer.fail(parsed.error());
-  Validation validation;
-  validation.required(parsed->stream_name.has_value(), "streamName");
-  validation.stream_name(parsed->stream_name, "streamName");
-  validation.between(parsed->shard_count, 1, INT32_MAX, "shardCount");
-  validation.between(parsed->record_kib_max, 1024, 10240, "maxRecordSizeInKiB");
-  constexpr std::string_view modes[] = {"PROVISIONED", "ON_DEMAND"};
-  validation.one_of(parsed->stream_mode, modes, "streamModeDetails.streamMode");
-  if (const auto error = validation.error()) return call.answer.fail(*error);
-  const bool on_demand = parsed->stream_mode == "ON_DEMAND";
-  if (on_demand && parsed->shard_count) {
+  const aws::Value* const mode = call.input.find("StreamModeDetails");
+  const bool on_demand = mode != nullptr && mode->text("StreamMode") == "ON_DEMAND";
+  const auto shard_count = call.input.integer("ShardCount");
+  if (on_demand && shard_count) {
     return call.answer.fail(AwsError{400, "ValidationException",
                                      "ShardCount must not be provided when creating a stream in ON_DEMAND mode."});
   }
-  if (auto refused = refuse_unsupported(*parsed)) return call.answer.fail(*refused);
+  if (auto refused = refuse_unsupported(call.input)) return call.answer.fail(*refused);
   constexpr int64_t on_demand_shards = 4;  // what AWS gives a new one
-  const int64_t shard_count = parsed->shard_count.value_or(on_demand ? on_demand_shards : 1);
 
   auto answer = std::make_shared<Answer>(std::move(call.answer));
-  const std::string name = *parsed->stream_name;
+  const std::string name(*call.input.text("StreamName"));
   const auto created = streams.create(
-      name, static_cast<uint32_t>(shard_count),
+      name, static_cast<uint32_t>(shard_count.value_or(on_demand ? on_demand_shards : 1)),
       [answer](Result<void> built) {
         if (!built) return answer->fail(built.error());
         answer->ok("");
@@ -124,10 +110,7 @@ void Kinesis::State::create_stream(Call& call) {
 }
 
 void Kinesis::State::delete_stream(Call& call) {
-  auto parsed = arguments(call.body);
-  if (!parsed) return call.answer.fail(parsed.error());
-  Validation validation;
-  const auto found = stream(*parsed, validation);
+  const auto found = stream(call);
   if (!found) return call.answer.fail(found.error());
   auto answer = std::make_shared<Answer>(std::move(call.answer));
   const auto removed = streams.remove((*found)->name, [answer](Result<void> gone) {
@@ -138,123 +121,119 @@ void Kinesis::State::delete_stream(Call& call) {
 }
 
 void Kinesis::State::describe_stream(Call& call) {
-  auto parsed = arguments(call.body);
-  if (!parsed) return call.answer.fail(parsed.error());
-  Validation validation;
-  validation.between(parsed->limit, 1, page_max, "limit");
-  const auto found = stream(*parsed, validation);
+  const auto found = stream(call);
   if (!found) return call.answer.fail(found.error());
   const stream::Stream& described = **found;
   uint32_t from = 0;
-  if (parsed->exclusive_start_shard_id) {
-    const auto after = shard(described, *parsed->exclusive_start_shard_id);
+  if (const auto start = call.input.text("ExclusiveStartShardId")) {
+    const auto after = shard(described, *start);
     if (!after) return call.answer.fail(after.error());
     from = after->value + 1;
   }
-  std::string out = "{\"StreamDescription\":{";
-  append_common(out, described, stream_arn(call, described));
-  append_rest(out, described);
-  out += ",\"Shards\":[";
+  Writer out(call.coding);
+  out.begin();
+  out.member("StreamDescription").begin();
+  write_common(out, described, stream_arn(call, described));
+  write_rest(out, described);
+  out.member("Shards").begin_list();
   std::optional<uint32_t> more;
   if (described.status() != stream::StreamStatus::creating) {
-    more = append_shards(out, described, from, parsed->limit.value_or(describe_shards_default));
+    more = write_shards(out, described, from, call.input.integer("Limit").value_or(describe_shards_default));
   }
-  out += more ? "],\"HasMoreShards\":true}}" : "],\"HasMoreShards\":false}}";
+  out.end_list();
+  out.member("HasMoreShards").boolean(more.has_value());
+  out.end();
+  out.end();
   call.answer.ok(std::move(out));
 }
 
 void Kinesis::State::describe_stream_summary(Call& call) {
-  auto parsed = arguments(call.body);
-  if (!parsed) return call.answer.fail(parsed.error());
-  Validation validation;
-  const auto found = stream(*parsed, validation);
+  const auto found = stream(call);
   if (!found) return call.answer.fail(found.error());
   const stream::Stream& described = **found;
-  std::string out = "{\"StreamDescriptionSummary\":{";
-  append_common(out, described, stream_arn(call, described));
-  append_rest(out, described);
-  out += fmt::format(",\"OpenShardCount\":{},\"ConsumerCount\":0}}}}", described.shard_count());
+  Writer out(call.coding);
+  out.begin();
+  out.member("StreamDescriptionSummary").begin();
+  write_common(out, described, stream_arn(call, described));
+  write_rest(out, described);
+  out.member("OpenShardCount").integer(described.shard_count());
+  out.member("ConsumerCount").integer(0);
+  out.end();
+  out.end();
   call.answer.ok(std::move(out));
 }
 
 void Kinesis::State::list_streams(Call& call) {
-  auto parsed = arguments(call.body);
-  if (!parsed) return call.answer.fail(parsed.error());
-  Validation validation;
-  validation.between(parsed->limit, 1, page_max, "limit");
-  validation.stream_name(parsed->exclusive_start_stream_name, "exclusiveStartStreamName");
-  if (const auto error = validation.error()) return call.answer.fail(*error);
-  std::string after = parsed->exclusive_start_stream_name.value_or("");
-  if (parsed->next_token) {
-    auto name = base::base64_decode(*parsed->next_token);
+  std::string after(call.input.text("ExclusiveStartStreamName").value_or(""));
+  if (const auto token = call.input.text("NextToken")) {
+    auto name = base::base64_decode(*token);
     if (!name) return call.answer.fail(invalid_argument("Invalid NextToken.").error());
     after = std::move(*name);
   }
-  const auto limit = static_cast<size_t>(parsed->limit.value_or(list_streams_default));
+  const auto limit = static_cast<size_t>(call.input.integer("Limit").value_or(list_streams_default));
   auto page = streams.list_after(after, limit + 1);
   const bool more = page.size() > limit;
   if (more) page.pop_back();
-  std::string out = "{\"StreamNames\":[";
-  for (size_t i = 0; i < page.size(); ++i) {
-    if (i > 0) out += ',';
-    base::append_json_string(out, page[i]->name);
+  Writer out(call.coding);
+  out.begin();
+  out.member("StreamNames").begin_list();
+  for (const stream::StreamPtr& each : page) out.text(each->name);
+  out.end_list();
+  out.member("StreamSummaries").begin_list();
+  for (const stream::StreamPtr& each : page) {
+    out.begin();
+    write_common(out, *each, stream_arn(call, *each));
+    out.end();
   }
-  out += "],\"StreamSummaries\":[";
-  for (size_t i = 0; i < page.size(); ++i) {
-    out += i > 0 ? ",{" : "{";
-    append_common(out, *page[i], stream_arn(call, *page[i]));
-    out += '}';
-  }
-  out += more ? "],\"HasMoreStreams\":true" : "],\"HasMoreStreams\":false";
-  if (more) out += fmt::format(",\"NextToken\":\"{}\"", make_streams_token(page.back()->name));
-  out += '}';
+  out.end_list();
+  out.member("HasMoreStreams").boolean(more);
+  if (more) out.member("NextToken").text(make_streams_token(page.back()->name));
+  out.end();
   call.answer.ok(std::move(out));
 }
 
-void Kinesis::State::list_shards(Call& call) {
-  auto parsed = arguments(call.body);
-  if (!parsed) return call.answer.fail(parsed.error());
-  Validation validation;
-  validation.between(parsed->max_results, 1, page_max, "maxResults");
-  constexpr std::string_view filters[] = {"AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON",
-                                          "AT_LATEST",      "AT_TIMESTAMP",    "FROM_TIMESTAMP"};
-  if (parsed->has_filter) validation.required(parsed->filter_type.has_value(), "shardFilter.type");
-  validation.one_of(parsed->filter_type, filters, "shardFilter.type");
+Expected<stream::StreamPtr> Kinesis::State::stream_of_page(const ShardIterator& token) const {
+  auto found = stream(token.stream);
+  if (found && (*found)->id != token.stream_id) {
+    return invalid_argument("The NextToken is of an earlier stream of this name.");
+  }
+  return found;
+}
 
+void Kinesis::State::list_shards(Call& call) {
+  const aws::Value& input = call.input;
   Expected<stream::StreamPtr> found = nullptr;
   uint32_t from = 0;
-  if (parsed->next_token) {
-    if (const auto error = validation.error()) return call.answer.fail(*error);
-    if (parsed->stream_name || parsed->exclusive_start_shard_id) {
+  if (const auto token = input.text("NextToken")) {
+    if (input.has("StreamName") || input.has("ExclusiveStartShardId")) {
       return call.answer.fail(
           invalid_argument("NextToken cannot be given together with StreamName or ExclusiveStartShardId.").error());
     }
-    const auto token =
-        ShardIterator::decode(*parsed->next_token, clock.now(), next_token_life_ms, ShardIterator::Use::list);
-    if (!token && token.error().kind == ErrorKind::expired) {
+    const auto page = ShardIterator::decode(*token, clock.now(), next_token_life_ms, ShardIterator::Use::list);
+    if (!page && page.error().kind == ErrorKind::expired) {
       return call.answer.fail(AwsError{400, "ExpiredNextTokenException", "The NextToken has expired."});
     }
-    if (!token) return call.answer.fail(invalid_argument("Invalid NextToken.").error());
-    found = stream(token->stream);
-    if (found && (*found)->id != token->stream_id) {
-      return call.answer.fail(invalid_argument("The NextToken is of an earlier stream of this name.").error());
-    }
-    from = token->shard.value;
+    if (!page) return call.answer.fail(invalid_argument("Invalid NextToken.").error());
+    found = stream_of_page(*page);
+    from = page->shard.value;
   } else {
-    found = stream(*parsed, validation);
+    found = stream(call);
   }
   if (!found) return call.answer.fail(found.error());
   const stream::Stream& listed = **found;
 
   // No shard is ever closed here, so every filter but this one lets all of them through.
-  if (parsed->filter_type && parsed->filter_type->ends_with("_TIMESTAMP") && !parsed->filter_timestamp) {
-    return call.answer.fail(invalid_argument("The filter " + *parsed->filter_type + " needs a Timestamp.").error());
+  auto start = input.text("ExclusiveStartShardId");
+  if (const aws::Value* const filter = input.find("ShardFilter")) {
+    const std::string_view type = *filter->text("Type");
+    if (type.ends_with("_TIMESTAMP") && !filter->has("Timestamp")) {
+      return call.answer.fail(invalid_argument(fmt::format("The filter {} needs a Timestamp.", type)).error());
+    }
+    if (type == "AFTER_SHARD_ID") {
+      start = filter->text("ShardId");
+      if (!start) return call.answer.fail(invalid_argument("The filter AFTER_SHARD_ID needs a ShardId.").error());
+    }
   }
-  const bool after_shard = parsed->filter_type == "AFTER_SHARD_ID";
-  if (after_shard && !parsed->filter_shard_id) {
-    return call.answer.fail(invalid_argument("The filter AFTER_SHARD_ID needs a ShardId.").error());
-  }
-  const auto& start = after_shard ? parsed->filter_shard_id : parsed->exclusive_start_shard_id;
   if (start) {
     const auto after = shard(listed, *start);
     if (!after) return call.answer.fail(after.error());
@@ -265,11 +244,13 @@ void Kinesis::State::list_shards(Call& call) {
         AwsError{400, "ResourceInUseException",
                  fmt::format("Stream {} under account {} is CREATING.", listed.name, options.account_id)});
   }
-  std::string out = "{\"Shards\":[";
-  const auto more = append_shards(out, listed, from, parsed->max_results.value_or(list_shards_default));
-  out += ']';
-  if (more) out += fmt::format(",\"NextToken\":\"{}\"", make_shards_token(listed, *more, clock.now()));
-  out += '}';
+  Writer out(call.coding);
+  out.begin();
+  out.member("Shards").begin_list();
+  const auto more = write_shards(out, listed, from, input.integer("MaxResults").value_or(list_shards_default));
+  out.end_list();
+  if (more) out.member("NextToken").text(make_shards_token(listed, *more, clock.now()));
+  out.end();
   call.answer.ok(std::move(out));
 }
 

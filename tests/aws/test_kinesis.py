@@ -183,6 +183,60 @@ class Streams(KinesisTest):
         dots.delete_stream(StreamName="..")
 
 
+    def test_a_stream_is_named_by_its_arn_and_by_no_other(self):
+        name = self.create()
+        arn = f"arn:aws:kinesis:{REGION}:000000000000:stream/{name}"
+        shard = {"ShardId": "shardId-000000000000", "ShardIteratorType": "TRIM_HORIZON"}
+        calls = {"DescribeStream": {}, "DescribeStreamSummary": {}, "ListShards": {}, "GetShardIterator": shard,
+                 "PutRecord": {"Data": "eA==", "PartitionKey": "k"}, "PutRecords": {"Records": [{"Data": "eA==", "PartitionKey": "k"}]}}
+
+        def call(operation, **names):
+            status, _, data = server.request(f"Kinesis_20131202.{operation}", json.dumps(calls[operation] | names).encode())
+            return status, json.loads(data)
+
+        for operation in calls:
+            self.assertEqual(call(operation, StreamARN=arn)[0], 200, operation)
+            self.assertEqual(call(operation, StreamARN=arn, StreamName=name)[0], 200, operation)
+            for wrong, account in ((arn.replace(REGION, "eu-west-1"), "000000000000"), (arn.replace("000000000000", "123456789012"), "123456789012")):
+                self.assertEqual(call(operation, StreamARN=wrong), (400, {
+                    "__type": "ResourceNotFoundException", "message": f"Stream {name} under account {account} not found."}), operation)
+            self.assertEqual(call(operation, StreamARN=arn, StreamName="another")[1]["__type"], "InvalidArgumentException", operation)
+            self.assertEqual(call(operation)[1]["__type"], "InvalidArgumentException", operation)
+            status, error = call(operation, StreamARN="arn:aws:s3:::bucket")
+            self.assertEqual((status, error["__type"]), (400, "ValidationException"), operation)
+            self.assertIn("Value 'arn:aws:s3:::bucket' at 'streamARN' failed to satisfy constraint: Member must satisfy regular expression pattern: ", error["message"])
+        iterator = call("GetShardIterator", StreamARN=arn)[1]["ShardIterator"]
+        calls["GetRecords"] = {"ShardIterator": iterator}
+        status, page = call("GetRecords", StreamARN=arn)
+        self.assertEqual((status, len(page["Records"])), (200, 4))
+        self.assertEqual(call("GetRecords", StreamARN=arn.replace(REGION, "eu-west-1"))[1]["__type"], "ResourceNotFoundException")
+        other = self.create()
+        self.assertEqual(call("GetRecords", StreamARN=arn.replace(name, other))[1]["__type"], "InvalidArgumentException")
+
+    def test_all_that_is_wrong_is_said_at_once_in_the_words_of_aws(self):
+        def refused(operation, **body):
+            status, _, data = server.request(f"Kinesis_20131202.{operation}", json.dumps(body).encode())
+            self.assertEqual(status, 400)
+            return json.loads(data)["message"]
+
+        name = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+        self.assertEqual(refused("DescribeStream", StreamName="a b"),
+                         f"1 validation error detected: Value 'a b' at 'streamName' failed to satisfy constraint: {name}")
+        self.assertEqual(
+            refused("GetShardIterator", StreamName="a b", ShardIteratorType="NEWEST"),
+            f"3 validation errors detected: Value 'a b' at 'streamName' failed to satisfy constraint: {name}; "
+            "Value null at 'shardId' failed to satisfy constraint: Member must not be null; "
+            "Value 'NEWEST' at 'shardIteratorType' failed to satisfy constraint: Member must satisfy enum value set: "
+            "[AT_SEQUENCE_NUMBER, AFTER_SEQUENCE_NUMBER, TRIM_HORIZON, LATEST, AT_TIMESTAMP]")
+        self.assertEqual(
+            refused("PutRecords", StreamName="a", Records=[{"PartitionKey": "k", "Data": "eA=="}, {"PartitionKey": "", "Data": "eA=="}, {}]),
+            "3 validation errors detected: Value '' at 'records.2.member.partitionKey' failed to satisfy constraint: Member must have "
+            "length greater than or equal to 1; Value null at 'records.3.member.data' failed to satisfy constraint: Member must not be "
+            "null; Value null at 'records.3.member.partitionKey' failed to satisfy constraint: Member must not be null")
+        self.assertEqual(refused("GetRecords", ShardIterator="a", Limit="7"), "class java.lang.String can not be converted to an Integer")
+        self.assertEqual(refused("PutRecord", StreamName="a", Data="eA==", PartitionKey=[]), "Start of list found where not expected")
+
+
 class Puts(KinesisTest):
     def test_a_record_is_read_as_it_was_put(self):
         name = self.create()
