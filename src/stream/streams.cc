@@ -243,6 +243,7 @@ Result<StreamPtr> Streams::open_stream(const std::string& entry) const {
   StreamPtr stream(
       new Stream(found.name, found.id, found.shards, found.mode, ProcessingTime(found.created_ms), found.retention_ms));
   TRY_ASSIGN(stream->log_, open_stream_log(*stream));
+  TRY(stream->consumers.open(directory_of(stream->name)));
   stream->status_ = StreamStatus::active;
   return stream;
 }
@@ -316,6 +317,7 @@ Result<void> Streams::build(const StreamPtr& stream) {
     return std::unexpected(written.error().within(fmt::format("stream {}", stream->name)));
   }
   TRY(base::sync_directory(options_.directory));
+  TRY(stream->consumers.open(directory));  // of nobody yet
   stream->log_ = std::move(*log);
   stream->status_ = StreamStatus::active;
   if (options_.changed) options_.changed();
@@ -362,6 +364,25 @@ Result<void> Streams::demolish(const StreamPtr& stream) {
   TRY(base::rename_file(directory_of(stream->name), aside));
   TRY(base::sync_directory(options_.directory));
   return remove_tree(aside);
+}
+
+void Streams::register_consumer(const StreamPtr& stream, std::string name, std::function<void(Result<Consumer>)> done) {
+  enqueue([this, stream, name = std::move(name), done = std::move(done)] {
+    // Its folder may be that of a later stream of its name already.
+    if (stream->status() != StreamStatus::active) {
+      return done(fail(ErrorKind::not_found, "the stream {} is not there any more", stream->name));
+    }
+    done(stream->consumers.add(name, clock_.now()));
+  });
+}
+
+void Streams::deregister_consumer(const StreamPtr& stream, std::string name, std::function<void(Result<void>)> done) {
+  enqueue([stream, name = std::move(name), done = std::move(done)] {
+    if (stream->status() != StreamStatus::active) {
+      return done(fail(ErrorKind::not_found, "the stream {} is not there any more", stream->name));
+    }
+    done(stream->consumers.remove(name));
+  });
 }
 
 void Streams::enqueue(std::function<void()> task) {
@@ -455,6 +476,7 @@ Result<void> Streams::copy_to(const std::string& directory, const std::stop_toke
       continue;
     }
     TRY(copied);
+    if (stream->consumers.size() > 0) TRY(stream->consumers.copy_to(of_stream));
     TRY(write_definition(of_stream, *stream));
   }
   return base::sync_directory(directory);

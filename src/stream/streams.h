@@ -29,6 +29,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "log/block.h"
+#include "stream/consumers.h"
 #include "stream/shard_ranges.h"
 #include "stream/source.h"
 
@@ -49,6 +50,7 @@ class Stream {
   const StreamMode mode;
   const ProcessingTime created;
   const int64_t retention_ms;
+  Consumers consumers;  // changed by Streams only
 
   StreamStatus status() const { return status_; }
   // Null until the stream is active.
@@ -97,6 +99,11 @@ class Streams final : public Sources {
   // The stream is gone at once, its files in the background; `done` is called on another thread when a restart cannot
   // bring it back. not_found; in_use while it is being created.
   Result<void> remove(std::string_view name, std::function<void(Result<void>)> done = {});
+
+  // Changes the register of a stream's consumers on this object's thread, as a file is written; `done` is called there
+  // when a restart keeps the change. Errors as of Consumers::add() and remove(); not_found: the stream is gone.
+  void register_consumer(const StreamPtr& stream, std::string name, std::function<void(Result<Consumer>)> done);
+  void deregister_consumer(const StreamPtr& stream, std::string name, std::function<void(Result<void>)> done);
 
   // The streams that are not served because their files are damaged, with what is wrong and what to do. Nothing of them
   // is changed or deleted, and their names are taken. As they were found at the start.
@@ -149,7 +156,8 @@ class Streams final : public Sources {
   mutable std::mutex mutex_;
   std::map<std::string, StreamPtr, std::less<>> streams_;
   std::condition_variable wake_;
-  std::deque<std::function<void()>> tasks_;  // at most streams_max creations, and deletions of as many
+  std::deque<std::function<void()>>
+      tasks_;  // at most streams_max creations, deletions of as many, and what callers wait for
   bool stopping_ = false;
   std::thread worker_;
 

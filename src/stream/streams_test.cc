@@ -37,6 +37,17 @@ class StreamsTest : public testing::Test {
     streams_ = std::move(*streams);
   }
 
+  Result<Consumer> register_consumer(const StreamPtr& stream, const std::string& name) {
+    std::promise<Result<Consumer>> done;
+    streams_->register_consumer(stream, name, [&](Result<Consumer> result) { done.set_value(std::move(result)); });
+    return done.get_future().get();
+  }
+  Result<void> deregister_consumer(const StreamPtr& stream, const std::string& name) {
+    std::promise<Result<void>> done;
+    streams_->deregister_consumer(stream, name, [&](Result<void> result) { done.set_value(std::move(result)); });
+    return done.get_future().get();
+  }
+
   std::string directory_;
   std::atomic<int> changes_ = 0;
   std::unique_ptr<Streams> streams_;
@@ -73,6 +84,32 @@ TEST_F(StreamsTest, a_streams_mode_is_there_after_a_restart) {
   reopen();
   EXPECT_EQ(streams_->find("clicks")->mode, StreamMode::on_demand);
   EXPECT_EQ(streams_->find("orders")->mode, StreamMode::provisioned);
+}
+
+TEST_F(StreamsTest, consumers_are_kept_and_copied_with_their_stream_and_go_with_it) {
+  ASSERT_TRUE(streams_->ensure("clicks", 1));
+  ASSERT_TRUE(register_consumer(streams_->find("clicks"), "one"));
+  ASSERT_TRUE(register_consumer(streams_->find("clicks"), "two"));
+  EXPECT_EQ(register_consumer(streams_->find("clicks"), "two").error().kind, ErrorKind::in_use);
+  ASSERT_TRUE(deregister_consumer(streams_->find("clicks"), "one"));
+  reopen();
+  EXPECT_TRUE(streams_->find("clicks")->consumers.find("two"));
+  EXPECT_FALSE(streams_->find("clicks")->consumers.find("one"));
+
+  const std::string copy = directory_ + "-copy";
+  ASSERT_TRUE(streams_->copy_to(copy, {}));
+  auto copied = Streams::open({.directory = copy, .segment_bytes = size_t{1} << 20});
+  ASSERT_TRUE(copied) << copied.error().message;
+  EXPECT_TRUE((*copied)->find("clicks")->consumers.find("two"));
+  copied->reset();
+  fs::remove_all(copy);
+
+  const StreamPtr old = streams_->find("clicks");
+  ASSERT_TRUE(streams_->remove("clicks"));
+  ASSERT_TRUE(streams_->ensure("clicks", 1));
+  EXPECT_EQ(register_consumer(old, "three").error().kind, ErrorKind::not_found);
+  EXPECT_EQ(deregister_consumer(old, "two").error().kind, ErrorKind::not_found);
+  EXPECT_EQ(streams_->find("clicks")->consumers.size(), 0U);
 }
 
 TEST_F(StreamsTest, a_removed_stream_is_gone_at_once_and_its_name_is_free) {
