@@ -9,8 +9,11 @@ Kinesis::Kinesis(stream::Streams& streams, KinesisOptions options)
     : state_(std::make_unique<State>(streams, std::move(options))) {}
 Kinesis::~Kinesis() = default;
 
-const KinesisCounters& Kinesis::counters() const {
-  return state_->counters;
+KinesisCounters Kinesis::counters() const {
+  KinesisCounters counters = state_->counters;
+  counters.records_out += state_->subscriptions->records_out();
+  counters.bytes_out += state_->subscriptions->bytes_out();
+  return counters;
 }
 
 void Kinesis::add_to(aws::Service& service) {
@@ -31,6 +34,11 @@ void Kinesis::add_to(aws::Service& service) {
       {"PutRecords", &State::put_records, true},
       {"GetShardIterator", &State::get_shard_iterator},
       {"GetRecords", &State::get_records},
+      {"RegisterStreamConsumer", &State::register_stream_consumer},
+      {"DescribeStreamConsumer", &State::describe_stream_consumer},
+      {"ListStreamConsumers", &State::list_stream_consumers},
+      {"DeregisterStreamConsumer", &State::deregister_stream_consumer},
+      {"SubscribeToShard", &State::subscribe_to_shard},
   };
   for (const Named& each : operations) {
     service.add({aws::kinesis_protocol, std::string(each.name),

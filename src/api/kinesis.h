@@ -1,13 +1,14 @@
 #pragma once
 // Kinesis Data Streams over the logs of a Streams: CreateStream, DescribeStream, DescribeStreamSummary, ListStreams,
-// ListShards, DeleteStream, PutRecord, PutRecords, GetShardIterator, GetRecords.
+// ListShards, DeleteStream, PutRecord, PutRecords, GetShardIterator, GetRecords; the consumers of enhanced fan-out, and
+// SubscribeToShard.
 // https://docs.aws.amazon.com/kinesis/latest/APIReference/Welcome.html
 //
 // A put is answered when its group is durable. Shard throughput (1 MB/s, 1,000 records/s) is not limited: a put is
 // throttled only when the disk falls behind. Nothing here is split or merged, so a stream keeps its shards.
 //
 // Threads: the handlers run on one reactor's thread, whose end of turn calls Streams::flush_all(). The Streams and the
-// clock outlive this; this outlives the Service it is added to.
+// clock outlive this; this outlives the Service it is added to, and the server.
 
 #include <cstdint>
 #include <memory>
@@ -45,7 +46,7 @@ class Kinesis {
   ~Kinesis();
 
   void add_to(aws::Service& service);
-  const KinesisCounters& counters() const;
+  KinesisCounters counters() const;  // so far
 
  private:
   struct State;

@@ -11,8 +11,10 @@ namespace millrace::api {
 namespace {
 
 constexpr size_t read_bytes = size_t{1} << 20;
+constexpr std::string_view before_all = "0";
 
-// Sequence numbers are made in `number`, which keeps its memory.
+}  // namespace
+
 void write_record(Writer& out, const log::Record& record, std::string& number) {
   number.clear();
   stream::append_sequence_number(number, record.sequence);
@@ -24,7 +26,45 @@ void write_record(Writer& out, const log::Record& record, std::string& number) {
   out.end();
 }
 
-}  // namespace
+std::string sequence_number_before(SequenceNumber next) {
+  if (next == SequenceNumber(0)) return std::string(before_all);
+  return stream::sequence_number_text(SequenceNumber(next.value - 1));
+}
+
+Expected<SequenceNumber> Kinesis::State::position(const Call& call, const stream::Stream& stream, ShardId shard,
+                                                  const Start& start) const {
+  const auto range = stream.log()->range(shard);
+  if (!range) return std::unexpected(aws::to_aws_error(call.protocol, range.error()));
+  if (start.type == "LATEST") return range->end;
+  if (start.type == "TRIM_HORIZON") return range->oldest;
+  if (start.type == "AT_TIMESTAMP") {
+    if (!start.time) return invalid_argument("Must specify timestamp parameter for iterator of type AT_TIMESTAMP.");
+    const ProcessingTime now = clock.now();
+    if (start.time->value < 0 || *start.time > now) {
+      return invalid_argument(
+          fmt::format("The timestampInMillis parameter cannot be less than 0 or greater than the "
+                      "currentTimestampInMillis. timestampInMillis: {}, currentTimestampInMillis: "
+                      "{}",
+                      *start.time, now));
+    }
+    const auto at = stream.log()->find(shard, *start.time);
+    if (!at) return std::unexpected(aws::to_aws_error(call.protocol, at.error()));
+    return *at;
+  }
+  if (!start.sequence_number) {
+    return invalid_argument(
+        fmt::format("Must specify startingSequenceNumber parameter for iterator of type {}.", start.type));
+  }
+  if (*start.sequence_number == before_all) return SequenceNumber(0);
+  const auto at = stream::parse_sequence_number(*start.sequence_number);
+  if (!at || *at > range->end) {
+    return invalid_argument(fmt::format(
+        "StartingSequenceNumber {} used in {} on shard {} in stream {} under account {} "
+        "is invalid because it did not come from this stream.",
+        *start.sequence_number, call.operation, stream::shard_name(shard), stream.name, options.account_id));
+  }
+  return start.type == "AT_SEQUENCE_NUMBER" ? *at : std::min(at->next(), range->end);
+}
 
 void Kinesis::State::get_shard_iterator(Call& call) {
   auto found = stream(call);
@@ -33,48 +73,11 @@ void Kinesis::State::get_shard_iterator(Call& call) {
   const stream::Stream& read = **found;
   const auto shard_id = shard(read, *call.input.text("ShardId"));
   if (!shard_id) return call.answer.fail(shard_id.error());
-  const auto range = read.log()->range(*shard_id);
-  if (!range) return call.answer.fail(range.error());
-
-  const std::string_view type = *call.input.text("ShardIteratorType");
-  SequenceNumber next = range->end;  // LATEST
-  if (type == "TRIM_HORIZON") {
-    next = range->oldest;
-  } else if (type == "AT_TIMESTAMP") {
-    const auto time = call.input.time("Timestamp");
-    if (!time) {
-      return call.answer.fail(
-          invalid_argument("Must specify timestamp parameter for iterator of type AT_TIMESTAMP.").error());
-    }
-    const ProcessingTime now = clock.now();
-    if (time->value < 0 || *time > now) {
-      return call.answer.fail(invalid_argument(fmt::format("The timestampInMillis parameter cannot be less than 0 or "
-                                                           "greater than the currentTimestampInMillis. "
-                                                           "timestampInMillis: {}, currentTimestampInMillis: {}",
-                                                           *time, now))
-                                  .error());
-    }
-    const auto at = read.log()->find(*shard_id, *time);
-    if (!at) return call.answer.fail(at.error());
-    next = *at;
-  } else if (type == "AT_SEQUENCE_NUMBER" || type == "AFTER_SEQUENCE_NUMBER") {
-    const auto start = call.input.text("StartingSequenceNumber");
-    if (!start) {
-      return call.answer.fail(
-          invalid_argument(fmt::format("Must specify startingSequenceNumber parameter for iterator of type {}.", type))
-              .error());
-    }
-    const auto at = stream::parse_sequence_number(*start);
-    if (!at || *at > range->end) {
-      return call.answer.fail(
-          invalid_argument(fmt::format("StartingSequenceNumber {} used in GetShardIterator on shard {} in stream {} "
-                                       "under account {} is invalid because it did not come from this stream.",
-                                       *start, *call.input.text("ShardId"), read.name, options.account_id))
-              .error());
-    }
-    next = type == "AT_SEQUENCE_NUMBER" ? *at : std::min(at->next(), range->end);
-  }
-  const ShardIterator iterator{read.name, read.id, *shard_id, next, clock.now()};
+  const auto next = position(
+      call, read, *shard_id,
+      {*call.input.text("ShardIteratorType"), call.input.text("StartingSequenceNumber"), call.input.time("Timestamp")});
+  if (!next) return call.answer.fail(next.error());
+  const ShardIterator iterator{read.name, read.id, *shard_id, *next, clock.now()};
   Writer out(call.coding);
   out.begin();
   out.member("ShardIterator").text(iterator.encode());

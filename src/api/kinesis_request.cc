@@ -18,7 +18,8 @@ std::unexpected<AwsError> invalid_argument(std::string message) {
 Kinesis::State::State(stream::Streams& streams, KinesisOptions given)
     : streams(streams),
       options(std::move(given)),
-      clock(options.clock == nullptr ? base::system_clock() : *options.clock) {}
+      clock(options.clock == nullptr ? base::system_clock() : *options.clock),
+      subscriptions(std::make_shared<ShardSubscriptions>(clock)) {}
 
 Expected<stream::StreamPtr> Kinesis::State::stream(const Call& call) const {
   return stream(call, call.input.text("StreamName"), call.input.text("StreamARN"));

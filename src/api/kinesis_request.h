@@ -14,6 +14,7 @@
 
 #include "api/kinesis.h"
 #include "api/shard_iterator.h"
+#include "api/shard_subscriptions.h"
 #include "aws/coding.h"
 #include "aws/crypto.h"
 #include "aws/protocol.h"
@@ -48,6 +49,20 @@ struct Kinesis::State {
   // The stream that a page of ListShards goes on in.
   Expected<stream::StreamPtr> stream_of_page(const ShardIterator& token) const;
   std::string stream_arn(const Call& call, const stream::Stream& stream) const;
+  // Where a reader begins in an active stream, as GetShardIterator and SubscribeToShard are told.
+  struct Start {
+    std::string_view type;
+    std::optional<std::string_view> sequence_number;
+    std::optional<ProcessingTime> time;
+  };
+  Expected<SequenceNumber> position(const Call& call, const stream::Stream& stream, ShardId shard,
+                                    const Start& start) const;
+  // The consumer that a request names by its ARN, or its name and the stream's ARN.
+  struct StreamConsumer {
+    stream::StreamPtr stream;
+    stream::Consumer consumer;
+  };
+  Expected<StreamConsumer> consumer(const Call& call) const;
 
   void create_stream(Call& call);
   void delete_stream(Call& call);
@@ -59,6 +74,11 @@ struct Kinesis::State {
   void put_records(Call& call);
   void get_shard_iterator(Call& call);
   void get_records(Call& call);
+  void register_stream_consumer(Call& call);
+  void describe_stream_consumer(Call& call);
+  void list_stream_consumers(Call& call);
+  void deregister_stream_consumer(Call& call);
+  void subscribe_to_shard(Call& call);
 
   // kinesis_put.cc
   struct Entry {
@@ -96,7 +116,8 @@ struct Kinesis::State {
   stream::Streams& streams;
   KinesisOptions options;
   base::Clock& clock;
-  KinesisCounters counters;
+  KinesisCounters counters;  // without those of subscriptions
+  const std::shared_ptr<ShardSubscriptions> subscriptions;
   simdjson::ondemand::parser parser;
   aws::RequestReader reader;  // of what is refused
   aws::Md5 md5;
@@ -109,6 +130,13 @@ struct Kinesis::State {
   size_t scratch_bytes = 0;
   size_t scratch_used = 0;
 };
+
+// A record as readers are told it; `number` is room for its number, used again and again.
+void write_record(Writer& out, const log::Record& record, std::string& number);
+
+// A number that a reader may go on from at `next`, AFTER_SEQUENCE_NUMBER or AT_SEQUENCE_NUMBER: of the record before
+// it, which comes again in the second case. Before the first record lies 0, as Kinesis allows it to be written.
+std::string sequence_number_before(SequenceNumber next);
 
 // Whether nothing follows the value that was walked.
 bool ends_here(simdjson::ondemand::document& document);

@@ -112,12 +112,21 @@ void Kinesis::State::create_stream(Call& call) {
 void Kinesis::State::delete_stream(Call& call) {
   const auto found = stream(call);
   if (!found) return call.answer.fail(found.error());
+  const stream::Stream& deleted = **found;
+  if (deleted.consumers.size() > 0 && !call.input.boolean("EnforceConsumerDeletion").value_or(false)) {
+    return call.answer.fail(
+        AwsError{400, "ResourceInUseException",
+                 fmt::format("Stream {} under account {} has registered consumers; deregister them, or set "
+                             "EnforceConsumerDeletion.",
+                             deleted.name, options.account_id)});
+  }
   auto answer = std::make_shared<Answer>(std::move(call.answer));
   const auto removed = streams.remove((*found)->name, [answer](Result<void> gone) {
     if (!gone) return answer->fail(gone.error());
     answer->ok("");
   });
-  if (!removed) answer->fail(removed.error());
+  if (!removed) return answer->fail(removed.error());
+  subscriptions->end_stream(deleted.id);
 }
 
 void Kinesis::State::describe_stream(Call& call) {
@@ -157,7 +166,7 @@ void Kinesis::State::describe_stream_summary(Call& call) {
   write_common(out, described, stream_arn(call, described));
   write_rest(out, described);
   out.member("OpenShardCount").integer(described.shard_count());
-  out.member("ConsumerCount").integer(0);
+  out.member("ConsumerCount").integer(static_cast<int64_t>(described.consumers.size()));
   out.end();
   out.end();
   call.answer.ok(std::move(out));

@@ -50,12 +50,13 @@ class EventAnswer {
   void fail(const Error& error);
   void fail(const AwsError& error);
 
+  Coding coding() const { return coding_; }              // of the payloads
   size_t pending() const { return stream_->pending(); }  // bytes that the client has not read
   bool gone() const { return stream_->gone(); }          // nobody reads it any more
 
  private:
   const Protocol* protocol_;
-  Coding coding_;  // of the payloads
+  Coding coding_;
   std::shared_ptr<http::Reply::Stream> stream_;
 };
 
