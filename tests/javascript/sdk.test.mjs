@@ -108,6 +108,34 @@ test("many requests at once are all answered", async () => {
   assert.equal(new Set(records.map((record) => Buffer.from(record.Data).toString())).size, 200);
 });
 
+test("a shard's records are pushed to who has subscribed to it", async () => {
+  await make_stream("pushed", 1);
+  const { StreamDescriptionSummary: stream } = await streams.send(
+    new kinesis.DescribeStreamSummaryCommand({ StreamName: "pushed" }));
+  const { Consumer: consumer } = await streams.send(
+    new kinesis.RegisterStreamConsumerCommand({ StreamARN: stream.StreamARN, ConsumerName: "page" }));
+  const subscribe = async (position) => (await streams.send(new kinesis.SubscribeToShardCommand({
+    ConsumerARN: consumer.ConsumerARN, ShardId: "shardId-000000000000", StartingPosition: position,
+  }))).EventStream;
+  const texts = [];
+  let continuation;
+  for await (const { SubscribeToShardEvent: event } of await subscribe({ Type: "LATEST" })) {
+    texts.push(...event.Records.map((record) => new TextDecoder().decode(record.Data)));
+    continuation = event.ContinuationSequenceNumber;
+    if (texts.length === 20) break;
+    if (event.Records.length > 0 || texts.length > 0) continue;
+    // The first event has none.
+    for (let i = 0; i < 20; ++i) {
+      await streams.send(new kinesis.PutRecordCommand(
+        { StreamName: "pushed", PartitionKey: "ann", Data: new TextEncoder().encode(`click ${i}`) }));
+    }
+  }
+  assert.deepEqual(texts, Array.from({ length: 20 }, (_, i) => `click ${i}`));
+  assert.match(continuation, /^[1-9][0-9]+$/);
+  await streams.send(new kinesis.DeregisterStreamConsumerCommand({ ConsumerARN: consumer.ConsumerARN }));
+  await assert.rejects(subscribe({ Type: "LATEST" }), kinesis.ResourceNotFoundException);
+});
+
 test("the authority is trusted by an environment variable", async () => {
   await make_stream("secret", 1);
   const script = `
