@@ -14,6 +14,7 @@
 #include "app/demo_command.h"
 #include "app/jobs_command.h"
 #include "app/serve.h"
+#include "app/stream_command.h"
 #include "base/stop_signals.h"
 #include "base/suggest.h"
 #include "send/csv.h"
@@ -335,6 +336,56 @@ struct JobsCommand {
   }
 };
 
+struct StreamCommand {
+  StreamOptions options;
+  EndpointOption endpoint;
+  bool no_follow = false;
+
+  void add_to(CLI::App& app) {
+    using Action = StreamOptions::Action;
+    auto* command =
+        app.add_subcommand("stream", "List and describe streams of a running server, and watch their records");
+    command->footer(
+        "Examples:\n  millrace stream\n  millrace stream tail clicks --match '\"product\":\"p1\"'\n"
+        "  millrace stream tail clicks --from oldest --no-follow --json > clicks.ndjson");
+    command->require_subcommand(0, 1);
+    add_options(*command, Action::list);
+    add_options(*command->add_subcommand("list", "State, mode, shards and retention (the default)"), Action::list);
+    add_options(*command->add_subcommand("describe", "The shards of one"), Action::describe);
+    add_options(*command->add_subcommand("tail", "Print records as they come, until Ctrl-C"), Action::tail);
+  }
+
+  void add_options(CLI::App& command, StreamOptions::Action action) {
+    if (command.get_parent()->get_parent()) command.footer("");
+    endpoint.add_to(command);
+    command.add_flag("--json", options.json,
+                     action == StreamOptions::Action::tail ? "A JSON object a line" : "As JSON");
+    if (action == StreamOptions::Action::list) return;
+    command.add_option("NAME", options.name, "The stream")->required();
+    command.callback([this, action] { options.action = action; });
+    if (action != StreamOptions::Action::tail) return;
+    command.footer(
+        "Records of a key come in their order; those of different shards as they are read. A shard that was split or\n"
+        "merged is followed by its children. With --json data that are no UTF-8 come as base64.");
+    command.add_option("--from", options.from, "latest, oldest, or a time: what arrived then or later")
+        ->capture_default_str();
+    command.add_option("--shard", options.shards, "Only this shard (and its children); may come again")
+        ->allow_extra_args(false);
+    command.add_option("--key", options.key, "Only records with this partition key");
+    command.add_option("--match", options.match, "Only records with this text in their data");
+    command.add_option("--limit", options.limit, "End after so many records")->check(CLI::PositiveNumber);
+    command.add_flag("--no-follow", no_follow, "End when all that is there has been read");
+  }
+
+  int run() {
+    auto server = endpoint.endpoint();
+    if (!server) return refuse(server.error().within("--endpoint").message);
+    options.endpoint = *server;
+    options.follow = !no_follow;
+    return run_stream(options);
+  }
+};
+
 struct FunctionsCommand {
   FunctionsOptions options;
   EndpointOption endpoint;
@@ -441,6 +492,7 @@ int run(int argc, char** argv) {
   SqlCommand sql;
   JobsCommand jobs;
   FunctionsCommand functions;
+  StreamCommand stream;
   BackupCommand backup;
   RestoreCommand restore;
   CertCommand cert;
@@ -449,6 +501,7 @@ int run(int argc, char** argv) {
   sql.add_to(app);
   jobs.add_to(app);
   functions.add_to(app);
+  stream.add_to(app);
   backup.add_to(app);
   restore.add_to(app);
   cert.add_to(app);
@@ -459,9 +512,9 @@ int run(int argc, char** argv) {
       ->footer("The environment variables FAST_CLICKS_MAX and FAST_CLICKS_WINDOW_MS change its rules.");
   if (argc > 1 && argv[1][0] != '-' &&
       app.get_subcommands([&](CLI::App* command) { return command->check_name(argv[1]); }).empty()) {
-    return refuse(fmt::format(
-        "there is no command `{}`; {}", argv[1],
-        base::suggestion(argv[1], {"demo", "serve", "sql", "jobs", "functions", "backup", "restore", "cert", "send"})));
+    return refuse(fmt::format("there is no command `{}`; {}", argv[1],
+                              base::suggestion(argv[1], {"demo", "serve", "sql", "jobs", "functions", "stream",
+                                                         "backup", "restore", "cert", "send"})));
   }
   try {
     app.parse(argc, argv);
@@ -471,12 +524,13 @@ int run(int argc, char** argv) {
     return refuse(explanation(app, argc, argv, error));
   }
   const std::string name = app.get_subcommands().front()->get_name();
-  if (name == "demo" || name == "serve" || name == "send") base::block_stop_signals();
+  if (name == "demo" || name == "serve" || name == "send" || name == "stream") base::block_stop_signals();
   if (name == "demo") return demo.run();
   if (name == "serve") return serve.run();
   if (name == "sql") return sql.run();
   if (name == "jobs") return jobs.run();
   if (name == "functions") return functions.run();
+  if (name == "stream") return stream.run();
   if (name == "backup") return backup.run();
   if (name == "restore") return run_restore(restore.options);
   if (name == "cert") return run_cert(cert.options);
