@@ -192,4 +192,18 @@ final class KclTest {
         .filter(item -> item.containsKey("leaseKey") && item.get("leaseKey").s().startsWith("shardId-")).toList();
     assertEquals(SHARDS, leases.size());
   }
+
+  /** As it reads unless it is told otherwise. */
+  @Test
+  void isSentEveryRecordInOrder() throws Exception {
+    create("sent");
+    put("sent", 0, RECORDS_OF_KEY / 2);
+    consume("sent", null, received -> {
+      await(received, KEYS * RECORDS_OF_KEY / 2);
+      put("sent", RECORDS_OF_KEY / 2, RECORDS_OF_KEY / 2);
+    });
+    final String arn = streams.describeStreamSummary(r -> r.streamName("sent")).get().streamDescriptionSummary()
+        .streamARN();
+    assertEquals(1, streams.listStreamConsumers(r -> r.streamARN(arn)).get().consumers().size());
+  }
 }

@@ -9,9 +9,12 @@ import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -44,6 +47,7 @@ import software.amazon.awssdk.services.kinesis.model.Record;
 import software.amazon.awssdk.services.kinesis.model.ResourceNotFoundException;
 import software.amazon.awssdk.services.kinesis.model.Shard;
 import software.amazon.awssdk.services.kinesis.model.ShardIteratorType;
+import software.amazon.awssdk.services.kinesis.model.SubscribeToShardResponseHandler;
 
 /** What programs in Java do with streams, tables and change feeds, through the clients that they have from AWS. */
 final class SdkTest {
@@ -162,6 +166,40 @@ final class SdkTest {
     final String oldest = streams.getShardIterator(r -> r.streamName("later").shardId(shard)
         .shardIteratorType(ShardIteratorType.TRIM_HORIZON)).shardIterator();
     assertEquals(50, read(oldest, 50).stream().map(record -> record.data().asUtf8String()).distinct().count());
+  }
+
+  @Test
+  void recordsArePushedToTheAsynchronousClient() throws Exception {
+    streams.createStream(r -> r.streamName("pushed").shardCount(1));
+    streams.waiter().waitUntilStreamExists(r -> r.streamName("pushed"));
+    final String arn = streams.describeStreamSummary(r -> r.streamName("pushed")).streamDescriptionSummary().streamARN();
+    final String consumer = streams.registerStreamConsumer(r -> r.streamARN(arn).consumerName("page")).consumer()
+        .consumerARN();
+    final List<String> texts = Collections.synchronizedList(new ArrayList<>());
+    final var begun = new CountDownLatch(1);
+    final var all = new CountDownLatch(50);
+    final var handler = SubscribeToShardResponseHandler.builder()
+        .subscriber(SubscribeToShardResponseHandler.Visitor.builder().onSubscribeToShardEvent(event -> {
+          begun.countDown();
+          for (final Record record : event.records()) {
+            texts.add(record.data().asUtf8String());
+            all.countDown();
+          }
+        }).build()).build();
+    try (var later = client(KinesisAsyncClient.builder())) {
+      final var subscription = later.subscribeToShard(r -> r.consumerARN(consumer).shardId("shardId-000000000000")
+          .startingPosition(p -> p.type(ShardIteratorType.LATEST)), handler);
+      assertTrue(begun.await(20, TimeUnit.SECONDS));
+      for (int n = 0; n < 50; ++n) {
+        final SdkBytes data = SdkBytes.fromUtf8String("click " + n);
+        streams.putRecord(r -> r.streamName("pushed").partitionKey("k").data(data));
+      }
+      assertTrue(all.await(20, TimeUnit.SECONDS));
+      assertEquals(IntStream.range(0, 50).mapToObj(n -> "click " + n).toList(), texts);
+      streams.deregisterStreamConsumer(r -> r.consumerARN(consumer));
+      final var ended = assertThrows(ExecutionException.class, () -> subscription.get(20, TimeUnit.SECONDS));
+      assertTrue(ended.getCause() instanceof ResourceNotFoundException, ended.toString());
+    }
   }
 
   @Test
