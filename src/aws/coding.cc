@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "aws/cbor.h"
 #include "base/base64.h"
 
 namespace millrace::aws {
@@ -20,6 +21,10 @@ using Read = std::expected<T, AwsError>;
 
 std::unexpected<AwsError> refuse(std::string message) {
   return std::unexpected(AwsError{400, "SerializationException", std::move(message)});
+}
+
+std::unexpected<AwsError> refuse_cbor() {
+  return refuse("The body is not the CBOR that it should be.");
 }
 
 std::unexpected<AwsError> refuse_json() {
@@ -99,9 +104,11 @@ bool takes_numbers(ShapeKind kind) {
          kind == ShapeKind::timestamp;
 }
 
-const ShapeMember* find_member(const Shape& structure, std::string_view name) {
-  for (const ShapeMember& each : structure.members) {
-    if (each.name == name) return &each;
+// The shape of a member of a structure or map; null: it is not described.
+const Shape* described_as(const Shape& shape, std::string_view member) {
+  if (shape.kind == ShapeKind::map) return shape.element;
+  for (const ShapeMember& each : shape.members) {
+    if (each.name == member) return each.shape;
   }
   return nullptr;
 }
@@ -212,12 +219,8 @@ class JsonReader {
       std::string_view name;
       ondemand::value content;
       if (field.unescaped_key().get(name) || field.value().get(content)) return refuse_json();
-      const Shape* described = shape.element;
-      if (shape.kind == ShapeKind::structure) {
-        const ShapeMember* const member = find_member(shape, name);
-        if (member == nullptr) continue;
-        described = member->shape;
-      }
+      const Shape* const described = described_as(shape, name);
+      if (described == nullptr) continue;
       const std::string kept(name);  // the parser uses the memory of a name again
       TRY_ASSIGN(Value value, read(content, *described, depth + 1));
       set_member(members, kept, std::move(value));
@@ -225,6 +228,88 @@ class JsonReader {
     return Value(std::move(members));
   }
 
+  Budget budget_;
+};
+
+class CborReader {
+ public:
+  explicit CborReader(std::string_view body) : in_(body) {}
+
+  Read<Value> read(const Shape& shape) {
+    TRY_ASSIGN(Value value, read(in_.next(), shape, 0));
+    if (!in_.is_done()) return refuse_cbor();
+    return value;
+  }
+
+ private:
+  Read<Value> read(cbor::Kind kind, const Shape& shape, int depth) {
+    TRY(budget_.take(depth));
+    switch (kind) {
+      case cbor::Kind::null:
+        return Value();
+      case cbor::Kind::boolean:
+        if (shape.kind != ShapeKind::boolean) return refuse_type(Given::boolean, shape.kind);
+        return Value(in_.boolean());
+      case cbor::Kind::integer:
+        if (shape.kind == ShapeKind::timestamp) return Value(ProcessingTime(in_.integer()));
+        if (!takes_numbers(shape.kind)) return refuse_type(Given::number, shape.kind);
+        return whole_number_as(shape.kind, in_.integer());
+      case cbor::Kind::floating:
+        if (!takes_numbers(shape.kind)) return refuse_type(Given::number, shape.kind);
+        if (std::isnan(in_.floating()) && shape.kind != ShapeKind::floating)
+          return refuse_type(Given::number, shape.kind);
+        return number_as(shape.kind, in_.floating());
+      case cbor::Kind::time:
+        if (shape.kind != ShapeKind::timestamp) return refuse_type(Given::number, shape.kind);
+        return Value(in_.time());
+      case cbor::Kind::text:
+        if (shape.kind != ShapeKind::text) return refuse_type(Given::text, shape.kind);
+        return Value(std::string(in_.text()));
+      case cbor::Kind::bytes:
+        if (shape.kind != ShapeKind::blob) return refuse_type(Given::blob, shape.kind);
+        return Value(Blob{std::string(in_.bytes())});
+      case cbor::Kind::list:
+        return read_list(shape, depth);
+      case cbor::Kind::map:
+        return read_members(shape, depth);
+      case cbor::Kind::end:
+      case cbor::Kind::wrong:
+        break;
+    }
+    return refuse_cbor();
+  }
+
+  Read<Value> read_list(const Shape& shape, int depth) {
+    if (shape.kind != ShapeKind::list) return refuse_type(Given::list, shape.kind);
+    Value::List list;
+    for (auto kind = in_.next(); kind != cbor::Kind::end; kind = in_.next()) {
+      TRY_ASSIGN(Value value, read(kind, *shape.element, depth + 1));
+      list.push_back(std::move(value));
+    }
+    return Value(std::move(list));
+  }
+
+  Read<Value> read_members(const Shape& shape, int depth) {
+    if (shape.kind != ShapeKind::structure && shape.kind != ShapeKind::map) {
+      return refuse_type(Given::structure, shape.kind);
+    }
+    Value::Members members;
+    for (auto kind = in_.next(); kind != cbor::Kind::end; kind = in_.next()) {
+      if (kind != cbor::Kind::text) return refuse_cbor();
+      const std::string_view name = in_.text();
+      const Shape* const described = described_as(shape, name);
+      const cbor::Kind content = in_.next();
+      if (described == nullptr) {
+        in_.skip(content);
+        continue;
+      }
+      TRY_ASSIGN(Value value, read(content, *described, depth + 1));
+      set_member(members, name, std::move(value));
+    }
+    return Value(std::move(members));
+  }
+
+  cbor::Reader in_;
   Budget budget_;
 };
 
@@ -258,7 +343,7 @@ RequestReader::~RequestReader() = default;
 
 std::expected<Value, AwsError> RequestReader::read(Coding coding, std::string_view body, const Shape& shape) {
   if (body.empty()) return Value(Value::Members());
-  if (is_cbor(coding)) return refuse("CBOR is not read yet.");
+  if (is_cbor(coding)) return CborReader(body).read(shape);
   return read_json(state_->parser, body, shape);
 }
 

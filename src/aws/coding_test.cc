@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "aws/arn.h"
+#include "aws/cbor.h"
 
 namespace millrace::aws {
 namespace {
@@ -116,6 +117,79 @@ TEST_F(CodingTest, a_request_is_bounded_in_depth_and_number) {
   std::string many = R"({"Texts":["")";
   for (size_t i = 0; i < RequestReader::values_max; ++i) many += R"(,"")";
   EXPECT_EQ(refused(many + "]}"), "The request has more than 100000 values.");
+}
+
+TEST_F(CodingTest, cbor_of_every_type_is_read_as_it_is_described) {
+  std::string body;
+  cbor::begin_map(body);
+  const auto name = [&](std::string_view text) { cbor::append_text(body, text); };
+  name("Text");
+  cbor::append_text(body, "tü");
+  name("Unknown");
+  cbor::begin_list(body);
+  cbor::append_boolean(body, true);
+  cbor::end(body);
+  name("Number");
+  cbor::append_integer(body, int64_t{1} << 40);
+  name("Big");
+  cbor::append_integer(body, int64_t{1} << 40);
+  name("Real");
+  cbor::append_integer(body, 3);
+  name("Flag");
+  cbor::append_boolean(body, false);
+  name("Time");
+  cbor::append_time(body, ProcessingTime(1700000000123));
+  name("Blob");
+  cbor::append_bytes(body, "\xff");
+  name("Texts");
+  cbor::begin_list(body);
+  cbor::append_text(body, "a");
+  cbor::end(body);
+  name("Tags");
+  cbor::begin_map(body);
+  name("k");
+  cbor::append_text(body, "v");
+  cbor::end(body);
+  cbor::end(body);
+  const auto value = reader_.read(Coding::cbor_1_1, body, everything);
+  ASSERT_TRUE(value) << value.error().message;
+  EXPECT_EQ(value->text("Text"), "tü");
+  EXPECT_FALSE(value->has("Unknown"));
+  EXPECT_EQ(value->integer("Number"), 2147483647);
+  EXPECT_EQ(value->integer("Big"), int64_t{1} << 40);
+  EXPECT_EQ(value->find("Real")->floating(), 3);
+  EXPECT_EQ(value->boolean("Flag"), false);
+  EXPECT_EQ(value->time("Time"), ProcessingTime(1700000000123));
+  EXPECT_EQ(value->find("Blob")->blob(), "\xff");
+  EXPECT_EQ(value->find("Texts")->list().at(0).text(), "a");
+  EXPECT_EQ(value->find("Tags")->text("k"), "v");
+  EXPECT_EQ(reader_.read(Coding::cbor_1_1, "", everything), Value(Value::Members()));
+}
+
+TEST_F(CodingTest, cbor_of_another_type_is_refused_in_the_same_words) {
+  const auto refused = [&](std::string_view member, auto append) {
+    std::string body;
+    cbor::begin_map(body);
+    cbor::append_text(body, member);
+    append(body);
+    cbor::end(body);
+    const auto value = reader_.read(Coding::cbor_1_1, body, everything);
+    return value ? "not refused" : value.error().message;
+  };
+  const auto bytes = [](std::string& out) { cbor::append_bytes(out, "x"); };
+  const auto words = [](std::string& out) { cbor::append_text(out, "x"); };
+  const auto moment = [](std::string& out) { cbor::append_time(out, ProcessingTime(1)); };
+  const auto not_a_number = [](std::string& out) { out += "\xf9\x7e\x01"; };
+  EXPECT_EQ(refused("Text", bytes), "class java.nio.HeapByteBuffer can not be converted to an String");
+  EXPECT_EQ(refused("Blob", words), "class java.lang.String can not be converted to a Blob");
+  EXPECT_EQ(refused("Number", words), "class java.lang.String can not be converted to an Integer");
+  EXPECT_EQ(refused("Number", not_a_number),
+            "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to an Integer");
+  EXPECT_EQ(refused("Text", moment),
+            "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to an String");
+  EXPECT_EQ(refused("Texts", cbor::begin_map), "Start of structure or map found where not expected.");
+  EXPECT_EQ(refused("Again", cbor::begin_list), "Start of list found where not expected");
+  EXPECT_EQ(refused("Text", cbor::end), "The body is not the CBOR that it should be.");
 }
 
 TEST(Coding, is_known_by_its_content_type) {

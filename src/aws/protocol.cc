@@ -1,12 +1,13 @@
 #include "aws/protocol.h"
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 #include <algorithm>
 #include <array>
 #include <optional>
 
-#include "base/json_string.h"
+#include "aws/writer.h"
 
 namespace millrace::aws {
 namespace {
@@ -134,26 +135,26 @@ AwsError to_aws_error(const Protocol& protocol, const Error& error) {
   return {mapped.status, std::string(mapped.name), message_for_clients(error)};
 }
 
-std::string error_body(const Protocol& protocol, const AwsError& error) {
-  std::string out = "{\"__type\":\"";
-  out += prefix_of(protocol, error.name);
-  out += error.name;
-  out += "\",\"message\":";
-  if (simdjson::validate_utf8(error.message)) {
-    base::append_json_string(out, error.message);
-  } else {
+std::string error_body(const Protocol& protocol, Coding coding, const AwsError& error) {
+  std::string message = error.message;
+  if (!simdjson::validate_utf8(message)) {
     // Such as a header's bytes, or an excerpt that ends inside of a character.
-    std::string readable = error.message;
     std::ranges::replace_if(
-        readable, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
-    base::append_json_string(out, readable);
+        message, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
   }
+  Writer out(coding);
+  out.begin();
+  out.member("__type").text(fmt::format("{}{}", prefix_of(protocol, error.name), error.name));
+  out.member("message").text(message);
+  out.end();
+  std::string body = std::move(out).take();
   if (!error.members.empty()) {
-    out += ',';
-    out += error.members;
+    CHECK(!is_cbor(coding), "an error's further members are JSON");
+    body.back() = ',';
+    body += error.members;
+    body += '}';
   }
-  out += '}';
-  return out;
+  return body;
 }
 
 }  // namespace millrace::aws

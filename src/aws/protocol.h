@@ -42,7 +42,7 @@ inline constexpr Protocol kinesis_protocol{
     .error_names = ErrorNames::kinesis,
     .body_crc32 = false,
     .extended_id = true,
-    .has_cbor = false,
+    .has_cbor = true,
 };
 inline constexpr Protocol dynamodb_protocol{
     .target_prefix = "DynamoDB_20120810.",
@@ -78,7 +78,7 @@ inline constexpr Protocol millrace_protocol{
 
 // An error as a client sees it. `name` is bare ("ResourceNotFoundException"); the reply adds the prefix that
 // the protocol has for it. `members` are further members of the body as JSON text without braces
-// (`"CancellationReasons":[...]`), or empty.
+// (`"CancellationReasons":[...]`), or empty; only services that have JSON alone have some.
 struct AwsError {
   int status = 400;
   std::string name;
@@ -89,8 +89,8 @@ struct AwsError {
 // The one place where our kinds of error get AWS's names.
 AwsError to_aws_error(const Protocol& protocol, const Error& error);
 
-// The body of an error reply: {"__type":"...","message":"..."}. DynamoDB's clients read "message" or
+// The body of an error reply, here in JSON: {"__type":"...","message":"..."}. DynamoDB's clients read "message" or
 // "Message"; both spellings occur at AWS, "message" is what current SDKs read first.
-std::string error_body(const Protocol& protocol, const AwsError& error);
+std::string error_body(const Protocol& protocol, Coding coding, const AwsError& error);
 
 }  // namespace millrace::aws

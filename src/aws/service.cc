@@ -86,7 +86,7 @@ void Answer::fail(const Error& error) {
 }
 
 void Answer::fail(const AwsError& error) {
-  send(error.status, error_body(*protocol_, error), error.name);
+  send(error.status, error_body(*protocol_, coding_, error), error.name);
 }
 
 void Answer::fail_serialization(std::string message) {
@@ -142,7 +142,7 @@ void EventAnswer::fail(const Error& error) {
 
 void EventAnswer::fail(const AwsError& error) {
   std::string message;
-  append_exception(message, error.name, content_type(coding_), error_body(*protocol_, error));
+  append_exception(message, error.name, content_type(coding_), error_body(*protocol_, coding_, error));
   stream_->write(message);
 }
 
@@ -250,7 +250,7 @@ http::Response Service::refusal(int status, std::string_view reason) const {
   return {.status = status,
           .content_type = content_type(Coding::json_1_1),
           .headers = {{"x-amzn-RequestId", make_request_id()}, {"x-amzn-ErrorType", std::string(name)}},
-          .body = error_body(millrace_protocol, {status, std::string(name), std::string(reason)})};
+          .body = error_body(millrace_protocol, Coding::json_1_1, {status, std::string(name), std::string(reason)})};
 }
 
 }  // namespace millrace::aws

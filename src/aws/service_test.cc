@@ -25,20 +25,20 @@ namespace {
 TEST(ErrorMapping, KinesisHasBareNames) {
   const auto error = to_aws_error(kinesis_protocol, {ErrorKind::not_found, "no \"such\" stream"});
   EXPECT_EQ(error.status, 400);
-  EXPECT_EQ(error_body(kinesis_protocol, error),
+  EXPECT_EQ(error_body(kinesis_protocol, Coding::json_1_1, error),
             R"({"__type":"ResourceNotFoundException","message":"no \"such\" stream"})");
 }
 
 TEST(ErrorMapping, what_is_no_utf_8_is_answered_as_json_all_the_same) {
-  EXPECT_EQ(error_body(kinesis_protocol, {400, "Name", "caf\xc3\xa9"}),
+  EXPECT_EQ(error_body(kinesis_protocol, Coding::json_1_1, {400, "Name", "caf\xc3\xa9"}),
             "{\"__type\":\"Name\",\"message\":\"caf\xc3\xa9\"}");
-  EXPECT_EQ(error_body(kinesis_protocol, {400, "Name", "caf\xc3 \"x\""}),
+  EXPECT_EQ(error_body(kinesis_protocol, Coding::json_1_1, {400, "Name", "caf\xc3 \"x\""}),
             R"({"__type":"Name","message":"caf? \"x\""})");
 }
 
 TEST(ErrorMapping, DynamoDbHasThePrefixOfWhoeverRefuses) {
   auto type = [](const AwsError& error) {
-    const std::string body = error_body(dynamodb_protocol, error);
+    const std::string body = error_body(dynamodb_protocol, Coding::json_1_1, error);
     return body.substr(11, body.find('"', 11) - 11);
   };
   EXPECT_EQ(type(to_aws_error(dynamodb_protocol, {ErrorKind::not_found, ""})),
@@ -47,7 +47,8 @@ TEST(ErrorMapping, DynamoDbHasThePrefixOfWhoeverRefuses) {
             "com.amazon.coral.validate#ValidationException");
   EXPECT_EQ(type({400, "SerializationException", ""}), "com.amazon.coral.service#SerializationException");
   EXPECT_EQ(
-      error_body(dynamodb_protocol, {400, "TransactionCanceledException", "m", R"("CancellationReasons":[])"}),
+      error_body(dynamodb_protocol, Coding::json_1_1,
+                 {400, "TransactionCanceledException", "m", R"("CancellationReasons":[])"}),
       R"({"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","message":"m","CancellationReasons":[]})");
 }
 
@@ -255,13 +256,20 @@ TEST_F(ServiceTest, WithoutAuthenticationNothingIsChecked) {
   http::Client plain("127.0.0.1", port_);
   const auto answer = plain.request("POST", "/", {{"X-Amz-Target", "Kinesis_20131202.ListStreams"}}, "{}").value();
   EXPECT_EQ(answer.status, 200);
-  const auto cbor =
-      plain
-          .request("POST", "/",
-                   {{"X-Amz-Target", "Kinesis_20131202.ListStreams"}, {"Content-Type", "application/x-amz-cbor-1.1"}},
-                   "\xa0")
-          .value();
-  EXPECT_EQ(cbor.status, 415);
+  const auto cbor = [&](std::string_view target) {
+    return plain
+        .request("POST", "/", {{"X-Amz-Target", std::string(target)}, {"Content-Type", "application/x-amz-cbor-1.1"}},
+                 "\xbf\xff")
+        .value();
+  };
+  const auto listed = cbor("Kinesis_20131202.ListStreams");
+  EXPECT_EQ(listed.status, 200);
+  EXPECT_EQ(listed.header("content-type"), "application/x-amz-cbor-1.1");
+  EXPECT_TRUE(listed.body.starts_with("\xbf\x6bStreamNames\x9f\xff")) << listed.body;
+  const auto unknown = cbor("Kinesis_20131202.Unheard");
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_TRUE(unknown.body.starts_with("\xbf\x66__type\x78\x19UnknownOperationException\x67message")) << unknown.body;
+  EXPECT_EQ(cbor("DynamoDB_20120810.Fail").status, 415);
 }
 
 TEST_F(ServiceTest, RecordsPutAreReadBackAcrossARestart) {
