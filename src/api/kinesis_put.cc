@@ -1,5 +1,5 @@
-// PutRecord and PutRecords: the way of every click. The body is walked once where it lies; data is decoded into one
-// buffer, keys stay in the body, and nothing is allocated per record.
+// PutRecord and PutRecords: the way of every click. The body is walked once where it lies; JSON's data is decoded into
+// one buffer, CBOR's and all keys stay in the body, and nothing is allocated per record.
 
 #include <fmt/format.h>
 
@@ -18,6 +18,7 @@
 namespace millrace::api {
 namespace {
 
+using aws::cbor::Kind;
 using simdjson::ondemand::object;
 using simdjson::ondemand::value;
 
@@ -79,22 +80,29 @@ bool Kinesis::State::decode_data(value from, Entry& entry) {
   return true;
 }
 
+// Where a member's text belongs; null: it is none of an entry's, or of a whole put's if `put` is given.
+template <class Name>
+std::string_view* Kinesis::State::text_member(const Name& name, Entry& entry, PutArguments* put) {
+  if (name == "PartitionKey") return &entry.key;
+  if (name == "ExplicitHashKey") return &entry.hash_key;
+  if (put == nullptr) return nullptr;
+  if (name == "SequenceNumberForOrdering") return &put->ordered_after;
+  if (name == "StreamName") return &put->stream_name;
+  if (name == "StreamARN") return &put->stream_arn;
+  return nullptr;
+}
+
 bool Kinesis::State::read_entry(object from, Entry& entry, PutArguments* put) {
   for (auto each : from) {
     simdjson::ondemand::field field;
     if (std::move(each).get(field)) return false;
     const auto key = field.key();
     value& content = field.value();
-    std::string_view* text = nullptr;
     if (key == "Data") {
       if (!is_null(content) && !decode_data(content, entry)) return false;
       continue;
     }
-    if (key == "PartitionKey") text = &entry.key;
-    if (key == "ExplicitHashKey") text = &entry.hash_key;
-    if (put != nullptr && key == "SequenceNumberForOrdering") text = &put->ordered_after;
-    if (put != nullptr && key == "StreamName") text = &put->stream_name;
-    if (put != nullptr && key == "StreamARN") text = &put->stream_arn;
+    std::string_view* const text = text_member(key, entry, put);
     if (text == nullptr || is_null(content)) continue;
     if (!read_text(content, *text)) return false;
   }
@@ -107,8 +115,35 @@ bool Kinesis::State::is_sound(const Entry& entry) {
          (!is_given(entry.hash_key) || is_whole_number(entry.hash_key, hash_key_digits_max));
 }
 
-bool Kinesis::State::parse_put_record(std::string_view body, PutArguments& put) {
+// Behind the map's begin; goes behind its end.
+bool Kinesis::State::read_entry(aws::cbor::Reader& in, Entry& entry, PutArguments* put) {
+  for (Kind kind = in.next(); kind != Kind::end; kind = in.next()) {
+    if (kind != Kind::text) return false;
+    const std::string_view name = in.text();
+    const Kind content = in.next();
+    std::string_view* text = nullptr;
+    if (name == "Data") {
+      if (content == Kind::null) continue;
+      if (content != Kind::bytes) return false;
+      entry.data = in.bytes();
+      entry.has_data = true;
+    } else if ((text = text_member(name, entry, put)) == nullptr) {
+      in.skip(content);
+    } else if (content != Kind::null) {
+      if (content != Kind::text) return false;
+      *text = in.text();
+    }
+  }
+  return true;
+}
+
+bool Kinesis::State::parse_put_record(const Call& call, PutArguments& put) {
+  const std::string_view body = call.body;
   entries.assign(1, Entry{});
+  if (is_cbor(call.coding)) {
+    aws::cbor::Reader& in = cbor.emplace(body);
+    return in.next() == Kind::map && read_entry(in, entries[0], &put) && in.is_done();
+  }
   // A member may stand there twice: each is decoded behind the one before.
   reserve_scratch(base::base64_decoded_size_max(body.size()) + base::base64_slack);
   simdjson::ondemand::document document;
@@ -117,8 +152,13 @@ bool Kinesis::State::parse_put_record(std::string_view body, PutArguments& put) 
          !document.get_object().get(root) && read_entry(root, entries[0], &put) && ends_here(document);
 }
 
-bool Kinesis::State::parse_put_records(std::string_view body, PutArguments& put) {
+bool Kinesis::State::parse_put_records(const Call& call, PutArguments& put) {
   entries.clear();
+  if (is_cbor(call.coding)) return parse_cbor_records(cbor.emplace(call.body), put);
+  return parse_json_records(call.body, put);
+}
+
+bool Kinesis::State::parse_json_records(std::string_view body, PutArguments& put) {
   reserve_scratch(base::base64_decoded_size_max(body.size()) + base::base64_slack);
   simdjson::ondemand::document document;
   object root;
@@ -146,6 +186,31 @@ bool Kinesis::State::parse_put_records(std::string_view body, PutArguments& put)
     }
   }
   return !entries.empty() && ends_here(document);
+}
+
+bool Kinesis::State::parse_cbor_records(aws::cbor::Reader& in, PutArguments& put) {
+  if (in.next() != Kind::map) return false;
+  bool has_records = false;
+  for (Kind kind = in.next(); kind != Kind::end; kind = in.next()) {
+    if (kind != Kind::text) return false;
+    const std::string_view name = in.text();
+    const Kind content = in.next();
+    if (name == "Records") {
+      if (has_records || content != Kind::list) return false;
+      has_records = true;
+      for (Kind each = in.next(); each != Kind::end; each = in.next()) {
+        if (each != Kind::map || entries.size() == records_per_put_max) return false;
+        if (!read_entry(in, entries.emplace_back(), nullptr)) return false;
+      }
+    } else if (name == "StreamName" || name == "StreamARN") {
+      if (content == Kind::null) continue;
+      if (content != Kind::text) return false;
+      (name == "StreamName" ? put.stream_name : put.stream_arn) = in.text();
+    } else {
+      in.skip(content);
+    }
+  }
+  return !entries.empty() && in.is_done();
 }
 
 std::optional<AwsError> Kinesis::State::refusal(const Call& call) {
@@ -266,7 +331,7 @@ void Kinesis::State::write_place(Writer& out, size_t record, std::string& number
 
 void Kinesis::State::put_record(Call& call) {
   PutArguments arguments;
-  const bool is_read = parse_put_record(call.body, arguments);
+  const bool is_read = parse_put_record(call, arguments);
   put(call, is_read, arguments, [&](Writer& out) {
     std::string text;
     out.begin();
@@ -277,7 +342,7 @@ void Kinesis::State::put_record(Call& call) {
 
 void Kinesis::State::put_records(Call& call) {
   PutArguments arguments;
-  const bool is_read = parse_put_records(call.body, arguments);
+  const bool is_read = parse_put_records(call, arguments);
   put(call, is_read, arguments, [&](Writer& out) {
     std::string text;
     out.begin();

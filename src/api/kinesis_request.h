@@ -15,6 +15,7 @@
 #include "api/kinesis.h"
 #include "api/shard_iterator.h"
 #include "api/shard_subscriptions.h"
+#include "aws/cbor.h"
 #include "aws/coding.h"
 #include "aws/crypto.h"
 #include "aws/protocol.h"
@@ -93,9 +94,14 @@ struct Kinesis::State {
     std::string_view ordered_after;  // SequenceNumberForOrdering; each of the three without data: not given
   };
   // Fill `entries`. False: refusal() says why the body is wrong.
-  bool parse_put_records(std::string_view body, PutArguments& put);
-  bool parse_put_record(std::string_view body, PutArguments& put);
+  bool parse_put_records(const Call& call, PutArguments& put);
+  bool parse_put_record(const Call& call, PutArguments& put);
+  bool parse_json_records(std::string_view body, PutArguments& put);
+  bool parse_cbor_records(aws::cbor::Reader& in, PutArguments& put);
   bool read_entry(simdjson::ondemand::object object, Entry& entry, PutArguments* put);
+  static bool read_entry(aws::cbor::Reader& in, Entry& entry, PutArguments* put);
+  template <class Name>
+  static std::string_view* text_member(const Name& name, Entry& entry, PutArguments* put);
   bool decode_data(simdjson::ondemand::value value, Entry& entry);
   // Whether it is as described, seen without a closer look; if not, refusal() takes one.
   static bool is_sound(const Entry& entry);
@@ -126,7 +132,8 @@ struct Kinesis::State {
   std::vector<Entry> entries;
   std::vector<log::AppendRecord> records;
   std::vector<SequenceNumber> sequences;
-  std::unique_ptr<char[]> scratch;  // decoded data
+  std::optional<aws::cbor::Reader> cbor;  // has what came in pieces
+  std::unique_ptr<char[]> scratch;        // data that was base64
   size_t scratch_bytes = 0;
   size_t scratch_used = 0;
 };

@@ -12,7 +12,9 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -24,6 +26,9 @@ import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 import software.amazon.awssdk.awscore.client.builder.AwsClientBuilder;
 import software.amazon.awssdk.core.SdkBytes;
+import software.amazon.awssdk.core.interceptor.Context;
+import software.amazon.awssdk.core.interceptor.ExecutionAttributes;
+import software.amazon.awssdk.core.interceptor.ExecutionInterceptor;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.dynamodb.DynamoDbClient;
 import software.amazon.awssdk.services.dynamodb.model.AttributeValue;
@@ -57,6 +62,8 @@ final class SdkTest {
   private static KinesisClient streams;
   private static DynamoDbClient tables;
   private static DynamoDbStreamsClient changes;
+  /** The operations that were called, each with the coding of its body. */
+  private static final Set<String> codings = ConcurrentHashMap.newKeySet();
 
   private static <B extends AwsClientBuilder<B, C>, C> C client(B builder, String key, String secret) {
     return client(builder, server.endpoint, key, secret);
@@ -65,11 +72,20 @@ final class SdkTest {
   private static <B extends AwsClientBuilder<B, C>, C> C client(B builder, URI endpoint, String key, String secret) {
     return builder.endpointOverride(endpoint).region(Region.US_EAST_1)
         .credentialsProvider(StaticCredentialsProvider.create(AwsBasicCredentials.create(key, secret)))
-        .overrideConfiguration(c -> c.retryStrategy(r -> r.maxAttempts(1))).build();
+        .overrideConfiguration(c -> c.retryStrategy(r -> r.maxAttempts(1)).addExecutionInterceptor(new Listener()))
+        .build();
   }
 
   private static <B extends AwsClientBuilder<B, C>, C> C client(B builder) {
     return client(builder, "millrace", "millrace-secret");
+  }
+
+  private static final class Listener implements ExecutionInterceptor {
+    @Override
+    public void beforeTransmission(Context.BeforeTransmission context, ExecutionAttributes attributes) {
+      final String target = context.httpRequest().firstMatchingHeader("X-Amz-Target").orElse("");
+      codings.add(target + " " + context.httpRequest().firstMatchingHeader("Content-Type").orElse(""));
+    }
   }
 
   @BeforeAll
@@ -217,6 +233,28 @@ final class SdkTest {
       assertFalse(later.putRecord(r -> r.streamName("secret").partitionKey("k").data(data)).get(20, TimeUnit.SECONDS)
           .shardId().isEmpty());
     }
+  }
+
+  @Test
+  void kinesisIsSpokenToInCbor() {
+    streams.listStreams();
+    assertTrue(codings.contains("Kinesis_20131202.ListStreams application/x-amz-cbor-1.1"), codings.toString());
+  }
+
+  @Test
+  void timesAreExactToTheMillisecond() {
+    streams.createStream(r -> r.streamName("times").shardCount(1));
+    streams.waiter().waitUntilStreamExists(r -> r.streamName("times"));
+    final Instant made = streams.describeStreamSummary(r -> r.streamName("times")).streamDescriptionSummary()
+        .streamCreationTimestamp();
+    assertTrue(Duration.between(made, Instant.now()).abs().compareTo(Duration.ofMinutes(1)) < 0, made.toString());
+    streams.putRecord(r -> r.streamName("times").partitionKey("k").data(SdkBytes.fromUtf8String("x")));
+    final String shard = streams.listShards(r -> r.streamName("times")).shards().get(0).shardId();
+    final Instant at = read(streams.getShardIterator(r -> r.streamName("times").shardId(shard)
+        .shardIteratorType(ShardIteratorType.TRIM_HORIZON)).shardIterator(), 1).get(0).approximateArrivalTimestamp();
+    final String from = streams.getShardIterator(r -> r.streamName("times").shardId(shard)
+        .shardIteratorType(ShardIteratorType.AT_TIMESTAMP).timestamp(at)).shardIterator();
+    assertEquals(List.of(at), read(from, 1).stream().map(Record::approximateArrivalTimestamp).toList());
   }
 
   @Test
