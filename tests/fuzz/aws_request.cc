@@ -1,7 +1,7 @@
-// Calls of Kinesis, DynamoDB and DynamoDB Streams: the operation on the first line ("DynamoDB_20120810.GetItem"), the
-// body behind it. Each is answered, with JSON, and never with an error of the server's own. What calls have written is
-// there for the next ones, until all begins anew after `calls_max`: a finding that does not repeat by itself needs the
-// inputs before it.
+// Calls of Kinesis, DynamoDB and DynamoDB Streams: the operation on the first line ("DynamoDB_20120810.GetItem", or
+// "Kinesis_20131202.PutRecord cbor"), the body behind it. Each is answered, in its coding, and never with an error of
+// the server's own. What calls have written is there for the next ones, until all begins anew after `calls_max`: a
+// finding that does not repeat by itself needs the inputs before it.
 
 #include <simdjson.h>
 
@@ -11,6 +11,7 @@
 #include "api/dynamodb.h"
 #include "api/dynamodb_streams.h"
 #include "api/kinesis.h"
+#include "aws/cbor.h"
 #include "aws/service.h"
 #include "directory.h"
 #include "http/connection.h"
@@ -72,9 +73,9 @@ class Server {
     feeds_->add_to(service_);
   }
 
-  http::Response call(std::string_view operation, std::string_view body) {
+  http::Response call(std::string_view operation, aws::Coding coding, std::string_view body) {
     const Exact padded(body, padding_bytes);
-    const http::Header headers[] = {{"X-Amz-Target", operation}, {"Content-Type", "application/x-amz-json-1.0"}};
+    const http::Header headers[] = {{"X-Amz-Target", operation}, {"Content-Type", aws::content_type(coding)}};
     http::Request request;
     request.method = "POST";
     request.target = request.path = "/";
@@ -115,10 +116,22 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     server = std::make_unique<fuzz::Server>();
   }
   fuzz::Input input(data, size);
-  const std::string_view operation = input.line();
-  const http::Response response = server->call(operation, input.rest());
+  std::string_view operation = input.line();
+  constexpr std::string_view in_cbor = " cbor";
+  auto coding = aws::Coding::json_1_0;
+  if (operation.ends_with(in_cbor)) {
+    operation.remove_suffix(in_cbor.size());
+    coding = aws::Coding::cbor_1_1;
+  }
+  const http::Response response = server->call(operation, coding, input.rest());
   CHECK(response.status < 500, "{} {}", response.status, response.body);
   if (response.body.empty()) return 0;
+  if (response.content_type == aws::content_type(aws::Coding::cbor_1_1)) {
+    aws::cbor::Reader reader(response.body);
+    reader.skip(reader.next());
+    CHECK(reader.is_done(), "an answer that is not CBOR");
+    return 0;
+  }
   simdjson::dom::parser parser;
   simdjson::dom::element element;
   const auto code = parser.parse(response.body).get(element);
