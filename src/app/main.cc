@@ -9,12 +9,14 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "app/arguments.h"
 #include "app/backup_command.h"
 #include "app/cert_command.h"
 #include "app/demo_command.h"
 #include "app/jobs_command.h"
 #include "app/serve.h"
-#include "app/stream_command.h"
+#include "app/stream_arguments.h"
+#include "app/table_arguments.h"
 #include "base/stop_signals.h"
 #include "base/suggest.h"
 #include "send/csv.h"
@@ -27,33 +29,6 @@ namespace millrace::app {
 namespace {
 
 constexpr const char* version = "millrace 0.1.0";
-
-int refuse(std::string_view message) {
-  fmt::print(stderr, "millrace: {}\n", message);
-  return 2;
-}
-
-std::string environment(const char* name, const char* otherwise) {
-  const char* value = std::getenv(name);
-  return value && *value ? value : otherwise;
-}
-
-// --endpoint, and the credentials from where the AWS tools take them.
-struct EndpointOption {
-  std::string url = environment("AWS_ENDPOINT_URL", "http://127.0.0.1:4566");
-
-  void add_to(CLI::App& command) {
-    command.add_option("--endpoint", url, "The server; AWS_ENDPOINT_URL sets it too")->capture_default_str();
-  }
-  Result<client::Endpoint> endpoint() const {
-    client::Endpoint endpoint;
-    endpoint.access_key = environment("AWS_ACCESS_KEY_ID", endpoint.access_key.c_str());
-    endpoint.secret_key = environment("AWS_SECRET_ACCESS_KEY", endpoint.secret_key.c_str());
-    endpoint.region = environment("AWS_REGION", environment("AWS_DEFAULT_REGION", endpoint.region.c_str()).c_str());
-    TRY(check_region(endpoint.region));
-    return client::parse_endpoint(url, endpoint);
-  }
-};
 
 // "20s", "1500ms", "2m" in milliseconds.
 Result<int64_t> parse_duration(const std::string& text) {
@@ -336,56 +311,6 @@ struct JobsCommand {
   }
 };
 
-struct StreamCommand {
-  StreamOptions options;
-  EndpointOption endpoint;
-  bool no_follow = false;
-
-  void add_to(CLI::App& app) {
-    using Action = StreamOptions::Action;
-    auto* command =
-        app.add_subcommand("stream", "List and describe streams of a running server, and watch their records");
-    command->footer(
-        "Examples:\n  millrace stream\n  millrace stream tail clicks --match '\"product\":\"p1\"'\n"
-        "  millrace stream tail clicks --from oldest --no-follow --json > clicks.ndjson");
-    command->require_subcommand(0, 1);
-    add_options(*command, Action::list);
-    add_options(*command->add_subcommand("list", "State, mode, shards and retention (the default)"), Action::list);
-    add_options(*command->add_subcommand("describe", "The shards of one"), Action::describe);
-    add_options(*command->add_subcommand("tail", "Print records as they come, until Ctrl-C"), Action::tail);
-  }
-
-  void add_options(CLI::App& command, StreamOptions::Action action) {
-    if (command.get_parent()->get_parent()) command.footer("");
-    endpoint.add_to(command);
-    command.add_flag("--json", options.json,
-                     action == StreamOptions::Action::tail ? "A JSON object a line" : "As JSON");
-    if (action == StreamOptions::Action::list) return;
-    command.add_option("NAME", options.name, "The stream")->required();
-    command.callback([this, action] { options.action = action; });
-    if (action != StreamOptions::Action::tail) return;
-    command.footer(
-        "Records of a key come in their order; those of different shards as they are read. A shard that was split or\n"
-        "merged is followed by its children. With --json data that are no UTF-8 come as base64.");
-    command.add_option("--from", options.from, "latest, oldest, or a time: what arrived then or later")
-        ->capture_default_str();
-    command.add_option("--shard", options.shards, "Only this shard (and its children); may come again")
-        ->allow_extra_args(false);
-    command.add_option("--key", options.key, "Only records with this partition key");
-    command.add_option("--match", options.match, "Only records with this text in their data");
-    command.add_option("--limit", options.limit, "End after so many records")->check(CLI::PositiveNumber);
-    command.add_flag("--no-follow", no_follow, "End when all that is there has been read");
-  }
-
-  int run() {
-    auto server = endpoint.endpoint();
-    if (!server) return refuse(server.error().within("--endpoint").message);
-    options.endpoint = *server;
-    options.follow = !no_follow;
-    return run_stream(options);
-  }
-};
-
 struct FunctionsCommand {
   FunctionsOptions options;
   EndpointOption endpoint;
@@ -493,6 +418,7 @@ int run(int argc, char** argv) {
   JobsCommand jobs;
   FunctionsCommand functions;
   StreamCommand stream;
+  TableCommand table;
   BackupCommand backup;
   RestoreCommand restore;
   CertCommand cert;
@@ -502,6 +428,7 @@ int run(int argc, char** argv) {
   jobs.add_to(app);
   functions.add_to(app);
   stream.add_to(app);
+  table.add_to(app);
   backup.add_to(app);
   restore.add_to(app);
   cert.add_to(app);
@@ -531,6 +458,7 @@ int run(int argc, char** argv) {
   if (name == "jobs") return jobs.run();
   if (name == "functions") return functions.run();
   if (name == "stream") return stream.run();
+  if (name == "table") return table.run();
   if (name == "backup") return backup.run();
   if (name == "restore") return run_restore(restore.options);
   if (name == "cert") return run_cert(cert.options);

@@ -54,7 +54,9 @@ class CsvRows final : public RowReader {
       names_.push_back(std::string());
       base::append_json_string(names_.back(), column);
     }
-    TRY_ASSIGN(key_, find(options_.key_column));
+    if (keyed()) {
+      TRY_ASSIGN(key_, find(options_.key_column));
+    }
     if (timed()) {
       TRY_ASSIGN(time_, find(options_.time_column));
     }
@@ -70,11 +72,11 @@ class CsvRows final : public RowReader {
       return fail(ErrorKind::invalid_argument, "{} fields where {} columns are expected", fields.size(),
                   columns_.size());
     }
-    TRY(check_key(options_.key_column, fields[key_]));
+    if (keyed()) TRY(check_key(options_.key_column, fields[key_]));
     if (timed()) {
       TRY_ASSIGN(row.time, read_time(options_.time_column, fields[time_]));
     }
-    row.key = fields[key_];
+    if (keyed()) row.key = fields[key_];
     members_.clear();
     for (size_t i = 0; i < fields.size(); ++i) {
       if (fields[i].empty()) continue;
@@ -87,7 +89,7 @@ class CsvRows final : public RowReader {
       base::append_json_string(members_, fields[i]);
     }
     row.json = "{";
-    if (event_id_ == columns_.size() || fields[event_id_].empty()) {
+    if (keyed() && (event_id_ == columns_.size() || fields[event_id_].empty())) {
       row.json += "\"event_id\":";
       base::append_json_string(row.json, event_ids_.of(line(), members_));
       row.json += ',';
@@ -104,6 +106,7 @@ class CsvRows final : public RowReader {
   Result<bool> skip_to_tail() override { return file_->skip_to_tail(); }
 
  private:
+  bool keyed() const { return !options_.key_column.empty(); }
   bool timed() const { return !options_.time_column.empty(); }
   // Of a file that is no text at all, this is what can be told; what stands in rows is their own matter.
   Result<void> check_header() const {

@@ -65,6 +65,10 @@ class JsonRows final : public RowReader {
 
   Result<void> take(std::string_view json, SendRow& row) {
     TRY(json_.read(json));
+    if (options_.key_column.empty()) {
+      row.json = json;
+      return check_record(row.json);
+    }
     row.key = json_.text(key_path);
     TRY(check_key(options_.key_column, row.key));
     if (!options_.time_column.empty()) {

@@ -32,7 +32,8 @@ struct RowOptions {
   std::optional<char> delimiter;     // CSV: between fields; by default a tab in .tsv and .tab, else a comma
   bool header = true;                // CSV: the first row names the columns
   std::vector<std::string> columns;  // CSV: their names, if there is no header, or instead of it
-  std::string key_column;            // the partition key; NDJSON: or a path, "user.id"
+  std::string key_column;            // the partition key; NDJSON: or a path, "user.id". Empty: rows as they stand,
+                                     // without a key and without an event_id of ours
   std::string time_column;           // when it happened; the same. Empty: it is not read
 };
 
