@@ -2,15 +2,29 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "aws/cbor.h"
 #include "base/base64.h"
 #include "base/json_string.h"
 
 namespace millrace::aws {
+namespace {
 
-// What is whole ends in none of these.
+void append_number(std::string& out, int64_t number) {
+  const fmt::format_int digits(number);
+  out.append(digits.data(), digits.size());
+}
+
+}  // namespace
+
+// Whether a comma comes before what is next. What is whole ends in none of these.
+bool Writer::is_separated() const {
+  return !out_.empty() && out_.back() != '{' && out_.back() != '[' && out_.back() != ':';
+}
+
 void Writer::separate() {
-  if (!out_.empty() && out_.back() != '{' && out_.back() != '[' && out_.back() != ':') out_.push_back(',');
+  if (is_separated()) out_.push_back(',');
 }
 
 void Writer::begin() {
@@ -25,8 +39,11 @@ void Writer::end() {
 }
 
 Writer& Writer::member(std::string_view name) {
-  text(name);
-  if (is_json_) out_.push_back(':');
+  if (is_json_) {
+    put_quoted(name, "\":");
+  } else {
+    cbor::append_text(out_, name);
+  }
   return *this;
 }
 
@@ -47,6 +64,27 @@ void Writer::text(std::string_view text) {
   base::append_json_string(out_, text);
 }
 
+void Writer::plain(std::string_view text) {
+  if (!is_json_) return cbor::append_text(out_, text);
+  put_quoted(text, "\"");
+}
+
+// In one go: every record has several.
+void Writer::put_quoted(std::string_view text, std::string_view behind) {
+  const size_t before = out_.size();
+  const bool comma = is_separated();
+  const size_t after = before + size_t{comma} + 1 + text.size() + behind.size();
+  // What g++ 12 tells as the size is the capacity.
+  out_.resize_and_overwrite(after, [&](char* bytes, size_t) {
+    char* at = bytes + before;
+    if (comma) *at++ = ',';
+    *at++ = '"';
+    at = std::ranges::copy(text, at).out;
+    std::ranges::copy(behind, at);
+    return after;
+  });
+}
+
 void Writer::blob(std::string_view bytes) {
   if (!is_json_) return cbor::append_bytes(out_, bytes);
   separate();
@@ -58,7 +96,7 @@ void Writer::blob(std::string_view bytes) {
 void Writer::integer(int64_t number) {
   if (!is_json_) return cbor::append_integer(out_, number);
   separate();
-  fmt::format_to(std::back_inserter(out_), "{}", number);
+  append_number(out_, number);
 }
 
 void Writer::boolean(bool value) {
@@ -70,7 +108,10 @@ void Writer::boolean(bool value) {
 void Writer::time(ProcessingTime time) {
   if (!is_json_) return cbor::append_time(out_, time);
   separate();
-  fmt::format_to(std::back_inserter(out_), "{}.{:03}", time.value / 1000, time.value % 1000);
+  append_number(out_, time.value / 1000);
+  const auto ms = static_cast<int>(time.value % 1000);
+  out_.push_back('.');
+  for (const int digit : {ms / 100, ms / 10 % 10, ms % 10}) out_.push_back(static_cast<char>('0' + digit));
 }
 
 }  // namespace millrace::aws

@@ -11,7 +11,8 @@
 //   call.answer.ok(std::move(out));
 //
 // Structures and lists are as deep as whoever writes them makes them, and ended by the same. Times are seconds with a
-// fraction in JSON, whole milliseconds in CBOR. Texts are UTF-8. One thread.
+// fraction in JSON, whole milliseconds in CBOR; none is before 1970. Texts are UTF-8, names of members plain. One
+// thread.
 
 #include <cstdint>
 #include <string>
@@ -27,7 +28,7 @@ class Writer {
   // `bytes` is what the answer is likely to have.
   explicit Writer(Coding coding, size_t bytes = 0) : is_json_(!is_cbor(coding)) { out_.reserve(bytes); }
 
-  // A structure, or a map: a value follows each member().
+  // A structure: a value follows each member(), whose name is one of AWS's, so plain.
   void begin();
   void end();
   Writer& member(std::string_view name);
@@ -36,6 +37,7 @@ class Writer {
   void end_list();
 
   void text(std::string_view text);
+  void plain(std::string_view text);  // of letters, digits and what else JSON never escapes, so sooner
   void blob(std::string_view bytes);
   void integer(int64_t number);
   void boolean(bool value);
@@ -45,7 +47,9 @@ class Writer {
   std::string take() && { return std::move(out_); }
 
  private:
+  bool is_separated() const;
   void separate();
+  void put_quoted(std::string_view text, std::string_view behind);
 
   std::string out_;
   bool is_json_;

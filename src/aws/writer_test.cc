@@ -11,6 +11,7 @@ std::string written(Coding coding) {
   out.begin();
   out.member("Text").text("a\"ü");
   out.member("Data").blob(std::string_view("\0\xff", 2));
+  out.member("Id").plain("shardId-7");
   out.member("Flag").boolean(true);
   out.member("Time").time(ProcessingTime(1700000000007));
   out.member("Numbers").begin_list();
@@ -38,9 +39,10 @@ std::string hex(std::string_view bytes) {
 }
 
 TEST(Writer, writes_json) {
-  EXPECT_EQ(written(Coding::json_1_1),
-            R"({"Text":"a\"ü","Data":"AP8=","Flag":true,"Time":1700000000.007,"Numbers":[0,-1,300],"Empty":[],)"
-            R"("Shards":[{"Id":""},{"Id":""}],"Last":{}})");
+  EXPECT_EQ(
+      written(Coding::json_1_1),
+      R"({"Text":"a\"ü","Data":"AP8=","Id":"shardId-7","Flag":true,"Time":1700000000.007,"Numbers":[0,-1,300],"Empty":[],)"
+      R"("Shards":[{"Id":""},{"Id":""}],"Last":{}})");
   EXPECT_EQ(written(Coding::json_1_0), written(Coding::json_1_1));
 }
 
@@ -52,6 +54,9 @@ TEST(Writer, writes_cbor_with_byte_strings_and_times_in_milliseconds) {
             "22c3bc"
             "6444617461"
             "4200ff"
+            "624964"
+            "6973686172644964"
+            "2d37"
             "64466c6167"
             "f5"
             "6454696d65"
