@@ -19,7 +19,7 @@ void write_record(Writer& out, const log::Record& record, std::string& number) {
   number.clear();
   stream::append_sequence_number(number, record.sequence);
   out.begin();
-  out.member("SequenceNumber").text(number);
+  out.member("SequenceNumber").plain(number);
   out.member("ApproximateArrivalTimestamp").time(record.time);
   out.member("Data").blob(record.data);
   out.member("PartitionKey").text(record.key);

@@ -55,6 +55,13 @@ bool is_whole_number(std::string_view text, size_t digits_max) {
 constexpr size_t hash_key_digits_max = 39;
 constexpr size_t sequence_number_digits_max = 129;
 
+bool has_at_most(std::string_view utf8, size_t characters) {
+  // Bytes bound characters, so what is short is not counted.
+  if (utf8.size() <= characters) return true;
+  const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; };
+  return static_cast<size_t>(std::ranges::count_if(utf8, begins)) <= characters;
+}
+
 bool is_given(std::string_view text) {
   return text.data() != nullptr;
 }
@@ -110,8 +117,7 @@ bool Kinesis::State::read_entry(object from, Entry& entry, PutArguments* put) {
 }
 
 bool Kinesis::State::is_sound(const Entry& entry) {
-  // Bytes bound characters, so an ordinary key is not counted.
-  return entry.has_data && !entry.key.empty() && entry.key.size() <= key_characters_max &&
+  return entry.has_data && !entry.key.empty() && has_at_most(entry.key, key_characters_max) &&
          (!is_given(entry.hash_key) || is_whole_number(entry.hash_key, hash_key_digits_max));
 }
 
@@ -288,9 +294,10 @@ void Kinesis::State::put(Call& call, bool is_read, const PutArguments& arguments
   const bool is_ordered =
       !is_given(arguments.ordered_after) || is_whole_number(arguments.ordered_after, sequence_number_digits_max);
   if (!is_read || !is_ordered || !std::ranges::all_of(entries, is_sound)) {
-    if (const auto error = refusal(call)) return call.answer.fail(*error);
     // The description allows what this way of reading does not understand.
-    if (!is_read) return call.answer.fail(serialization_error("A member stands there twice.").error());
+    const AwsError unread{400, "SerializationException",
+                          "Members are to stand there once, their names without escapes."};
+    return call.answer.fail(refusal(call).value_or(unread));
   }
   if (const auto error = check_sizes(call)) return call.answer.fail(*error);
   const auto found = stream_of(call, arguments);
@@ -323,10 +330,10 @@ void Kinesis::State::put(Call& call, bool is_read, const PutArguments& arguments
 void Kinesis::State::write_place(Writer& out, size_t record, std::string& number) const {
   number.clear();
   stream::append_sequence_number(number, sequences[record]);
-  out.member("SequenceNumber").text(number);
+  out.member("SequenceNumber").plain(number);
   number.clear();
   stream::append_shard_name(number, records[record].shard);
-  out.member("ShardId").text(number);
+  out.member("ShardId").plain(number);
 }
 
 void Kinesis::State::put_record(Call& call) {

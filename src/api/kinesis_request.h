@@ -103,7 +103,7 @@ struct Kinesis::State {
   template <class Name>
   static std::string_view* text_member(const Name& name, Entry& entry, PutArguments* put);
   bool decode_data(simdjson::ondemand::value value, Entry& entry);
-  // Whether it is as described, seen without a closer look; if not, refusal() takes one.
+  // Whether it is as described, but for its size; if not, refusal() says why.
   static bool is_sound(const Entry& entry);
   // Reads a put once more, slowly, as it is described: what is wrong with it, if anything is.
   std::optional<AwsError> refusal(const Call& call);

@@ -553,6 +553,20 @@ class Wire(unittest.TestCase):
         self.assertEqual([(r["PartitionKey"], r["Data"]) for r in records], [("aü\n\"", b"???"), ("b", b"x")])
         kinesis.delete_stream(StreamName=name)
 
+    def test_a_put_that_is_not_understood_stores_nothing(self):
+        kinesis = server.client("kinesis")
+        name = f"twice-{os.getpid()}"
+        kinesis.create_stream(StreamName=name, ShardCount=1)
+        record = '{"PartitionKey":"k","Data":"eA=="}'
+        for records in ('{"PartitionKey":"k","Da\\u0074a":"eA=="}', '{"Partition\\u004bey":"k","Data":"eA=="}'):
+            body = f'{{"StreamName":"{name}","Records":[{record},{records}]}}'
+            self.assertEqual(self.error("Kinesis_20131202.PutRecords", body.encode()), (400, "SerializationException"))
+        body = f'{{"StreamName":"{name}","Records":[{record}],"Records":[{record}]}}'
+        self.assertEqual(self.error("Kinesis_20131202.PutRecords", body.encode()), (400, "SerializationException"))
+        at = kinesis.get_shard_iterator(StreamName=name, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        self.assertEqual(kinesis.get_records(ShardIterator=at)["Records"], [])
+        kinesis.delete_stream(StreamName=name)
+
     def test_an_oversized_body(self):
         try:
             status, kind = self.error("Kinesis_20131202.PutRecords", b"x" * (20 << 20))
