@@ -442,6 +442,8 @@ void Http1Connection::write_chunk(std::string_view chunk) {
   }
   note_unsent();
   advance();
+  // Endless answers come without requests, so the budget is looked after here. This connection may be the slowest.
+  if (host_ != nullptr) host_->has_room_for_answers();
 }
 
 void Http1Connection::note_unsent() {

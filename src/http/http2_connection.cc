@@ -478,6 +478,8 @@ void Http2Connection::Exchange::write_chunk(std::string_view chunk) {
   nghttp2_session_resume_data(connection_->session_, id_);
   connection_->account();
   connection_->advance_soon();
+  // Endless answers come without requests, so the budget is looked after here. This connection may be the slowest.
+  connection_->host_->has_room_for_answers();
 }
 
 void Http2Connection::Exchange::end_stream() {

@@ -659,6 +659,29 @@ TEST_F(Http2Test, unread_answers_count_in_the_budget_of_all) {
   EXPECT_FALSE(second.closed_by_server);
 }
 
+TEST_F(Http2Test, endless_answers_keep_to_the_budget_without_a_request) {
+  serve({.stream_pending_bytes_max = size_t{64} << 20, .answer_bytes_max = size_t{12} << 20});
+  const std::string chunk(size_t{8} << 20, 'c');
+  const auto stream_to = [&](Peer& peer) {
+    peer.greet(11);
+    const int32_t stream = peer.ask("GET", "/stream");
+    EXPECT_TRUE(peer.until([&] { return peer.answers[stream].body == "head first "; }));
+    return of_reactor<std::shared_ptr<Reply::Stream>>([&] { return std::move(stream_); });
+  };
+  Peer slow(port_), slower(port_);
+  const auto first = stream_to(slower);
+  EXPECT_TRUE(first->write(chunk));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+  const auto second = stream_to(slow);
+  EXPECT_TRUE(second->write(chunk));
+  on_reactor([] {});
+  EXPECT_TRUE(first->gone());
+  EXPECT_FALSE(second->gone());
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+  on_reactor([&] { EXPECT_FALSE(second->write(chunk)) << "its own reader is the slowest now"; });
+  EXPECT_TRUE(second->gone());
+}
+
 // What a connection has not read holds its next requests, not the others'.
 TEST_F(Http2Test, a_connection_with_much_unread_waits_with_its_next_requests) {
   serve();
