@@ -18,6 +18,7 @@ from botocore.eventstream import EventStreamBuffer
 from botocore.exceptions import ClientError, EventStreamError
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cbor  # noqa: E402
 from server import ACCESS_KEY, REGION, SECRET_KEY, Server  # noqa: E402
 
 server = Server()
@@ -30,6 +31,17 @@ def setUpModule():
 
 def tearDownModule():
     server.stop()
+
+
+def messages_of(connection):
+    """The messages of the event stream that a connection is answered with, as they come."""
+    answer = connection.getresponse()
+    assert answer.status == 200, answer.status
+    assert answer.headers["content-type"] == "application/vnd.amazon.eventstream", answer.headers
+    buffer = EventStreamBuffer()
+    while data := answer.read1(1 << 16):
+        buffer.add_data(data)
+        yield from buffer
 
 
 class Subscription:
@@ -105,6 +117,24 @@ class FanOutTest(unittest.TestCase):
 
     def put(self, name, *data):
         return [self.kinesis.put_record(StreamName=name, Data=each, PartitionKey="k")["SequenceNumber"] for each in data]
+
+    def raw(self, consumer, finish=False, coding="application/x-amz-json-1.1", encode=json.dumps):
+        """The connection of a subscription that nobody reads."""
+        body = encode({"ConsumerARN": consumer, "ShardId": "shardId-000000000000",
+                       "StartingPosition": {"Type": "TRIM_HORIZON"}})
+        request = botocore.awsrequest.AWSRequest(
+            method="POST", url=server.endpoint + "/", data=body,
+            headers={"Content-Type": coding, "X-Amz-Target": "Kinesis_20131202.SubscribeToShard"})
+        botocore.auth.SigV4Auth(botocore.credentials.Credentials(ACCESS_KEY, SECRET_KEY), "kinesis",
+                                REGION).add_auth(request)
+        connection = http.client.HTTPConnection(*server.address, timeout=PATIENCE)
+        connection.connect()
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.request("POST", "/", body=body, headers=dict(request.headers.items()))
+        self.addCleanup(connection.close)
+        if finish:
+            connection.sock.shutdown(socket.SHUT_WR)
+        return connection
 
     def assert_refused(self, error_name, call, **arguments):
         with self.assertRaises(ClientError) as caught:
@@ -366,6 +396,28 @@ class SubscriptionTest(FanOutTest):
         self.assertTrue(stays.ended.wait(PATIENCE))
         self.assertEqual(stays.error.response["Error"]["Code"], "ResourceNotFoundException")
 
+    def test_events_are_in_the_coding_of_the_call(self):
+        name, arn = self.create()
+        number, = self.put(name, b"\x00\xff")
+        consumer = self.register(arn)
+        coding = "application/x-amz-cbor-1.1"
+        messages = messages_of(self.raw(consumer, coding=coding, encode=cbor.encode))
+        first, event = next(messages), next(messages)
+        self.assertEqual((first.headers[":event-type"], first.headers[":content-type"]), ("initial-response", coding))
+        self.assertEqual(cbor.decode(first.payload), {})
+        self.assertEqual((event.headers[":event-type"], event.headers[":content-type"]),
+                         ("SubscribeToShardEvent", coding))
+        event = cbor.decode(event.payload)
+        record, = event["Records"]
+        self.assertEqual((record["Data"], record["PartitionKey"], record["SequenceNumber"]), (b"\x00\xff", "k", number))
+        self.assertLess(abs(record["ApproximateArrivalTimestamp"].timestamp() - time.time()), 60)
+        self.assertEqual((event["ContinuationSequenceNumber"], event["MillisBehindLatest"]), (number, 0))
+        self.kinesis.deregister_stream_consumer(ConsumerARN=consumer)
+        last = next(messages)
+        self.assertEqual((last.headers[":exception-type"], last.headers[":content-type"]),
+                         ("ResourceNotFoundException", coding))
+        self.assertIn("deregistered", cbor.decode(last.payload)["message"])
+
     def test_records_arrive_within_milliseconds(self):
         name, arn = self.create()
         subscription = self.subscribe(self.register(arn))
@@ -385,24 +437,6 @@ class SubscriptionTest(FanOutTest):
 
 
 class HostileTest(FanOutTest):
-    def raw(self, consumer, finish=False):
-        """The socket of a subscription that nobody reads."""
-        body = json.dumps({"ConsumerARN": consumer, "ShardId": "shardId-000000000000",
-                           "StartingPosition": {"Type": "TRIM_HORIZON"}})
-        request = botocore.awsrequest.AWSRequest(
-            method="POST", url=server.endpoint + "/", data=body,
-            headers={"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "Kinesis_20131202.SubscribeToShard"})
-        botocore.auth.SigV4Auth(botocore.credentials.Credentials(ACCESS_KEY, SECRET_KEY), "kinesis",
-                                REGION).add_auth(request)
-        connection = http.client.HTTPConnection(*server.address, timeout=PATIENCE)
-        connection.connect()
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        connection.request("POST", "/", body=body, headers=dict(request.headers.items()))
-        self.addCleanup(connection.close)
-        if finish:
-            connection.sock.shutdown(socket.SHUT_WR)
-        return connection
-
     def memory(self):
         with open(f"/proc/{server.process.pid}/status") as status:
             return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmRSS"))
@@ -429,14 +463,12 @@ class HostileTest(FanOutTest):
         print(f"{puts} MB put in {spent:.1f} s with {len(silent)} subscribers that never read: {grown} MiB more memory")
         self.assertLess(grown, 200)
         # Late, but served: what a silent one has not read is still there.
-        answer = silent[0].getresponse()
-        self.assertEqual(answer.status, 200)
-        buffer, found = EventStreamBuffer(), 0
-        while found < 4 * puts + 4:
-            buffer.add_data(answer.read1(1 << 16))
-            for message in buffer:
-                if message.headers[":event-type"] == "SubscribeToShardEvent":
-                    found += len(json.loads(message.payload)["Records"])
+        found = 0
+        for message in messages_of(silent[0]):
+            if message.headers[":event-type"] == "SubscribeToShardEvent":
+                found += len(json.loads(message.payload)["Records"])
+            if found >= 4 * puts + 4:
+                break
         self.assertEqual(found, 4 * puts + 4)
 
     def test_who_sends_no_more_is_gone(self):
