@@ -7,10 +7,6 @@
 
 namespace millrace::api {
 
-std::unexpected<AwsError> serialization_error(std::string_view what) {
-  return std::unexpected(AwsError{400, "SerializationException", std::string(what)});
-}
-
 std::unexpected<AwsError> invalid_argument(std::string message) {
   return std::unexpected(AwsError{400, "InvalidArgumentException", std::move(message)});
 }

@@ -32,7 +32,6 @@ using aws::Writer;
 template <class T>
 using Expected = std::expected<T, AwsError>;
 
-std::unexpected<AwsError> serialization_error(std::string_view what);
 std::unexpected<AwsError> invalid_argument(std::string message);
 
 struct Kinesis::State {
