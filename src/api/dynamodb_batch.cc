@@ -191,7 +191,7 @@ void append_unprocessed(std::string& out, std::span<const table::WriteRequest> r
 
 // What both batches have in common: tables by name, of which `each(table, content)` takes one.
 template <class Each>
-Result<CapacityWanted> read_batch(JsonObject body, Each each) {
+Result<CapacityWanted> read_batch(JsonObject body, const table::TablePlace& here, Each each) {
   CapacityWanted wanted = CapacityWanted::none;
   bool has_items = false;
   TRY(each_member(body, [&](std::string_view member, Json value) -> Result<void> {
@@ -203,7 +203,7 @@ Result<CapacityWanted> read_batch(JsonObject body, Each each) {
     has_items = true;
     TRY_ASSIGN(const auto by_table, table::object_from_json(value));
     return each_member(by_table, [&](std::string_view name, Json content) -> Result<void> {
-      TRY_ASSIGN(const std::string table_name, table::table_name_from(name));
+      TRY_ASSIGN(const std::string table_name, table::table_name_from(name, &here));
       return each(table_name, content);
     });
   }));
@@ -211,8 +211,8 @@ Result<CapacityWanted> read_batch(JsonObject body, Each each) {
   return wanted;
 }
 
-Result<CapacityWanted> read_keys(JsonObject body, std::vector<TableKeys>& wanted_keys) {
-  return read_batch(body, [&](const std::string& table_name, Json content) -> Result<void> {
+Result<CapacityWanted> read_keys(JsonObject body, const table::TablePlace& here, std::vector<TableKeys>& wanted_keys) {
+  return read_batch(body, here, [&](const std::string& table_name, Json content) -> Result<void> {
     TableKeys keys;
     keys.table = table_name;
     TRY_ASSIGN(const auto object, table::object_from_json(content));
@@ -236,10 +236,10 @@ Result<void> check_keys(const std::vector<TableKeys>& wanted_keys) {
 
 }  // namespace
 
-DynamoDb::State::Reply DynamoDb::State::batch_write_item(const Call&, JsonObject body) {
+DynamoDb::State::Reply DynamoDb::State::batch_write_item(const Call& call, JsonObject body) {
   std::vector<table::WriteRequest> requests;
   TRY_ASSIGN(const CapacityWanted wanted,
-             read_batch(body, [&](const std::string& table_name, Json writes) -> Result<void> {
+             read_batch(body, place(call), [&](const std::string& table_name, Json writes) -> Result<void> {
                return each_element(writes, [&](Json each) { return take_write(requests, table_name, each); });
              }));
   TRY(calls.ended());
@@ -270,9 +270,9 @@ DynamoDb::State::Reply DynamoDb::State::batch_write_item(const Call&, JsonObject
   return reply;
 }
 
-DynamoDb::State::Reply DynamoDb::State::batch_get_item(const Call&, JsonObject body) {
+DynamoDb::State::Reply DynamoDb::State::batch_get_item(const Call& call, JsonObject body) {
   std::vector<TableKeys> wanted_keys;
-  TRY_ASSIGN(const CapacityWanted wanted, read_keys(body, wanted_keys));
+  TRY_ASSIGN(const CapacityWanted wanted, read_keys(body, place(call), wanted_keys));
   TRY(calls.ended());
   TRY(check_keys(wanted_keys));
 

@@ -40,7 +40,8 @@ Result<CapacityWanted> DynamoDb::State::capacity_wanted(const Call& call) {
 }
 
 DynamoDb::State::Reply DynamoDb::State::write(const Call& call, Kind kind, JsonObject body) {
-  TRY_ASSIGN(const table::WriteRequest request, table::write_from_json(kind, body));
+  const table::TablePlace here = place(call);
+  TRY_ASSIGN(const table::WriteRequest request, table::write_from_json(kind, body, &here));
   TRY(calls.ended());
   TRY_ASSIGN(const CapacityWanted wanted, capacity_wanted(call));
   size_t old_bytes = 0;
@@ -90,7 +91,7 @@ DynamoDb::State::Reply DynamoDb::State::delete_item(const Call& call, JsonObject
   return write(call, Kind::erase, body);
 }
 
-DynamoDb::State::Reply DynamoDb::State::get_item(const Call&, JsonObject body) {
+DynamoDb::State::Reply DynamoDb::State::get_item(const Call& call, JsonObject body) {
   table::GetRequest request;
   table::ExpressionMembers expression;
   table::LegacyMembers legacy;
@@ -126,7 +127,7 @@ DynamoDb::State::Reply DynamoDb::State::get_item(const Call&, JsonObject body) {
   if (older_projection) projection = std::move(older_projection);
   if (!table_name) return missing_member("tableName");
   if (!has_key) return missing_member("key");
-  TRY_ASSIGN(request.table, table::table_name_from(*table_name));
+  TRY_ASSIGN(request.table, this->table_name(call, *table_name));
   if (projection && projection->empty()) {
     return fail(ErrorKind::invalid_argument, "Invalid ProjectionExpression: The expression can not be empty;");
   }

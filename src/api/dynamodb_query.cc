@@ -160,13 +160,13 @@ IndexCapacity index_capacity(const table::Tables& tables, const table::QueryRequ
 
 }  // namespace
 
-DynamoDb::State::Reply DynamoDb::State::read_page(table::QueryRequest& request, JsonObject body) {
+DynamoDb::State::Reply DynamoDb::State::read_page(const Call& call, table::QueryRequest& request, JsonObject body) {
   PageArguments arguments;
   TRY(each_member(body, [&](std::string_view name, Json value) { return arguments.take(name, value, request); }));
   TRY(calls.ended());
   TRY(arguments.translate());
   if (!arguments.table_name) return missing_member("tableName");
-  TRY_ASSIGN(request.table, table::table_name_from(*arguments.table_name));
+  TRY_ASSIGN(request.table, table_name(call, *arguments.table_name));
   TRY(check_between("limit", arguments.limit, 1, std::numeric_limits<int32_t>::max()));
   if (arguments.limit) request.limit = static_cast<size_t>(*arguments.limit);
   TRY(arguments.check_select(request));
@@ -212,15 +212,15 @@ DynamoDb::State::Reply DynamoDb::State::read_page(table::QueryRequest& request, 
   return reply;
 }
 
-DynamoDb::State::Reply DynamoDb::State::query(const Call&, JsonObject body) {
+DynamoDb::State::Reply DynamoDb::State::query(const Call& call, JsonObject body) {
   table::QueryRequest request;
-  return read_page(request, body);
+  return read_page(call, request, body);
 }
 
-DynamoDb::State::Reply DynamoDb::State::scan(const Call&, JsonObject body) {
+DynamoDb::State::Reply DynamoDb::State::scan(const Call& call, JsonObject body) {
   table::QueryRequest request;
   request.scan = true;
-  return read_page(request, body);
+  return read_page(call, request, body);
 }
 
 }  // namespace millrace::api

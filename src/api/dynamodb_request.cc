@@ -1,5 +1,6 @@
 #include "api/dynamodb_request.h"
 
+#include "api/dynamodb_model.h"
 #include "base/json_string.h"
 
 #include <fmt/format.h>
@@ -222,22 +223,35 @@ const DynamoDbCounters& DynamoDb::counters() const {
 }
 
 void DynamoDb::add_to(aws::Service& service) {
-  const auto add = [&](std::string name, State::Reply (State::*handler)(const Call&, JsonObject)) {
-    service.add({aws::dynamodb_protocol, std::move(name), [state = state_.get(), handler](Call& call) {
-                   state->calls.run(call, [&](JsonObject body) { return (state->*handler)(call, body); });
-                 }});
+  using Handler = State::Reply (State::*)(const Call&, JsonObject);
+  const auto add = [&](std::string name, Handler handler, const aws::Shape* input = nullptr) {
+    service.add({.protocol = aws::dynamodb_protocol,
+                 .name = std::move(name),
+                 .handler =
+                     [state = state_.get(), handler](Call& call) {
+                       state->calls.run(call, [&](JsonObject body) { return (state->*handler)(call, body); });
+                     },
+                 .input = input});
   };
-  add("CreateTable", &State::create_table);
-  add("UpdateTable", &State::update_table);
-  add("DescribeTable", &State::describe_table);
-  add("ListTables", &State::list_tables);
-  add("DeleteTable", &State::delete_table);
-  add("DescribeTimeToLive", &State::describe_time_to_live);
-  add("DescribeContinuousBackups", &State::describe_continuous_backups);
-  add("UpdateTimeToLive", &State::update_time_to_live);
-  add("ListTagsOfResource", &State::list_tags);
-  add("TagResource", &State::tag_resource);
-  add("UntagResource", &State::untag_resource);
+  const auto add_described = [&](const char* name, State::Reply (State::*handler)(const Call&)) {
+    service.add(
+        {.protocol = aws::dynamodb_protocol,
+         .name = name,
+         .handler = [state = state_.get(), handler](Call& call) { state->calls.finish(call, (state->*handler)(call)); },
+         .input = &dynamodb_input(name)});
+  };
+  // These two are read a second time: what they say of a table is a table's definition.
+  add("CreateTable", &State::create_table, &dynamodb_input("CreateTable"));
+  add("UpdateTable", &State::update_table, &dynamodb_input("UpdateTable"));
+  add_described("DescribeTable", &State::describe_table);
+  add_described("ListTables", &State::list_tables);
+  add_described("DeleteTable", &State::delete_table);
+  add_described("DescribeTimeToLive", &State::describe_time_to_live);
+  add_described("DescribeContinuousBackups", &State::describe_continuous_backups);
+  add_described("UpdateTimeToLive", &State::update_time_to_live);
+  add_described("ListTagsOfResource", &State::list_tags);
+  add_described("TagResource", &State::tag_resource);
+  add_described("UntagResource", &State::untag_resource);
   add("PutItem", &State::put_item);
   add("GetItem", &State::get_item);
   add("UpdateItem", &State::update_item);

@@ -101,6 +101,9 @@ class JsonCalls {
     finish(call, object ? handler(*object) : std::unexpected(std::move(object).error()));
   }
 
+  // Of an operation whose request was read already.
+  void finish(Call& call, Result<DynamoDbReply> reply);
+
   // Nothing follows the object: to be asked when all members have been read and before anything is done.
   Result<void> ended();
   // A member of the body by name, once all has been read; for what is asked for seldom.
@@ -108,7 +111,6 @@ class JsonCalls {
 
  private:
   Result<JsonObject> begin(std::string_view body);
-  void finish(Call& call, Result<DynamoDbReply> reply);
 
   table::Tables& tables_;
   simdjson::ondemand::parser parser_;
@@ -120,19 +122,26 @@ struct DynamoDb::State {
 
   using Reply = Result<DynamoDbReply>;
 
+  // Where the tables are, for who signed the call.
+  table::TablePlace place(const Call& call) const { return {call.region, options.account_id}; }
+  Result<std::string> table_name(const Call& call, std::string_view name_or_arn) const {
+    const table::TablePlace here = place(call);
+    return table::table_name_from(name_or_arn, &here);
+  }
+
   // dynamodb_tables.cc
   Reply create_table(const Call& call, JsonObject body);
   Reply update_table(const Call& call, JsonObject body);
-  Reply describe_table(const Call& call, JsonObject body);
-  Reply list_tables(const Call& call, JsonObject body);
-  Reply delete_table(const Call& call, JsonObject body);
-  Reply describe_time_to_live(const Call& call, JsonObject body);
-  Reply describe_continuous_backups(const Call& call, JsonObject body);
-  Reply update_time_to_live(const Call& call, JsonObject body);
-  Reply list_tags(const Call& call, JsonObject body);
-  Reply tag_resource(const Call& call, JsonObject body);
-  Reply untag_resource(const Call& call, JsonObject body);
-  Reply change_tags(const std::string& arn,
+  Reply describe_table(const Call& call);
+  Reply list_tables(const Call& call);
+  Reply delete_table(const Call& call);
+  Reply describe_time_to_live(const Call& call);
+  Reply describe_continuous_backups(const Call& call);
+  Reply update_time_to_live(const Call& call);
+  Reply list_tags(const Call& call);
+  Reply tag_resource(const Call& call);
+  Reply untag_resource(const Call& call);
+  Reply change_tags(const Call& call,
                     const std::function<Result<void>(std::map<std::string, std::string, std::less<>>&)>& change);
 
   // dynamodb_description.cc
@@ -155,7 +164,7 @@ struct DynamoDb::State {
   // dynamodb_query.cc
   Reply query(const Call& call, JsonObject body);
   Reply scan(const Call& call, JsonObject body);
-  Reply read_page(table::QueryRequest& request, JsonObject body);
+  Reply read_page(const Call& call, table::QueryRequest& request, JsonObject body);
 
   // dynamodb_batch.cc
   Reply batch_get_item(const Call& call, JsonObject body);

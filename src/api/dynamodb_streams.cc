@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include "api/dynamodb_request.h"
+#include "api/dynamodb_streams_model.h"
 #include "api/shard_iterator.h"
+#include "aws/arn.h"
 #include "base/bytes.h"
 #include "base/json_string.h"
 #include "log/log.h"
@@ -36,20 +37,24 @@ void append_event_id(std::string& out, const TableDefinition& table, SequenceNum
 }
 
 struct FeedName {
+  std::string_view region;
+  std::string_view account_id;
   std::string_view table;
   std::string_view label;
 };
-std::optional<FeedName> parse_feed_arn(std::string_view arn) {
-  constexpr std::string_view table_part = ":table/";
+// arn:aws:dynamodb:REGION:ACCOUNT:table/NAME/stream/LABEL
+std::optional<FeedName> parse_feed_arn(std::string_view text) {
+  constexpr std::string_view table_part = "table/";
   constexpr std::string_view stream_part = "/stream/";
-  const size_t table_at = arn.find(table_part);
-  const size_t stream_at = arn.find(stream_part);
-  if (!arn.starts_with("arn:") || table_at == std::string_view::npos || stream_at == std::string_view::npos ||
-      stream_at < table_at) {
+  const auto arn = aws::parse_arn(text);
+  if (!arn || !arn->partition.starts_with("aws") || arn->service != "dynamodb" ||
+      !arn->resource.starts_with(table_part)) {
     return std::nullopt;
   }
-  return FeedName{arn.substr(table_at + table_part.size(), stream_at - table_at - table_part.size()),
-                  arn.substr(stream_at + stream_part.size())};
+  const std::string_view name = arn->resource.substr(table_part.size());
+  const size_t stream = name.find(stream_part);
+  if (stream == std::string_view::npos) return std::nullopt;
+  return FeedName{arn->region, arn->account_id, name.substr(0, stream), name.substr(stream + stream_part.size())};
 }
 
 std::unexpected<Error> invalid_arn(std::string_view arn) {
@@ -58,6 +63,10 @@ std::unexpected<Error> invalid_arn(std::string_view arn) {
 
 std::unexpected<Error> no_such_stream(std::string_view arn) {
   return fail(ErrorKind::not_found, "Requested resource not found: Stream: {} not found", arn);
+}
+
+std::unexpected<Error> no_such_shard() {
+  return fail(ErrorKind::not_found, "Requested resource not found: Shard does not exist");
 }
 
 }  // namespace
@@ -71,21 +80,20 @@ struct DynamoDbStreams::State {
 
   using Reply = Result<DynamoDbReply>;
 
-  Reply list_streams(const Call& call, JsonObject body);
-  Reply describe_stream(const Call& call, JsonObject body);
-  Reply get_shard_iterator(const Call& call, JsonObject body);
-  Reply get_records(const Call& call, JsonObject body);
+  Reply list_streams(const Call& call);
+  Reply describe_stream(const Call& call);
+  Reply get_shard_iterator(const Call& call);
+  Reply get_records(const Call& call);
 
   // The table whose feed the ARN names, if it still shows one.
-  Result<TablePtr> table_of(std::string_view arn) const;
+  Result<TablePtr> table_of(const Call& call, std::string_view arn) const;
   // The changes that the feed shows.
   Result<log::ShardRange> range_of(const TableDefinition& table) const {
     TRY_ASSIGN(log::ShardRange range, tables.journal().range(table.keyspace));
     range.oldest = std::max(range.oldest, table.feed_begin);
     return range;
   }
-  Result<SequenceNumber> position(const TableDefinition& table, std::string_view type,
-                                  const std::optional<std::string>& sequence_number) const;
+  Result<SequenceNumber> position(const Call& call, const TableDefinition& table) const;
 
   table::Tables& tables;
   DynamoDbStreamsOptions options;
@@ -94,33 +102,20 @@ struct DynamoDbStreams::State {
   uint64_t records_out = 0;
 };
 
-Result<TablePtr> DynamoDbStreams::State::table_of(std::string_view arn) const {
+Result<TablePtr> DynamoDbStreams::State::table_of(const Call& call, std::string_view arn) const {
   const auto name = parse_feed_arn(arn);
   if (!name) return invalid_arn(arn);
+  if (name->region != call.region || name->account_id != options.account_id) return no_such_stream(arn);
   auto found = tables.find(name->table);
   if (!found || !(*found)->change_feed || (*found)->feed_label != name->label) return no_such_stream(arn);
   return found;
 }
 
-DynamoDbStreams::State::Reply DynamoDbStreams::State::list_streams(const Call& call, JsonObject body) {
-  std::optional<std::string> table_name;
-  std::optional<std::string> start;
-  std::optional<int64_t> limit;
-  TRY(each_member(body, [&](std::string_view name, Json value) -> Result<void> {
-    if (name == "TableName") {
-      TRY_ASSIGN(table_name, text_from(value));
-    } else if (name == "ExclusiveStartStreamArn") {
-      TRY_ASSIGN(start, text_from(value));
-    } else if (name == "Limit") {
-      TRY_ASSIGN(limit, integer_from(value));
-    }
-    return {};
-  }));
-  TRY(calls.ended());
+DynamoDbStreams::State::Reply DynamoDbStreams::State::list_streams(const Call& call) {
+  const auto table_name = call.input.text("TableName");
+  const auto start = call.input.text("ExclusiveStartStreamArn");
+  const auto limit = call.input.integer("Limit");
   TRY(check_between("limit", limit, 1, streams_per_list_max));
-  if (table_name) {
-    TRY_ASSIGN(table_name, table::table_name_from(*table_name));
-  }
   std::string_view after;  // tables come by name, which is not the order of their ARNs
   if (start) {
     const auto name = parse_feed_arn(*start);
@@ -149,32 +144,21 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::list_streams(const Call& c
   return reply;
 }
 
-DynamoDbStreams::State::Reply DynamoDbStreams::State::describe_stream(const Call&, JsonObject body) {
-  std::optional<std::string> arn;
-  std::optional<std::string> start;
-  std::optional<std::string> parent;
-  std::optional<int64_t> limit;
-  TRY(each_member(body, [&](std::string_view name, Json value) -> Result<void> {
-    if (name == "StreamArn") {
-      TRY_ASSIGN(arn, text_from(value));
-    } else if (name == "ExclusiveStartShardId") {
-      TRY_ASSIGN(start, text_from(value));
-    } else if (name == "Limit") {
-      TRY_ASSIGN(limit, integer_from(value));
-    } else if (name == "ShardFilter") {
-      TRY_ASSIGN(const auto filter, table::object_from_json(value));
-      return each_member(filter, [&](std::string_view member, Json each) -> Result<void> {
-        if (member != "ShardId") return {};
-        TRY_ASSIGN(parent, text_from(each));
-        return {};
-      });
+DynamoDbStreams::State::Reply DynamoDbStreams::State::describe_stream(const Call& call) {
+  const auto arn = call.input.text("StreamArn");
+  const auto start = call.input.text("ExclusiveStartShardId");
+  TRY(check_between("limit", call.input.integer("Limit"), 1, shards_per_describe_max));
+  TRY_ASSIGN(const TablePtr table, table_of(call, *arn));
+  const std::string shard_id = shard_id_of(*table);
+  const aws::Value* const filter = call.input.find("ShardFilter");
+  if (filter != nullptr) {
+    const auto parent = filter->text("ShardId");
+    if (!filter->has("Type") || !parent) {
+      return fail(ErrorKind::invalid_argument,
+                  "ShardFilter needs its Type, CHILD_SHARDS, and the ShardId of the parent");
     }
-    return {};
-  }));
-  TRY(calls.ended());
-  if (!arn) return missing_member("streamArn");
-  TRY(check_between("limit", limit, 1, std::numeric_limits<int32_t>::max()));
-  TRY_ASSIGN(const TablePtr table, table_of(*arn));
+    if (*parent != shard_id) return no_such_shard();
+  }
   TRY_ASSIGN(const log::ShardRange range, range_of(*table));
 
   DynamoDbReply reply;
@@ -189,9 +173,8 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::describe_stream(const Call
   out += ',';
   append_key_schema(out, *table);
   out += ",\"Shards\":[";
-  const std::string shard_id = shard_id_of(*table);
   // The one shard has no children, and nothing comes after it.
-  if (!parent && (!start || *start < shard_id)) {
+  if (filter == nullptr && (!start || *start < shard_id)) {
     fmt::format_to(std::back_inserter(out),
                    "{{\"ShardId\":\"{}\",\"SequenceNumberRange\":{{\"StartingSequenceNumber\":\"{}\"}}}}", shard_id,
                    table::wire_sequence_number(range.oldest));
@@ -200,16 +183,34 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::describe_stream(const Call
   return reply;
 }
 
-Result<SequenceNumber> DynamoDbStreams::State::position(const TableDefinition& table, std::string_view type,
-                                                        const std::optional<std::string>& sequence_number) const {
+Result<SequenceNumber> DynamoDbStreams::State::position(const Call& call, const TableDefinition& table) const {
+  const std::string_view type = *call.input.text("ShardIteratorType");
+  const auto sequence_number = call.input.text("SequenceNumber");
+  const auto timestamp = call.input.time("Timestamp");
+  const bool by_number = type == "AT_SEQUENCE_NUMBER" || type == "AFTER_SEQUENCE_NUMBER";
+  if (sequence_number && !by_number) {
+    return fail(ErrorKind::invalid_argument, "SequenceNumber must not be specified for ShardIteratorType {}", type);
+  }
+  if (timestamp && type != "AT_TIMESTAMP") {
+    return fail(ErrorKind::invalid_argument, "Timestamp must not be specified for ShardIteratorType {}", type);
+  }
   TRY_ASSIGN(const log::ShardRange range, range_of(table));
   if (type == "TRIM_HORIZON") return range.oldest;
   if (type == "LATEST") return range.end;
+  if (type == "AT_TIMESTAMP") {
+    if (!timestamp) {
+      return fail(ErrorKind::invalid_argument, "Timestamp must be specified for ShardIteratorType AT_TIMESTAMP");
+    }
+    TRY_ASSIGN(const SequenceNumber first, tables.journal().find(table.keyspace, *timestamp));
+    return std::max(first, range.oldest);
+  }
   if (!sequence_number) {
     return fail(ErrorKind::invalid_argument, "SequenceNumber must be specified for ShardIteratorType {}", type);
   }
   TRY_ASSIGN(const SequenceNumber at, table::parse_wire_sequence_number(*sequence_number));
-  if (at >= range.end && !(type == "AT_SEQUENCE_NUMBER" && at == range.end)) {
+  // Of an empty shard that is where it begins, as it describes itself: all that comes is behind it.
+  if (at == range.end) return at;
+  if (at > range.end) {
     return fail(ErrorKind::invalid_argument, "Invalid SequenceNumber: {}; it is not one of this shard's records yet",
                 *sequence_number);
   }
@@ -222,54 +223,19 @@ Result<SequenceNumber> DynamoDbStreams::State::position(const TableDefinition& t
   return next;
 }
 
-DynamoDbStreams::State::Reply DynamoDbStreams::State::get_shard_iterator(const Call&, JsonObject body) {
-  std::optional<std::string> arn;
-  std::optional<std::string> shard_id;
-  std::optional<std::string> type;
-  std::optional<std::string> sequence_number;
-  TRY(each_member(body, [&](std::string_view name, Json value) -> Result<void> {
-    if (name == "StreamArn") {
-      TRY_ASSIGN(arn, text_from(value));
-    } else if (name == "ShardId") {
-      TRY_ASSIGN(shard_id, text_from(value));
-    } else if (name == "ShardIteratorType") {
-      TRY_ASSIGN(type, text_from(value));
-    } else if (name == "SequenceNumber") {
-      TRY_ASSIGN(sequence_number, text_from(value));
-    }
-    return {};
-  }));
-  TRY(calls.ended());
-  if (!arn) return missing_member("streamArn");
-  if (!shard_id) return missing_member("shardId");
-  if (!type) return missing_member("shardIteratorType");
-  constexpr std::array<std::string_view, 4> types = {"AFTER_SEQUENCE_NUMBER", "LATEST", "AT_SEQUENCE_NUMBER",
-                                                     "TRIM_HORIZON"};
-  TRY(check_one_of("shardIteratorType", *type, types));
-  TRY_ASSIGN(const TablePtr table, table_of(*arn));
-  if (*shard_id != shard_id_of(*table)) {
-    return fail(ErrorKind::not_found, "Requested resource not found: Shard does not exist");
-  }
-  TRY_ASSIGN(const SequenceNumber next, position(*table, *type, sequence_number));
+DynamoDbStreams::State::Reply DynamoDbStreams::State::get_shard_iterator(const Call& call) {
+  TRY_ASSIGN(const TablePtr table, table_of(call, *call.input.text("StreamArn")));
+  if (*call.input.text("ShardId") != shard_id_of(*table)) return no_such_shard();
+  TRY_ASSIGN(const SequenceNumber next, position(call, *table));
   const ShardIterator iterator{table->name, identity_of(*table), table->keyspace, next, clock.now()};
   return DynamoDbReply{.body = fmt::format("{{\"ShardIterator\":\"{}\"}}", iterator.encode())};
 }
 
-DynamoDbStreams::State::Reply DynamoDbStreams::State::get_records(const Call& call, JsonObject body) {
-  std::optional<std::string> text;
-  std::optional<int64_t> limit;
-  TRY(each_member(body, [&](std::string_view name, Json value) -> Result<void> {
-    if (name == "ShardIterator") {
-      TRY_ASSIGN(text, text_from(value));
-    } else if (name == "Limit") {
-      TRY_ASSIGN(limit, integer_from(value));
-    }
-    return {};
-  }));
-  TRY(calls.ended());
-  if (!text) return missing_member("shardIterator");
+DynamoDbStreams::State::Reply DynamoDbStreams::State::get_records(const Call& call) {
+  const auto limit = call.input.integer("Limit");
   TRY(check_between("limit", limit, 1, records_per_get_max));
-  TRY_ASSIGN(const ShardIterator iterator, ShardIterator::decode(*text, clock.now(), iterator_life_ms));
+  TRY_ASSIGN(const ShardIterator iterator,
+             ShardIterator::decode(*call.input.text("ShardIterator"), clock.now(), iterator_life_ms));
   const auto found = tables.find(iterator.stream);
   if (!found || !(*found)->change_feed || identity_of(**found) != iterator.stream_id) {
     return fail(ErrorKind::not_found,
@@ -338,10 +304,13 @@ uint64_t DynamoDbStreams::records_out() const {
 }
 
 void DynamoDbStreams::add_to(aws::Service& service) {
-  const auto add = [&](std::string name, State::Reply (State::*handler)(const Call&, JsonObject)) {
-    service.add({aws::dynamodb_streams_protocol, std::move(name), [state = state_.get(), handler](Call& call) {
-                   state->calls.run(call, [&](JsonObject body) { return (state->*handler)(call, body); });
-                 }});
+  const auto add = [&](std::string name, State::Reply (State::*handler)(const Call&)) {
+    const aws::Shape& input = dynamodb_streams_input(name);
+    service.add(
+        {.protocol = aws::dynamodb_streams_protocol,
+         .name = std::move(name),
+         .handler = [state = state_.get(), handler](Call& call) { state->calls.finish(call, (state->*handler)(call)); },
+         .input = &input});
   };
   add("ListStreams", &State::list_streams);
   add("DescribeStream", &State::describe_stream);

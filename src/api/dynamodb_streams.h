@@ -29,6 +29,7 @@ class DynamoDbStreams {
   static constexpr size_t records_per_get_max = 1000;
   static constexpr size_t get_bytes_max = size_t{1} << 20;
   static constexpr size_t streams_per_list_max = 100;
+  static constexpr size_t shards_per_describe_max = 100;
   static constexpr int64_t iterator_life_ms = 15 * 60 * 1000;
 
   DynamoDbStreams(table::Tables& tables, DynamoDbStreamsOptions options);

@@ -172,6 +172,7 @@ Result<void> check_count(size_t count) {
 }
 
 struct WriteArguments {
+  table::TablePlace here;
   std::vector<WriteRequest> writes;
   bool has_items = false;
   std::optional<std::string> token;
@@ -182,7 +183,7 @@ struct WriteArguments {
       has_items = true;
       simdjson::ondemand::array array;
       if (const auto code = value.get_array().get(array)) return std::unexpected(table::wrong_json(code));
-      TRY_ASSIGN(writes, table::writes_from_json(array));
+      TRY_ASSIGN(writes, table::writes_from_json(array, &here));
     } else if (member == "ClientRequestToken") {
       TRY_ASSIGN(token, text_from(value));
     } else if (member == "ReturnConsumedCapacity") {
@@ -233,8 +234,9 @@ Result<void> drop_old_tokens(table::Tables& tables, table::Transaction& transact
 
 }  // namespace
 
-DynamoDb::State::Reply DynamoDb::State::transact_write_items(const Call&, JsonObject body) {
+DynamoDb::State::Reply DynamoDb::State::transact_write_items(const Call& call, JsonObject body) {
   WriteArguments arguments;
+  arguments.here = place(call);
   TRY(each_member(body, [&](std::string_view member, Json value) { return arguments.take(member, value); }));
   TRY(calls.ended());
   TRY(arguments.check(tables));
@@ -326,11 +328,11 @@ struct GetArguments {
       }
       return {};
     }
-    Result<void> finish(size_t number) {
+    Result<void> finish(size_t number, const table::TablePlace& here) {
       const std::string path = fmt::format("transactItems.{}.member.get", number);
       if (!table) return missing_member(path + ".tableName");
       if (!has_key) return missing_member(path + ".key");
-      TRY_ASSIGN(request.table, table::table_name_from(*table));
+      TRY_ASSIGN(request.table, table::table_name_from(*table, &here));
       if (projection && projection->empty()) {
         return refuse("Invalid ProjectionExpression: The expression can not be empty;");
       }
@@ -340,6 +342,7 @@ struct GetArguments {
       return {};
     }
   };
+  table::TablePlace here;
   std::vector<Get> gets;
   bool has_items = false;
   CapacityWanted wanted = CapacityWanted::none;
@@ -362,15 +365,16 @@ struct GetArguments {
         return each_member(members, [&](std::string_view each, Json of) { return get.take(each, of); });
       }));
       if (!found) return missing_member(fmt::format("transactItems.{}.member.get", gets.size()));
-      return get.finish(gets.size());
+      return get.finish(gets.size(), here);
     });
   }
 };
 
 }  // namespace
 
-DynamoDb::State::Reply DynamoDb::State::transact_get_items(const Call&, JsonObject body) {
+DynamoDb::State::Reply DynamoDb::State::transact_get_items(const Call& call, JsonObject body) {
   GetArguments arguments;
+  arguments.here = place(call);
   TRY(each_member(body, [&](std::string_view member, Json value) { return arguments.take(member, value); }));
   TRY(calls.ended());
   if (!arguments.has_items) return missing_member("transactItems");

@@ -173,16 +173,37 @@ Result<void> ExpressionMembers::check(bool any_expression, std::string_view valu
   return {};
 }
 
-Result<std::string> table_name_from(std::string_view name_or_arn) {
-  constexpr std::string_view prefix = "arn:";
-  constexpr std::string_view table_part = ":table/";
+namespace {
+
+// arn:aws:dynamodb:REGION:ACCOUNT:table/NAME; nullopt: something else.
+struct TableArn {
+  TablePlace place;
+  std::string_view name;
+};
+std::optional<TableArn> parse_table_arn(std::string_view arn) {
+  constexpr std::string_view table_part = "table/";
+  std::array<std::string_view, 5> parts;  // "arn", partition, service, region, account
+  for (std::string_view& part : parts) {
+    const size_t end = arn.find(':');
+    if (end == std::string_view::npos) return std::nullopt;
+    part = arn.substr(0, end);
+    arn.remove_prefix(end + 1);
+  }
+  if (!parts[1].starts_with("aws") || parts[2] != "dynamodb" || !arn.starts_with(table_part)) return std::nullopt;
+  return TableArn{{parts[3], parts[4]}, arn.substr(table_part.size())};
+}
+
+}  // namespace
+
+Result<std::string> table_name_from(std::string_view name_or_arn, const TablePlace* here) {
   std::string_view name = name_or_arn;
-  if (name.starts_with(prefix)) {
-    const size_t table = name.find(table_part);
-    if (table == std::string_view::npos) {
-      return fail(ErrorKind::invalid_argument, "Invalid table ARN: {}", name_or_arn);
+  if (name.starts_with("arn:")) {
+    const auto arn = parse_table_arn(name);
+    if (!arn) return fail(ErrorKind::invalid_argument, "Invalid table ARN: {}", name_or_arn);
+    if (here != nullptr && (arn->place.region != here->region || arn->place.account_id != here->account_id)) {
+      return fail(ErrorKind::not_found, "Requested resource not found: Table: {} not found", name_or_arn);
     }
-    name.remove_prefix(table + table_part.size());
+    name = arn->name;
   }
   const auto refuse_name = [&](std::string_view constraint) {
     return fail(ErrorKind::invalid_argument,
@@ -199,7 +220,7 @@ Result<std::string> table_name_from(std::string_view name_or_arn) {
   return std::string(name);
 }
 
-Result<WriteRequest> write_from_json(Kind kind, object body) {
+Result<WriteRequest> write_from_json(Kind kind, object body, const TablePlace* here) {
   WriteRequest request;
   request.kind = kind;
   Members members;
@@ -217,7 +238,7 @@ Result<WriteRequest> write_from_json(Kind kind, object body) {
   }
   TRY(members.translate());
   if (!members.table) return missing("tableName");
-  TRY_ASSIGN(request.table, table_name_from(*members.table));
+  TRY_ASSIGN(request.table, table_name_from(*members.table, here));
 
   const bool is_put = kind == Kind::put;
   std::optional<Item>& item = is_put ? members.item : members.key;
@@ -244,7 +265,7 @@ Result<WriteRequest> write_from_json(Kind kind, object body) {
   return request;
 }
 
-Result<std::vector<WriteRequest>> writes_from_json(simdjson::ondemand::array entries) {
+Result<std::vector<WriteRequest>> writes_from_json(simdjson::ondemand::array entries, const TablePlace* here) {
   static constexpr std::array<std::pair<std::string_view, Kind>, 4> kinds = {{
       {"Put", Kind::put},
       {"Update", Kind::update},
@@ -267,7 +288,7 @@ Result<std::vector<WriteRequest>> writes_from_json(simdjson::ondemand::array ent
       value body;
       if (const auto code = field.value().get(body)) return std::unexpected(wrong_json(code));
       TRY_ASSIGN(auto inner, object_from_json(body));
-      TRY_ASSIGN(WriteRequest request, write_from_json(kind->second, inner));
+      TRY_ASSIGN(WriteRequest request, write_from_json(kind->second, inner, here));
       requests.push_back(std::move(request));
     }
     if (found == 0) return refuse(one_each);

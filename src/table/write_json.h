@@ -7,11 +7,18 @@
 
 namespace millrace::table {
 
+// Where the tables are, to which ARNs must point. Null where one is asked for: nobody cares.
+struct TablePlace {
+  std::string_view region;
+  std::string_view account_id;
+};
+
 // A write as JSON, in the shape of TransactWriteItems' entries: {"Put": {"TableName": ..., "Item": ...}},
 // {"Update": {...}}, {"Delete": {...}}, {"ConditionCheck": {...}}; the bodies are those of PutItem, UpdateItem and
 // DeleteItem too. invalid_argument in DynamoDB's words.
-Result<WriteRequest> write_from_json(WriteRequest::Kind kind, simdjson::ondemand::object body);
-Result<std::vector<WriteRequest>> writes_from_json(simdjson::ondemand::array entries);
+Result<WriteRequest> write_from_json(WriteRequest::Kind kind, simdjson::ondemand::object body,
+                                     const TablePlace* here = nullptr);
+Result<std::vector<WriteRequest>> writes_from_json(simdjson::ondemand::array entries, const TablePlace* here = nullptr);
 
 // ExpressionAttributeNames and ExpressionAttributeValues.
 struct ExpressionMembers {
@@ -26,7 +33,7 @@ struct ExpressionMembers {
   Result<void> check(bool any_expression, std::string_view value_expressions) const;
 };
 
-// A table's name, which may be given as its ARN.
-Result<std::string> table_name_from(std::string_view name_or_arn);
+// A table's name, which may be given as its ARN. not_found: the ARN is of a table elsewhere.
+Result<std::string> table_name_from(std::string_view name_or_arn, const TablePlace* here = nullptr);
 
 }  // namespace millrace::table

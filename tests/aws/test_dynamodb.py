@@ -197,6 +197,33 @@ class TablesTest(DynamoDbTest):
                 self.refused(code, text, self.db.create_table, **request)
         self.assertNotIn(good["TableName"], self.db.list_tables()["TableNames"])
 
+    def test_all_that_is_wrong_is_told_at_once(self):
+        self.refused("ValidationException", "2 validation errors detected: Value 'a b' at 'exclusiveStartTableName' "
+                     "failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+; "
+                     "Value '0' at 'limit' failed to satisfy constraint", self.db.list_tables, Limit=0, ExclusiveStartTableName="a b")
+        self.refused("ValidationException", "3 validation errors detected", self.db.create_table, TableName="", KeySchema=[],
+                     BillingMode="FREE")
+        self.refused("ValidationException", "Member must not be null", self.db.update_time_to_live,
+                     TableName="absent", TimeToLiveSpecification={"Enabled": True})
+
+    def test_an_arn_of_elsewhere_is_no_table_here(self):
+        name = self.create()
+        arn = self.db.describe_table(TableName=name)["Table"]["TableArn"]
+        item = {"id": {"S": "a"}}
+        self.db.put_item(TableName=arn, Item=item)
+        for elsewhere in (arn.replace(REGION, "eu-west-9"), arn.replace("000000000000", "123456789012")):
+            for call, arguments in (
+                    (self.db.describe_table, {"TableName": elsewhere}), (self.db.delete_table, {"TableName": elsewhere}),
+                    (self.db.tag_resource, {"ResourceArn": elsewhere, "Tags": [{"Key": "a", "Value": "b"}]}),
+                    (self.db.put_item, {"TableName": elsewhere, "Item": item}),
+                    (self.db.get_item, {"TableName": elsewhere, "Key": item}), (self.db.scan, {"TableName": elsewhere}),
+                    (self.db.batch_get_item, {"RequestItems": {elsewhere: {"Keys": [item]}}}),
+                    (self.db.batch_write_item, {"RequestItems": {elsewhere: [{"DeleteRequest": {"Key": item}}]}}),
+                    (self.db.transact_write_items, {"TransactItems": [{"Delete": {"TableName": elsewhere, "Key": item}}]}),
+                    (self.db.transact_get_items, {"TransactItems": [{"Get": {"TableName": elsewhere, "Key": item}}]})):
+                self.refused("ResourceNotFoundException", "not found", call, **arguments)
+        self.assertEqual(self.db.get_item(TableName=arn, Key=item)["Item"], item)
+
     def test_answers_what_tools_ask_beside(self):
         name = self.create()
         arn = self.db.describe_table(TableName=name)["Table"]["TableArn"]

@@ -1,6 +1,7 @@
 """DynamoDB Streams as boto3 speaks it: the change feeds of tables."""
 
 import datetime
+import json
 import os
 import sys
 import time
@@ -110,7 +111,7 @@ class StreamsTest(unittest.TestCase):
 
     def test_an_arn_is_echoed_as_json(self):
         _, arn = self.create()
-        strange = 'arn:"\\ \u00e9:table/' + arn.split(":table/")[1]
+        strange = arn.replace("arn:aws:", 'arn:aws"\\ \u00e9:')
         described = self.streams.describe_stream(StreamArn=strange)["StreamDescription"]
         self.assertEqual(described["StreamArn"], strange)
 
@@ -268,11 +269,24 @@ class StreamsTest(unittest.TestCase):
             ("ResourceNotFoundException", "Shard does not exist", self.streams.get_shard_iterator,
              {"StreamArn": arn, "ShardId": "shardId-" + "0" * 30, "ShardIteratorType": "LATEST"}),
             ("ValidationException", "enum value set", self.streams.get_shard_iterator,
+             {**place, "ShardIteratorType": "AT_NOON"}),
+            ("ValidationException", "Timestamp must be specified", self.streams.get_shard_iterator,
              {**place, "ShardIteratorType": "AT_TIMESTAMP"}),
+            ("ValidationException", "SequenceNumber must not be specified", self.streams.get_shard_iterator,
+             {**place, "ShardIteratorType": "LATEST", "SequenceNumber": later}),
+            ("ValidationException", "2 validation errors detected: Value '0' at 'limit'", self.streams.list_streams,
+             {"Limit": 0, "ExclusiveStartStreamArn": "x"}),
+            ("ValidationException", "regular expression pattern", self.streams.list_streams, {"TableName": "a b c"}),
+            ("ValidationException", "less than or equal to 100", self.streams.describe_stream,
+             {"StreamArn": arn, "Limit": 101}),
+            ("ResourceNotFoundException", "not found", self.streams.describe_stream,
+             {"StreamArn": arn.replace("us-east-1", "eu-west-1")}),
+            ("ResourceNotFoundException", "not found", self.streams.get_shard_iterator,
+             {**place, "StreamArn": arn.replace("000000000000", "111111111111"), "ShardIteratorType": "LATEST"}),
             ("ValidationException", "SequenceNumber must be specified", self.streams.get_shard_iterator,
              {**place, "ShardIteratorType": "AT_SEQUENCE_NUMBER"}),
             ("ValidationException", "Invalid SequenceNumber", self.streams.get_shard_iterator,
-             {**place, "ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": "12"}),
+             {**place, "ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": "1" + "x" * 21}),
             ("ValidationException", "Invalid SequenceNumber", self.streams.get_shard_iterator,
              {**place, "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": later}),
             ("ValidationException", "Invalid ShardIterator", self.streams.get_records, {"ShardIterator": "AAAA"}),
@@ -283,6 +297,39 @@ class StreamsTest(unittest.TestCase):
         for code, text, call, arguments in cases:
             with self.subTest(text):
                 self.refused(code, text, call, **arguments)
+
+    def test_an_empty_shard_may_be_read_after_its_own_beginning(self):
+        table, arn = self.create()
+        described = self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]
+        begin = described["SequenceNumberRange"]["StartingSequenceNumber"]
+        iterator = self.iterator(arn, "AFTER_SEQUENCE_NUMBER", SequenceNumber=begin)
+        self.db.put_item(TableName=table, Item={"id": {"S": "first"}})
+        self.assertEqual(len(self.streams.get_records(ShardIterator=iterator)["Records"]), 1)
+
+    def ask(self, operation, **body):
+        status, _, answer = server.request(f"DynamoDBStreams_20120810.{operation}", json.dumps(body), service="dynamodb",
+                                           content_type="application/x-amz-json-1.0")
+        return status, json.loads(answer)
+
+    # Debian's client does not know these members yet.
+    def test_what_newer_clients_ask(self):
+        table, arn = self.create()
+        place = {"StreamArn": arn, "ShardId": self.shard(arn)}
+        self.db.put_item(TableName=table, Item={"id": {"S": "before"}})
+        time.sleep(0.05)
+        between = time.time()
+        time.sleep(0.05)
+        self.db.put_item(TableName=table, Item={"id": {"S": "after"}})
+        status, answer = self.ask("GetShardIterator", **place, ShardIteratorType="AT_TIMESTAMP", Timestamp=between)
+        self.assertEqual(status, 200, answer)
+        records = self.streams.get_records(ShardIterator=answer["ShardIterator"])["Records"]
+        self.assertEqual([record["dynamodb"]["Keys"] for record in records], [{"id": {"S": "after"}}])
+        children = {"Type": "CHILD_SHARDS", "ShardId": place["ShardId"]}
+        self.assertEqual(self.ask("DescribeStream", StreamArn=arn, ShardFilter=children)[1]["StreamDescription"]["Shards"],
+                         [])
+        status, answer = self.ask("DescribeStream", StreamArn=arn, ShardFilter={"Type": "CHILD_SHARDS"})
+        self.assertEqual(status, 400)
+        self.assertIn("ShardFilter", answer["message"])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-#include "api/kinesis_model.h"
-
 #include <gtest/gtest.h>
 #include <re2/re2.h>
 
 #include <set>
+
+#include "api/dynamodb_model.h"
+#include "api/dynamodb_streams_model.h"
+#include "api/kinesis_model.h"
 
 namespace millrace::api {
 namespace {
@@ -53,6 +55,19 @@ TEST(KinesisModel, is_whole_and_its_patterns_are_understood) {
                                 "UpdateShardCount",
                                 "UpdateStreamMode"}) {
     expect_sound(kinesis_input(operation), seen);
+  }
+  EXPECT_GT(seen.size(), 50U);
+}
+
+TEST(DynamoDbModel, is_whole_and_its_patterns_are_understood) {
+  std::set<const aws::Shape*> seen;
+  for (const char* operation :
+       {"CreateTable", "DeleteTable", "DescribeContinuousBackups", "DescribeTable", "DescribeTimeToLive", "ListTables",
+        "ListTagsOfResource", "TagResource", "UntagResource", "UpdateTable", "UpdateTimeToLive"}) {
+    expect_sound(dynamodb_input(operation), seen);
+  }
+  for (const char* operation : {"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"}) {
+    expect_sound(dynamodb_streams_input(operation), seen);
   }
   EXPECT_GT(seen.size(), 50U);
 }
