@@ -177,7 +177,7 @@ DynamoDbStreams::State::Reply DynamoDbStreams::State::describe_stream(const Call
   if (filter == nullptr && (!start || *start < shard_id)) {
     fmt::format_to(std::back_inserter(out),
                    "{{\"ShardId\":\"{}\",\"SequenceNumberRange\":{{\"StartingSequenceNumber\":\"{}\"}}}}", shard_id,
-                   table::wire_sequence_number(range.oldest));
+                   table::sequence_format(*table).text(range.oldest));
   }
   out += "]}}";
   return reply;
@@ -207,18 +207,22 @@ Result<SequenceNumber> DynamoDbStreams::State::position(const Call& call, const 
   if (!sequence_number) {
     return fail(ErrorKind::invalid_argument, "SequenceNumber must be specified for ShardIteratorType {}", type);
   }
-  TRY_ASSIGN(const SequenceNumber at, table::parse_wire_sequence_number(*sequence_number));
+  const auto at = table::sequence_format(table).position(*sequence_number);
+  if (!at) {
+    return fail(ErrorKind::invalid_argument, "Invalid SequenceNumber: {}; it is one that a record of the shard carried",
+                *sequence_number);
+  }
   // Of an empty shard that is where it begins, as it describes itself: all that comes is behind it.
-  if (at == range.end) return at;
-  if (at > range.end) {
+  if (*at == range.end) return *at;
+  if (*at > range.end) {
     return fail(ErrorKind::invalid_argument, "Invalid SequenceNumber: {}; it is not one of this shard's records yet",
                 *sequence_number);
   }
-  const SequenceNumber next = type == "AT_SEQUENCE_NUMBER" ? at : at.next();
+  const SequenceNumber next = type == "AT_SEQUENCE_NUMBER" ? *at : at->next();
   if (next < range.oldest) {
     return fail(ErrorKind::trimmed,
                 "The operation attempted to read past the oldest stream record in a shard; the oldest is {}",
-                table::wire_sequence_number(range.oldest));
+                table::sequence_format(table).text(range.oldest));
   }
   return next;
 }

@@ -15,9 +15,9 @@ constexpr std::string_view before_all = "0";
 
 }  // namespace
 
-void write_record(Writer& out, const log::Record& record, std::string& number) {
+void write_record(Writer& out, const base::SequenceFormat& numbers, const log::Record& record, std::string& number) {
   number.clear();
-  stream::append_sequence_number(number, record.sequence);
+  numbers.append(number, record.sequence);
   out.begin();
   out.member("SequenceNumber").plain(number);
   out.member("ApproximateArrivalTimestamp").time(record.time);
@@ -26,15 +26,23 @@ void write_record(Writer& out, const log::Record& record, std::string& number) {
   out.end();
 }
 
-std::string sequence_number_before(SequenceNumber next) {
+std::string sequence_number_before(const base::SequenceFormat& numbers, SequenceNumber next) {
   if (next == SequenceNumber(0)) return std::string(before_all);
-  return stream::sequence_number_text(SequenceNumber(next.value - 1));
+  return numbers.text(SequenceNumber(next.value - 1));
 }
 
 Expected<SequenceNumber> Kinesis::State::position(const Call& call, const stream::Stream& stream, ShardId shard,
                                                   const Start& start) const {
   const auto range = stream.log()->range(shard);
   if (!range) return std::unexpected(aws::to_aws_error(call.protocol, range.error()));
+  const bool by_number = start.type.ends_with("_SEQUENCE_NUMBER");
+  if (by_number != start.sequence_number.has_value() && start.type != "AT_TIMESTAMP") {
+    return invalid_argument(
+        fmt::format("Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "
+                    "(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified {} and {} "
+                    "StartingSequenceNumber.",
+                    start.type, by_number ? "no" : "also a"));
+  }
   if (start.type == "LATEST") return range->end;
   if (start.type == "TRIM_HORIZON") return range->oldest;
   if (start.type == "AT_TIMESTAMP") {
@@ -51,19 +59,21 @@ Expected<SequenceNumber> Kinesis::State::position(const Call& call, const stream
     if (!at) return std::unexpected(aws::to_aws_error(call.protocol, at.error()));
     return *at;
   }
-  if (!start.sequence_number) {
-    return invalid_argument(
-        fmt::format("Must specify startingSequenceNumber parameter for iterator of type {}.", start.type));
-  }
   if (*start.sequence_number == before_all) return SequenceNumber(0);
-  const auto at = stream::parse_sequence_number(*start.sequence_number);
-  if (!at || *at > range->end) {
-    return invalid_argument(fmt::format(
-        "StartingSequenceNumber {} used in {} on shard {} in stream {} under account {} "
-        "is invalid because it did not come from this stream.",
-        *start.sequence_number, call.operation, stream::shard_name(shard), stream.name, options.account_id));
+  const auto at = stream.numbers(shard).parse(*start.sequence_number);
+  if (at.mismatch == base::SequenceFormat::Mismatch::other_shard) {
+    return invalid_argument(
+        fmt::format("Invalid StartingSequenceNumber. It encodes {}, while it was used in a call to a shard with {}",
+                    stream::shard_name(at.shard), stream::shard_name(shard)));
   }
-  return start.type == "AT_SEQUENCE_NUMBER" ? *at : std::min(at->next(), range->end);
+  if (at.mismatch != base::SequenceFormat::Mismatch::none || at.position > range->end) {
+    const bool no_number = at.mismatch == base::SequenceFormat::Mismatch::not_a_number;
+    return invalid_argument(
+        fmt::format("StartingSequenceNumber {} used in {} on shard {} in stream {} under account {} is invalid{}",
+                    *start.sequence_number, call.operation, stream::shard_name(shard), stream.name, options.account_id,
+                    no_number ? "." : " because it did not come from this stream."));
+  }
+  return start.type == "AT_SEQUENCE_NUMBER" ? at.position : std::min(at.position.next(), range->end);
 }
 
 void Kinesis::State::get_shard_iterator(Call& call) {
@@ -115,6 +125,7 @@ void Kinesis::State::get_records(Call& call) {
   bool full = false;
   ProcessingTime last_time = now;
   Writer out(call.coding);
+  const base::SequenceFormat numbers = stream.numbers(iterator->shard);
   std::string number;
   out.begin();
   out.member("Records").begin_list();
@@ -136,7 +147,7 @@ void Kinesis::State::get_records(Call& call) {
           full = true;
           return;
         }
-        write_record(out, record, number);
+        write_record(out, numbers, record, number);
         ++count;
         bytes += size;
         next = record.sequence.next();

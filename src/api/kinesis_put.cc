@@ -306,6 +306,18 @@ void Kinesis::State::put(Call& call, bool is_read, const PutArguments& arguments
     return call.answer.fail(refusal(call).value_or(found.error()));
   }
   const stream::StreamPtr& stream = *found;
+  if (is_given(arguments.ordered_after)) {
+    // Of whichever shard: the key may have moved.
+    const auto mismatch = stream->numbers(ShardId(0)).parse(arguments.ordered_after).mismatch;
+    if (mismatch == base::SequenceFormat::Mismatch::not_a_number ||
+        mismatch == base::SequenceFormat::Mismatch::other_log) {
+      return call.answer.fail(
+          invalid_argument(fmt::format("ExclusiveMinimumSequenceNumber {} used in PutRecord on stream {} under account "
+                                       "{} is invalid because it did not come from this stream.",
+                                       arguments.ordered_after, stream->name, options.account_id))
+              .error());
+    }
+  }
 
   if (const auto error = route(*stream)) return call.answer.fail(*error);
   size_t bytes = 0;
@@ -322,14 +334,14 @@ void Kinesis::State::put(Call& call, bool is_read, const PutArguments& arguments
     Writer body;
   };
   Writer body(call.coding, 64 + records.size() * answer_bytes_per_record);
-  write_reply(body);
+  write_reply(body, *stream);
   auto pending = std::make_shared<Pending>(Pending{std::move(call.answer), std::move(body)});
   stream->log()->when_durable(*group, [pending] { pending->answer.ok(std::move(pending->body)); });
 }
 
-void Kinesis::State::write_place(Writer& out, size_t record, std::string& number) const {
+void Kinesis::State::write_place(Writer& out, const stream::Stream& stream, size_t record, std::string& number) const {
   number.clear();
-  stream::append_sequence_number(number, sequences[record]);
+  stream.numbers(records[record].shard).append(number, sequences[record]);
   out.member("SequenceNumber").plain(number);
   number.clear();
   stream::append_shard_name(number, records[record].shard);
@@ -339,10 +351,10 @@ void Kinesis::State::write_place(Writer& out, size_t record, std::string& number
 void Kinesis::State::put_record(Call& call) {
   PutArguments arguments;
   const bool is_read = parse_put_record(call, arguments);
-  put(call, is_read, arguments, [&](Writer& out) {
+  put(call, is_read, arguments, [&](Writer& out, const stream::Stream& stream) {
     std::string text;
     out.begin();
-    write_place(out, 0, text);
+    write_place(out, stream, 0, text);
     out.end();
   });
 }
@@ -350,14 +362,14 @@ void Kinesis::State::put_record(Call& call) {
 void Kinesis::State::put_records(Call& call) {
   PutArguments arguments;
   const bool is_read = parse_put_records(call, arguments);
-  put(call, is_read, arguments, [&](Writer& out) {
+  put(call, is_read, arguments, [&](Writer& out, const stream::Stream& stream) {
     std::string text;
     out.begin();
     out.member("FailedRecordCount").integer(0);
     out.member("Records").begin_list();
     for (size_t i = 0; i < records.size(); ++i) {
       out.begin();
-      write_place(out, i, text);
+      write_place(out, stream, i, text);
       out.end();
     }
     out.end_list();

@@ -116,7 +116,7 @@ struct Kinesis::State {
   template <class WriteReply>
   void put(Call& call, bool is_read, const PutArguments& arguments, WriteReply&& write_reply);
   // The members that tell where a record is now; `number` is room for them.
-  void write_place(Writer& out, size_t record, std::string& number) const;
+  void write_place(Writer& out, const stream::Stream& stream, size_t record, std::string& number) const;
 
   stream::Streams& streams;
   KinesisOptions options;
@@ -138,11 +138,11 @@ struct Kinesis::State {
 };
 
 // A record as readers are told it; `number` is room for its number, used again and again.
-void write_record(Writer& out, const log::Record& record, std::string& number);
+void write_record(Writer& out, const base::SequenceFormat& numbers, const log::Record& record, std::string& number);
 
 // A number that a reader may go on from at `next`, AFTER_SEQUENCE_NUMBER or AT_SEQUENCE_NUMBER: of the record before
 // it, which comes again in the second case. Before the first record lies 0, as Kinesis allows it to be written.
-std::string sequence_number_before(SequenceNumber next);
+std::string sequence_number_before(const base::SequenceFormat& numbers, SequenceNumber next);
 
 // Whether nothing follows the value that was walked.
 bool ends_here(simdjson::ondemand::document& document);

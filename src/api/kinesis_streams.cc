@@ -22,7 +22,7 @@ void write_shard(Writer& out, const stream::Stream& stream, ShardId shard) {
   out.member("EndingHashKey").text(stream::to_decimal(stream.shards.last(shard)));
   out.end();
   out.member("SequenceNumberRange").begin();
-  out.member("StartingSequenceNumber").text(stream::sequence_number_text(SequenceNumber(0)));
+  out.member("StartingSequenceNumber").text(stream.numbers(shard).text(SequenceNumber(0)));
   out.end();
   out.end();
 }

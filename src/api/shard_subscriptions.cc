@@ -204,6 +204,7 @@ ShardSubscriptions::Turn ShardSubscriptions::send_event(Subscription& subscripti
   out.begin();
   out.member("Records").begin_list();
   SequenceNumber next = subscription.next;
+  const base::SequenceFormat numbers = subscription.stream->numbers(subscription.key.shard);
   std::string number;
   ProcessingTime last;
   size_t count = 0;
@@ -214,7 +215,7 @@ ShardSubscriptions::Turn ShardSubscriptions::send_event(Subscription& subscripti
       const size_t size = record.key.size() + record.data.size();
       full |= count > 0 && bytes + size > limits_.event_bytes;
       if (full) return;
-      write_record(out, record, number);
+      write_record(out, numbers, record, number);
       ++count;
       bytes += size;
       next = record.sequence.next();
@@ -226,7 +227,7 @@ ShardSubscriptions::Turn ShardSubscriptions::send_event(Subscription& subscripti
   const auto range = subscription.stream->log()->range(subscription.key.shard);
   const bool at_end = !range || next >= range->end;
   const int64_t behind_ms = at_end || count == 0 ? 0 : std::max<int64_t>(clock_.now().value - last.value, 1);
-  out.member("ContinuationSequenceNumber").text(sequence_number_before(next));
+  out.member("ContinuationSequenceNumber").text(sequence_number_before(numbers, next));
   out.member("MillisBehindLatest").integer(behind_ms);
   out.end();
   if (!subscription.answer->send("SubscribeToShardEvent", std::move(out).take())) return Turn::is_over;

@@ -189,7 +189,7 @@ TEST_F(ShardSubscriptionsTest, an_event_comes_at_once_and_then_what_is_committed
   const auto all = events(client);
   EXPECT_EQ(all.back().data.back(), "Y2Nj");
   EXPECT_EQ(all.back().behind_ms, 0);
-  EXPECT_EQ(all.back().continuation, stream::sequence_number_text(SequenceNumber(2)));
+  EXPECT_EQ(all.back().continuation, stream_->numbers(ShardId(0)).text(SequenceNumber(2)));
   EXPECT_EQ(subscriptions_->records_out(), 3U);
   EXPECT_EQ(subscriptions_->bytes_out(), 3 * 6U);
 }
@@ -246,7 +246,7 @@ TEST_F(ShardSubscriptionsTest, silence_is_broken_and_life_ends) {
   ASSERT_TRUE(until([&] { return events(client).size() >= 3; }));
   for (const Event& event : events(client)) {
     EXPECT_TRUE(event.data.empty());
-    EXPECT_EQ(event.continuation, stream::sequence_number_text(SequenceNumber(1)));
+    EXPECT_EQ(event.continuation, stream_->numbers(ShardId(0)).text(SequenceNumber(1)));
   }
   ASSERT_TRUE(until([&] { return ended(client); }));
   EXPECT_EQ(messages(client).back().headers.at(":message-type"), "event") << "no failure: it may subscribe again";

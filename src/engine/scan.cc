@@ -103,13 +103,13 @@ class Scan::FeedDecoder {
       if (!ignore_errors_ && !does_not_fit(schema_[n].type, found->second)) {
         std::string value;
         table::put_json(value, found->second);
-        auto error =
-            millrace::fail(ErrorKind::invalid_argument,
-                           "table {}, change {}: {} in the attribute {} is no {} (`millrace jobs resume JOB "
-                           "--skip {}` reads it as NULL this time, 'json.ignore-parse-errors' = 'true' "
-                           "always)",
-                           table_->name, table::wire_sequence_number(sequence), value.substr(0, excerpt_bytes_max),
-                           schema_[n].name, to_string(schema_[n].type), scan.skip_next_time());
+        auto error = millrace::fail(ErrorKind::invalid_argument,
+                                    "table {}, change {}: {} in the attribute {} is no {} (`millrace jobs resume JOB "
+                                    "--skip {}` reads it as NULL this time, 'json.ignore-parse-errors' = 'true' "
+                                    "always)",
+                                    table_->name, table::sequence_format(*table_).text(sequence),
+                                    value.substr(0, excerpt_bytes_max), schema_[n].name, to_string(schema_[n].type),
+                                    scan.skip_next_time());
         if (!scan.may_skip(error.error())) return error;
       }
       ++bad_;

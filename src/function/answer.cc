@@ -13,7 +13,8 @@ namespace millrace::function {
 
 namespace {
 
-Result<std::optional<SequenceNumber>> lowest_of(simdjson::ondemand::array failures) {
+Result<std::optional<SequenceNumber>> lowest_of(simdjson::ondemand::array failures,
+                                                const base::SequenceFormat& numbers) {
   std::optional<SequenceNumber> lowest;
   for (auto element : failures) {
     std::string_view identifier;
@@ -21,8 +22,12 @@ Result<std::optional<SequenceNumber>> lowest_of(simdjson::ondemand::array failur
     if (element.get_object().get(object) || object["itemIdentifier"].get_string().get(identifier)) {
       return fail(ErrorKind::invalid_argument, "batchItemFailures: each needs an itemIdentifier, a sequence number");
     }
-    TRY_ASSIGN(const SequenceNumber sequence, table::parse_wire_sequence_number(identifier));
-    lowest = lowest ? std::min(*lowest, sequence) : sequence;
+    const auto sequence = numbers.position(identifier);
+    if (!sequence) {
+      return fail(ErrorKind::invalid_argument,
+                  "batchItemFailures: {} is not the sequence number of a record of the batch", identifier);
+    }
+    lowest = lowest ? std::min(*lowest, *sequence) : *sequence;
   }
   return lowest;
 }
@@ -123,7 +128,7 @@ Result<Answer> parse_list(simdjson::ondemand::document& document) {
   return fail(ErrorKind::invalid_argument, "the answer is a bare list; {}", as_it_should_be);
 }
 
-Result<Answer> parse_object(simdjson::ondemand::document& document) {
+Result<Answer> parse_object(simdjson::ondemand::document& document, const base::SequenceFormat& numbers) {
   Answer answer;
   simdjson::ondemand::object object;
   if (document.get_object().get(object)) return no_json();
@@ -159,7 +164,7 @@ Result<Answer> parse_object(simdjson::ondemand::document& document) {
       if (!effects) return std::unexpected(effects.error().within("effects"));
       answer.effects = std::move(*effects);
     } else {
-      TRY_ASSIGN(answer.lowest_failed, lowest_of(array));
+      TRY_ASSIGN(answer.lowest_failed, lowest_of(array, numbers));
     }
   }
   if (!ends_here(document)) return no_json();
@@ -168,7 +173,7 @@ Result<Answer> parse_object(simdjson::ondemand::document& document) {
 
 }  // namespace
 
-Result<Answer> parse_answer(std::string_view body) {
+Result<Answer> parse_answer(std::string_view body, const base::SequenceFormat& numbers) {
   const size_t start = body.find_first_not_of(" \t\r\n");
   if (start == std::string_view::npos) return Answer();
   const char first = body[start];
@@ -185,7 +190,7 @@ Result<Answer> parse_answer(std::string_view body) {
     return no_json();
   if (first == '"') return parse_text(document);
   if (first == '[') return parse_list(document);
-  auto answer = parse_object(document);
+  auto answer = parse_object(document, numbers);
   // What is not asked for has only been stepped over: nothing is committed of an answer that is broken there.
   if (answer && (!answer->effects.empty() || answer->lowest_failed)) {
     simdjson::dom::parser whole;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/sequence_format.h"
 #include "table/table.h"
 
 namespace millrace::function {
@@ -20,7 +21,7 @@ struct Answer {
 // What says nothing of effects or failures ("done", {"statusCode": 200}, a line of text) is an answer without them.
 // invalid_argument: effects that are none, in DynamoDB's words; a failed item without a sequence number (as in Lambda);
 // and what was nearly meant as one of the two: JSON in quotes, `Effects`, a bare list of writes, broken JSON. The batch
-// counts as failed then. The body must be followed by 64 readable bytes.
-Result<Answer> parse_answer(std::string_view body);
+// counts as failed then. The body must be followed by 64 readable bytes. `numbers`: those of the batch's shard.
+Result<Answer> parse_answer(std::string_view body, const base::SequenceFormat& numbers);
 
 }  // namespace millrace::function

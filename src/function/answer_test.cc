@@ -8,7 +8,7 @@ namespace {
 
 Result<Answer> parse(std::string body) {
   body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
-  return parse_answer(body);
+  return parse_answer(body, base::SequenceFormat(ShardId(3), 42));
 }
 
 TEST(Answer, what_is_no_object_has_no_effects) {
@@ -37,10 +37,12 @@ TEST(Answer, effects_are_the_entries_of_a_transaction) {
 }
 
 TEST(Answer, the_lowest_failed_item_counts) {
-  const auto answer = parse(
-      R"({"batchItemFailures":[{"itemIdentifier":"100000000000000000009"},{"itemIdentifier":"100000000000000000004"}]})");
+  const auto answer = parse(R"({"batchItemFailures":[{"itemIdentifier":"40000000003000000000000000009000000042"},)"
+                            R"({"itemIdentifier":"40000000003000000000000000004000000042"}]})");
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->lowest_failed, SequenceNumber(4));
+  EXPECT_FALSE(parse(R"({"batchItemFailures":[{"itemIdentifier":"40000000004000000000000000009000000042"}]})"))
+      << "of another shard";
   EXPECT_FALSE(parse(R"({"batchItemFailures":[]})")->lowest_failed);
   EXPECT_FALSE(parse(R"({"batchItemFailures":null})")->lowest_failed);
 }

@@ -10,7 +10,7 @@
 namespace millrace::function {
 
 void put_stream_record(std::string& out, const EventSource& source, const log::Record& record) {
-  const std::string sequence = table::wire_sequence_number(record.sequence);
+  const std::string sequence = source.numbers.text(record.sequence);
   out += R"({"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":)";
   base::append_json_string(out, record.key);
   out += R"(,"sequenceNumber":")";

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/sequence_format.h"
 #include "log/block.h"
 #include "table/table.h"
 
@@ -18,7 +19,8 @@ struct EventSource {
   std::string region;
   std::string arn;
   std::string shard_name;  // of a stream: "shardId-000000000000"
-  table::TablePtr table;   // of a change feed
+  base::SequenceFormat numbers{ShardId(0), 0};
+  table::TablePtr table;  // of a change feed
   table::ViewType view = table::ViewType::new_image;
 };
 

@@ -379,8 +379,9 @@ TEST_F(FunctionsTest, a_batch_that_fails_for_good_is_put_where_it_can_be_found) 
   EXPECT_EQ(text(failed[0], "mapping"), "clicks-to-tested");
   EXPECT_EQ(text(failed[0], "function"), "tested");
   EXPECT_EQ(text(failed[0], "error"), "Test.Error: no \"way\"");
-  EXPECT_EQ(text(failed[0], "first_sequence"), "100000000000000000000");
-  EXPECT_EQ(text(failed[0], "last_sequence"), "100000000000000000002");
+  const base::SequenceFormat numbers(ShardId(1), stream_id_);
+  EXPECT_EQ(numbers.position(text(failed[0], "first_sequence")), SequenceNumber(0));
+  EXPECT_EQ(numbers.position(text(failed[0], "last_sequence")), SequenceNumber(2));
   EXPECT_EQ(number(failed[0], "attempts"), 2);
   EXPECT_EQ(number(failed[0], "records_left_out"), 0);
   const std::string records = text(failed[0], "records");
@@ -477,7 +478,7 @@ TEST_F(FunctionsTest, one_record_whose_effects_are_too_large_for_a_commit_fails)
   start(a_function("touch-many", {std::to_string(items)}), mapping);
   clicks(0, {{"a", "data"}, {"b", "data"}});
   wait_until([](const MappingStatus& now) { return now.failed_batches == 2; });
-  EXPECT_TRUE(text(scan("FailedBatches").at(0), "error").starts_with("the effects of one record, 1000"));
+  EXPECT_TRUE(text(scan("FailedBatches").at(0), "error").starts_with("the effects of one record, 4000"));
   for (const table::Item& item : scan("Large")) EXPECT_EQ(number(item, "times"), -1) << text(item, "id");
 }
 
@@ -490,7 +491,8 @@ TEST_F(FunctionsTest, one_record_whose_effects_are_too_large_is_named_while_it_i
   const MappingStatus status = wait_until([](const MappingStatus& now) { return now.retries >= 2; });
   EXPECT_EQ(status.state, "retrying");
   EXPECT_TRUE(status.last_error.starts_with(
-      "the effects of one record, 100000000000000000000, are more than one commit takes (over 16777216 bytes)"))
+      fmt::format("the effects of one record, {}, are more than one commit takes (over 16777216 bytes)",
+                  base::SequenceFormat(ShardId(0), stream_id_).text(SequenceNumber(0)))))
       << status.last_error;
   EXPECT_EQ(status.lag_records, 2U);
 }
@@ -533,8 +535,9 @@ TEST_F(FunctionsTest, a_function_can_name_the_first_record_that_it_could_not_han
   const MappingStatus status = wait_until([](const MappingStatus& now) { return now.failed_batches == 1; });
   EXPECT_EQ(status.records, 2U);
   expect_seen_once(2);
-  EXPECT_EQ(text(scan("FailedBatches").at(0), "first_sequence"), "100000000000000000002");
-  EXPECT_EQ(text(scan("FailedBatches").at(0), "last_sequence"), "100000000000000000003");
+  const base::SequenceFormat numbers(ShardId(0), stream_id_);
+  EXPECT_EQ(numbers.position(text(scan("FailedBatches").at(0), "first_sequence")), SequenceNumber(2));
+  EXPECT_EQ(numbers.position(text(scan("FailedBatches").at(0), "last_sequence")), SequenceNumber(3));
   click(0, "a", "ok");
   EXPECT_EQ(wait_until_caught_up().records, 3U);
 }

@@ -80,6 +80,7 @@ Result<Mapping::Sources> Mapping::find_sources() const {
       source.event.arn =
           fmt::format("arn:aws:kinesis:{}:000000000000:stream/{}", environment_.region, definition_.stream);
       source.event.shard_name = stream::shard_name(shard.id);
+      source.event.numbers = base::SequenceFormat(shard.id, found.id);
       sources.push_back(std::move(source));
     }
     return sources;
@@ -92,6 +93,7 @@ Result<Mapping::Sources> Mapping::find_sources() const {
   source.event.arn = fmt::format("arn:aws:dynamodb:{}:000000000000:table/{}/stream/{}", environment_.region,
                                  table->name, table->feed_label);
   source.event.table = table;
+  source.event.numbers = table::sequence_format(*table);
   // A table that shows its feed to nobody else still feeds mappings, with what it is now.
   source.event.view = table->change_feed.value_or(table::ViewType::new_image);
   sources.push_back(std::move(source));

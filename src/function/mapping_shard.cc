@@ -202,7 +202,7 @@ void MappingShard::on_outcome(const Outcome& outcome) {
     average = average == 0 ? outcome.took_ms : average * 0.9 + outcome.took_ms * 0.1;
   }
   if (!outcome.succeeded) return batch_failed(outcome.error);
-  auto answer = parse_answer(outcome.body);
+  auto answer = parse_answer(outcome.body, source_.event.numbers);
   if (!answer) return refuse_effects(answer.error().message);
   answer_ = std::move(*answer);
   commit_answer();
@@ -284,7 +284,7 @@ void MappingShard::effects_too_large(const Error& error) {
   if (records == 1) {
     return refuse_effects(fmt::format(
         "the effects of one record, {}, are more than one commit takes ({}): let the function write less for it",
-        table::wire_sequence_number(batch_.first), error.message));
+        source_.event.numbers.text(batch_.first), error.message));
   }
   const std::string text = fmt::format(
       "the effects of {} records are more than one commit takes ({}): half of them come again", records, error.message);
@@ -397,8 +397,8 @@ Result<table::WriteRequest> MappingShard::failure_item() {
       {"function", context_.definition.function},
       {"error", failure_},
       {"attempts", number(static_cast<uint64_t>(attempts_))},
-      {"first_sequence", table::wire_sequence_number(batch_.first)},
-      {"last_sequence", table::wire_sequence_number(SequenceNumber(batch_.end.value - 1))},
+      {"first_sequence", source_.event.numbers.text(batch_.first)},
+      {"last_sequence", source_.event.numbers.text(SequenceNumber(batch_.end.value - 1))},
       {"records", fits ? std::string(records) : std::string("[]")},
       {"records_left_out", number(all - (fits ? batch.records : 0))},
       {"failed_ms", number(static_cast<uint64_t>(context_.environment.clock->now().value))},

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::string_view shard_prefix = "shardId-";
 constexpr size_t shard_digits = 12;
-constexpr size_t sequence_digits = 20;  // after the leading 1
 
 template <class Integer>
 void append_padded(std::string& out, Integer value, size_t digits) {
@@ -70,36 +69,15 @@ std::string shard_name(ShardId shard) {
 }
 
 std::optional<ShardId> parse_shard_name(std::string_view name) {
-  if (!name.starts_with(shard_prefix) || name.size() != shard_prefix.size() + shard_digits) return std::nullopt;
+  if (name.starts_with(shard_prefix)) name.remove_prefix(shard_prefix.size());
+  if (name.empty() || name.size() > shard_digits) return std::nullopt;
   uint64_t value = 0;
-  for (const char c : name.substr(shard_prefix.size())) {
+  for (const char c : name) {
     if (c < '0' || c > '9') return std::nullopt;
     value = value * 10 + static_cast<uint64_t>(c - '0');
   }
   if (value > UINT32_MAX) return std::nullopt;
   return ShardId(static_cast<uint32_t>(value));
-}
-
-void append_sequence_number(std::string& out, SequenceNumber sequence) {
-  out += '1';
-  append_padded(out, sequence.value, sequence_digits);
-}
-
-std::string sequence_number_text(SequenceNumber sequence) {
-  std::string out;
-  append_sequence_number(out, sequence);
-  return out;
-}
-
-std::optional<SequenceNumber> parse_sequence_number(std::string_view text) {
-  if (text.size() != sequence_digits + 1 || text[0] != '1') return std::nullopt;
-  uint64_t value = 0;
-  for (const char c : text.substr(1)) {
-    if (c < '0' || c > '9') return std::nullopt;
-    if (__builtin_mul_overflow(value, uint64_t{10}, &value)) return std::nullopt;
-    if (__builtin_add_overflow(value, static_cast<uint64_t>(c - '0'), &value)) return std::nullopt;
-  }
-  return SequenceNumber(value);
 }
 
 }  // namespace millrace::stream

@@ -34,13 +34,7 @@ std::optional<HashKey> parse_hash_key(std::string_view text);
 // "shardId-000000000003"
 std::string shard_name(ShardId shard);
 void append_shard_name(std::string& out, ShardId shard);
-// Nothing if it is not such a name.
+// Also in short, as Kinesis takes it: "shardId-3", "3". Nothing if it is no shard's name.
 std::optional<ShardId> parse_shard_name(std::string_view name);
-
-// Sequence numbers on the wire are decimal, ascending within a shard: 10^20 and the record's own number.
-void append_sequence_number(std::string& out, SequenceNumber sequence);
-std::string sequence_number_text(SequenceNumber sequence);
-// Nothing if it is not one of ours.
-std::optional<SequenceNumber> parse_sequence_number(std::string_view text);
 
 }  // namespace millrace::stream

@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/sequence_format.h"
 #include "log/block.h"
 #include "stream/consumers.h"
 #include "stream/shard_ranges.h"
@@ -56,6 +57,7 @@ class Stream {
   // Null until the stream is active.
   log::Log* log() const { return status_ == StreamStatus::creating ? nullptr : log_.get(); }
   uint32_t shard_count() const { return shards.count(); }
+  base::SequenceFormat numbers(ShardId shard) const { return {shard, id}; }  // as clients see the shard's records
 
  private:
   friend class Streams;

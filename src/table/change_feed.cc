@@ -1,5 +1,4 @@
 #include <array>
-#include <charconv>
 
 #include "table/item_json.h"
 #include "table/item_merge.h"
@@ -8,8 +7,6 @@
 
 namespace millrace::table {
 namespace {
-
-constexpr size_t sequence_digits = 20;  // of the largest 64-bit number
 
 std::string_view name_of(Change::Kind kind) {
   switch (kind) {
@@ -105,23 +102,13 @@ Result<void> put_change_json(std::string& out, const TableDefinition& table, con
   if (stored.new_value && shows_new(view)) TRY(put(R"(,"NewImage":)", *stored.new_value));
   if (stored.old_value && shows_old(view)) TRY(put(R"(,"OldImage":)", *stored.old_value));
   fmt::format_to(std::back_inserter(out), R"(,"SequenceNumber":"{}","SizeBytes":{},"StreamViewType":"{}"}})",
-                 wire_sequence_number(record.sequence), size, name_of(view));
+                 sequence_format(table).text(record.sequence), size, name_of(view));
   return {};
 }
 
-std::string wire_sequence_number(SequenceNumber sequence) {
-  return fmt::format("1{:020}", sequence.value);
-}
-
-Result<SequenceNumber> parse_wire_sequence_number(std::string_view text) {
-  uint64_t value = 0;
-  const char* const end = text.data() + text.size();
-  if (text.size() == 1 + sequence_digits && text.front() == '1') {
-    const auto parsed = std::from_chars(text.data() + 1, end, value);
-    if (parsed.ec == std::errc() && parsed.ptr == end) return SequenceNumber(value);
-  }
-  return fail(ErrorKind::invalid_argument, "Invalid SequenceNumber: {}; it is one that a record of the feed carried",
-              text);
+// A keyspace is never given again, and the time tells it from one of another data directory.
+base::SequenceFormat sequence_format(const TableDefinition& table) {
+  return {table.keyspace, static_cast<uint64_t>(table.created.value)};
 }
 
 }  // namespace millrace::table

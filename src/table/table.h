@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/sequence_format.h"
 #include "log/block.h"
 #include "store/store.h"
 #include "table/item.h"
@@ -257,11 +258,9 @@ Result<Change> decode_change(const TableDefinition& table, const log::Record& re
 
 // The `dynamodb` object and the `eventName` of a change, as DynamoDB Streams and Lambda give them (the caller adds
 // eventID, eventSourceARN and so on): appends `"eventName":"INSERT",...,"dynamodb":{...}` without braces around it.
-// Sequence numbers on the wire are the decimal of 10^20 + sequence.
 // Straight from the record's bytes, without a Change in between. corrupt: then `out` holds a part.
 Result<void> put_change_json(std::string& out, const TableDefinition& table, const log::Record& record, ViewType view);
-inline constexpr std::string_view sequence_number_base = "100000000000000000000";
-std::string wire_sequence_number(SequenceNumber sequence);
-Result<SequenceNumber> parse_wire_sequence_number(std::string_view text);
+// The sequence numbers of a table's change feed, as clients see them.
+base::SequenceFormat sequence_format(const TableDefinition& table);
 
 }  // namespace millrace::table

@@ -410,6 +410,26 @@ class Reads(KinesisTest):
         self.assertEqual(len(page["Records"]), 9)
         self.assertEqual(page["MillisBehindLatest"], 0)
 
+    def test_a_sequence_number_is_of_one_shard(self):
+        name, other = self.create(shards=2), self.create(shards=2)
+        put = lambda stream, key: self.kinesis.put_record(StreamName=stream, Data=b"x", PartitionKey="k", ExplicitHashKey=str(key))  # noqa: E731
+        first, second, elsewhere = put(name, 0), put(name, 2**127), put(other, 0)
+        self.assertEqual(len({each["SequenceNumber"] for each in (first, second, elsewhere)}), 3)
+        get = lambda number, kind="AT_SEQUENCE_NUMBER": self.kinesis.get_shard_iterator(  # noqa: E731
+            StreamName=name, ShardId="shardId-0", ShardIteratorType=kind, StartingSequenceNumber=number)
+        get(first["SequenceNumber"])
+        for number, message in ((second["SequenceNumber"], "It encodes shardId-000000000001, while it was used in a call to a shard with shardId-000000000000"),
+                                (elsewhere["SequenceNumber"], "because it did not come from this stream"),
+                                ("123", "is invalid.")):
+            with self.assertRaisesRegex(self.kinesis.exceptions.InvalidArgumentException, message):
+                get(number)
+        for kind in ("LATEST", "TRIM_HORIZON"):
+            with self.assertRaisesRegex(self.kinesis.exceptions.InvalidArgumentException, f"specified {kind} and also a StartingSequenceNumber"):
+                get(first["SequenceNumber"], kind)
+        ordered = lambda number: self.kinesis.put_record(StreamName=name, Data=b"x", PartitionKey="k", SequenceNumberForOrdering=number)  # noqa: E731
+        ordered(second["SequenceNumber"])
+        self.assertError("InvalidArgumentException", ordered, elsewhere["SequenceNumber"])
+
     def test_wrong_arguments(self):
         name = self.create()
         self.fill(name, 1)

@@ -9,7 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace millrace;
   const fuzz::Exact body({reinterpret_cast<const char*>(data), size}, simdjson::SIMDJSON_PADDING);
-  const auto answer = function::parse_answer(body.view());
+  const auto answer = function::parse_answer(body.view(), base::SequenceFormat(ShardId(0), 0));
   if (!answer) {
     CHECK(!answer.error().message.empty());
     return 0;
