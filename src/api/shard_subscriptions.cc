@@ -45,7 +45,13 @@ ShardSubscriptions::~ShardSubscriptions() {
   }
   wake_.notify_one();
   thread_.join();
-  for (const auto& [key, subscription] : std::exchange(subscriptions_, {})) leave(*subscription);
+  std::vector<SubscriptionPtr> left;
+  {
+    const std::lock_guard lock(mutex_);
+    left.assign(ready_.begin(), ready_.end());  // those that another has taken over from are here only
+    for (const auto& [key, subscription] : subscriptions_) left.push_back(subscription);
+  }
+  for (const SubscriptionPtr& subscription : left) leave(*subscription);
 }
 
 int64_t ShardSubscriptions::now_ms() const {
