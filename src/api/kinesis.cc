@@ -25,10 +25,14 @@ void Kinesis::add_to(aws::Service& service) {
   };
   constexpr Named operations[] = {
       {"CreateStream", &State::create_stream},
+      {"DecreaseStreamRetentionPeriod", &State::decrease_stream_retention_period},
       {"DeleteStream", &State::delete_stream},
+      {"DescribeLimits", &State::describe_limits},
       {"DescribeStream", &State::describe_stream},
       {"DescribeStreamSummary", &State::describe_stream_summary},
+      {"IncreaseStreamRetentionPeriod", &State::increase_stream_retention_period},
       {"ListStreams", &State::list_streams},
+      {"UpdateStreamMode", &State::update_stream_mode},
       {"ListShards", &State::list_shards},
       {"PutRecord", &State::put_record, true},
       {"PutRecords", &State::put_records, true},

@@ -70,6 +70,13 @@ struct Kinesis::State {
   void describe_stream_summary(Call& call);
   void list_streams(Call& call);
   void list_shards(Call& call);
+  // kinesis_settings.cc
+  void decrease_stream_retention_period(Call& call);
+  void increase_stream_retention_period(Call& call);
+  void set_retention(Call& call, bool increase);
+  void update_stream_mode(Call& call);
+  void describe_limits(Call& call);
+
   void put_record(Call& call);
   void put_records(Call& call);
   void get_shard_iterator(Call& call);

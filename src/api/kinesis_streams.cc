@@ -51,13 +51,13 @@ void write_common(Writer& out, const stream::Stream& stream, std::string_view ar
   out.member("StreamARN").text(arn);
   out.member("StreamStatus").text(name(stream.status()));
   out.member("StreamModeDetails").begin();
-  out.member("StreamMode").text(name(stream.mode));
+  out.member("StreamMode").text(name(stream.mode()));
   out.end();
   out.member("StreamCreationTimestamp").time(stream.created);
 }
 
 void write_rest(Writer& out, const stream::Stream& stream) {
-  out.member("RetentionPeriodHours").integer(stream.retention_ms / 3'600'000);
+  out.member("RetentionPeriodHours").integer(stream.retention_ms() / 3'600'000);
   out.member("EnhancedMonitoring").begin_list();
   out.begin();
   out.member("ShardLevelMetrics").begin_list();

@@ -23,7 +23,6 @@ namespace {
 constexpr std::string_view definition_name = "stream.json";
 constexpr std::string_view checksum_member = ",\"crc32c\":\"";  // of all before it
 constexpr uint64_t shards_max = 1'000'000;
-constexpr int64_t retention_ms_max = int64_t{365} * 24 * 3'600'000;
 constexpr std::string_view deleted_prefix = ".deleted-";
 
 // A leading dot is allowed in the name of a stream, and means something else in the name of a directory.
@@ -44,22 +43,27 @@ Result<void> remove_tree(const std::string& path) {
   return {};
 }
 
-std::string definition_text(const Stream& stream) {
+std::string definition_text(const Stream& stream, StreamMode mode, int64_t retention_ms) {
   // A stream's name has nothing that JSON would escape.
   std::string out = fmt::format(
       "{{\"name\":\"{}\",\"id\":\"{:016x}\",\"shards\":{},\"mode\":\"{}\",\"created_ms\":{},\"retention_ms\":{}",
-      stream.name, stream.id, stream.shard_count(), name(stream.mode), stream.created, stream.retention_ms);
+      stream.name, stream.id, stream.shard_count(), name(mode), stream.created, retention_ms);
   return fmt::format("{}{}{:08x}\"}}\n", out, checksum_member, base::crc32c(out));
 }
 
-Result<void> write_definition(const std::string& directory, const Stream& stream) {
+Result<void> write_definition(const std::string& directory, const Stream& stream, StreamMode mode,
+                              int64_t retention_ms) {
   const std::string path = fmt::format("{}/{}", directory, definition_name);
   const std::string partial = path + ".new";
   TRY_ASSIGN(base::File file, base::File::open(partial, O_CREAT | O_TRUNC | O_WRONLY));
-  TRY(file.write_at(definition_text(stream), 0));
+  TRY(file.write_at(definition_text(stream, mode, retention_ms), 0));
   TRY(file.sync_data());
   TRY(base::rename_file(partial, path));
   return base::sync_directory(directory);
+}
+
+Result<void> write_definition(const std::string& directory, const Stream& stream) {
+  return write_definition(directory, stream, stream.mode(), stream.retention_ms());
 }
 
 struct Definition {
@@ -118,7 +122,7 @@ Result<Definition> parse_definition(std::string_view text) {
     return damaged("`created_ms` is not a time");
   }
   if (root["retention_ms"].get(definition.retention_ms) || definition.retention_ms < Streams::default_retention_ms ||
-      definition.retention_ms > retention_ms_max) {
+      definition.retention_ms > Streams::retention_ms_max) {
     return damaged("`retention_ms` is not between 24 hours and 365 days");
   }
   if (!root["mode"].get(mode)) {
@@ -175,7 +179,7 @@ std::string_view name(StreamMode mode) {
 
 Stream::Stream(std::string name, uint64_t id, uint32_t shard_count, StreamMode mode, ProcessingTime created,
                int64_t retention_ms)
-    : name(std::move(name)), id(id), shards(shard_count), mode(mode), created(created), retention_ms(retention_ms) {}
+    : name(std::move(name)), id(id), shards(shard_count), created(created), mode_(mode), retention_ms_(retention_ms) {}
 
 Stream::~Stream() = default;
 
@@ -385,6 +389,33 @@ void Streams::deregister_consumer(const StreamPtr& stream, std::string name, std
   });
 }
 
+void Streams::set_retention(const StreamPtr& stream, int64_t retention_ms, std::function<void(Result<void>)> done) {
+  enqueue([this, stream, retention_ms, done = std::move(done)] {
+    if (retention_ms < default_retention_ms || retention_ms > retention_ms_max) {
+      return done(fail(ErrorKind::invalid_argument, "records stay for 24 hours to 365 days"));
+    }
+    auto changed = redefine(stream, stream->mode(), retention_ms);
+    if (changed) trim(*stream);
+    done(std::move(changed));
+  });
+}
+
+void Streams::set_mode(const StreamPtr& stream, StreamMode mode, std::function<void(Result<void>)> done) {
+  enqueue([this, stream, mode, done = std::move(done)] { done(redefine(stream, mode, stream->retention_ms())); });
+}
+
+// On the worker's thread, which alone changes these.
+Result<void> Streams::redefine(const StreamPtr& stream, StreamMode mode, int64_t retention_ms) {
+  // Its folder may be that of a later stream of its name already.
+  if (stream->status() != StreamStatus::active) {
+    return fail(ErrorKind::not_found, "the stream {} is not there any more", stream->name);
+  }
+  TRY(write_definition(directory_of(stream->name), *stream, mode, retention_ms));
+  stream->mode_ = mode;
+  stream->retention_ms_ = retention_ms;
+  return {};
+}
+
 void Streams::enqueue(std::function<void()> task) {
   {
     std::lock_guard lock(mutex_);
@@ -483,14 +514,15 @@ Result<void> Streams::copy_to(const std::string& directory, const std::stop_toke
 }
 
 void Streams::trim() {
-  const ProcessingTime now = clock_.now();
-  for (const StreamPtr& stream : list()) {
-    log::Log* const log = stream->log();
-    if (log == nullptr) continue;
-    // A segment that cannot be removed now is removed the next time.
-    [[maybe_unused]] const auto trimmed =
-        log->trim(ProcessingTime(now.value - stream->retention_ms), log->durable_group());
-  }
+  for (const StreamPtr& stream : list()) trim(*stream);
+}
+
+void Streams::trim(const Stream& stream) {
+  log::Log* const log = stream.log();
+  if (log == nullptr) return;
+  // A segment that cannot be removed now is removed the next time.
+  [[maybe_unused]] const auto trimmed =
+      log->trim(ProcessingTime(clock_.now().value - stream.retention_ms()), log->durable_group());
 }
 
 Streams::Totals Streams::totals() const {
@@ -499,6 +531,7 @@ Streams::Totals Streams::totals() const {
   for (const auto& [name, stream] : streams_) {
     ++totals.streams;
     totals.shards += stream->shard_count();
+    totals.on_demand_streams += stream->mode() == StreamMode::on_demand ? 1 : 0;
   }
   return totals;
 }

@@ -48,12 +48,12 @@ class Stream {
   const std::string name;
   const uint64_t id;  // differs from that of an earlier stream of the same name
   const ShardRanges shards;
-  const StreamMode mode;
   const ProcessingTime created;
-  const int64_t retention_ms;
   Consumers consumers;  // changed by Streams only
 
   StreamStatus status() const { return status_; }
+  StreamMode mode() const { return mode_; }
+  int64_t retention_ms() const { return retention_ms_; }
   // Null until the stream is active.
   log::Log* log() const { return status_ == StreamStatus::creating ? nullptr : log_.get(); }
   uint32_t shard_count() const { return shards.count(); }
@@ -65,6 +65,8 @@ class Stream {
          int64_t retention_ms);
 
   std::atomic<StreamStatus> status_ = StreamStatus::creating;
+  std::atomic<StreamMode> mode_;
+  std::atomic<int64_t> retention_ms_;
   std::unique_ptr<log::Log> log_;  // set before the status becomes active
   bool appended_ = false;          // the reactor's: waits for flush_all()
 };
@@ -84,7 +86,8 @@ struct StreamsOptions {
 
 class Streams final : public Sources {
  public:
-  static constexpr int64_t default_retention_ms = 24 * 3'600'000;
+  static constexpr int64_t default_retention_ms = 24 * 3'600'000;  // and the shortest
+  static constexpr int64_t retention_ms_max = int64_t{365} * 24 * 3'600'000;
 
   // Opens all streams that the directory holds; removes what a crash left of half-created and half-deleted ones. A
   // stream whose files do not hold is left as it is, and the others are served: see damaged().
@@ -101,6 +104,12 @@ class Streams final : public Sources {
   // The stream is gone at once, its files in the background; `done` is called on another thread when a restart cannot
   // bring it back. not_found; in_use while it is being created.
   Result<void> remove(std::string_view name, std::function<void(Result<void>)> done = {});
+
+  // Changes how long a stream's records stay (what is older goes at once, by whole segments), or what mode it is told
+  // to have, on this object's thread, as a file is written; `done` is called there when a restart keeps the change.
+  // not_found: the stream is gone. invalid_argument: not between default_retention_ms and retention_ms_max.
+  void set_retention(const StreamPtr& stream, int64_t retention_ms, std::function<void(Result<void>)> done);
+  void set_mode(const StreamPtr& stream, StreamMode mode, std::function<void(Result<void>)> done);
 
   // Changes the register of a stream's consumers on this object's thread, as a file is written; `done` is called there
   // when a restart keeps the change. Errors as of Consumers::add() and remove(); not_found: the stream is gone.
@@ -136,8 +145,11 @@ class Streams final : public Sources {
   struct Totals {
     uint64_t streams = 0;
     uint64_t shards = 0;
+    uint64_t on_demand_streams = 0;
   };
   Totals totals() const;
+  size_t streams_max() const { return options_.streams_max; }
+  uint32_t shards_max() const { return options_.shards_max; }
 
  private:
   explicit Streams(StreamsOptions options);
@@ -146,6 +158,8 @@ class Streams final : public Sources {
   Result<std::unique_ptr<log::Log>> open_stream_log(const Stream& stream) const;
   Result<void> build(const StreamPtr& stream);
   Result<void> demolish(const StreamPtr& stream);
+  Result<void> redefine(const StreamPtr& stream, StreamMode mode, int64_t retention_ms);
+  void trim(const Stream& stream);
   std::string directory_of(std::string_view name) const;
   void enqueue(std::function<void()> task);
   void work();

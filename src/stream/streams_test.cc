@@ -82,8 +82,29 @@ TEST_F(StreamsTest, a_streams_mode_is_there_after_a_restart) {
   ASSERT_TRUE(made.get_future().get());
   ASSERT_TRUE(streams_->ensure("orders", 1));
   reopen();
-  EXPECT_EQ(streams_->find("clicks")->mode, StreamMode::on_demand);
-  EXPECT_EQ(streams_->find("orders")->mode, StreamMode::provisioned);
+  EXPECT_EQ(streams_->find("clicks")->mode(), StreamMode::on_demand);
+  EXPECT_EQ(streams_->find("orders")->mode(), StreamMode::provisioned);
+}
+
+TEST_F(StreamsTest, how_long_records_stay_and_the_mode_can_be_changed) {
+  ASSERT_TRUE(streams_->ensure("clicks", 1));
+  const auto set_retention = [&](int64_t hours) {
+    std::promise<Result<void>> done;
+    streams_->set_retention(streams_->find("clicks"), hours * 3'600'000,
+                            [&](Result<void> result) { done.set_value(std::move(result)); });
+    return done.get_future().get();
+  };
+  ASSERT_TRUE(set_retention(8760));
+  EXPECT_EQ(set_retention(8761).error().kind, ErrorKind::invalid_argument);
+  EXPECT_EQ(set_retention(23).error().kind, ErrorKind::invalid_argument);
+  std::promise<bool> done;
+  streams_->set_mode(streams_->find("clicks"), StreamMode::on_demand,
+                     [&](Result<void> result) { done.set_value(result.has_value()); });
+  ASSERT_TRUE(done.get_future().get());
+  EXPECT_EQ(streams_->totals().on_demand_streams, 1U);
+  reopen();
+  EXPECT_EQ(streams_->find("clicks")->retention_ms(), int64_t{8760} * 3'600'000);
+  EXPECT_EQ(streams_->find("clicks")->mode(), StreamMode::on_demand);
 }
 
 TEST_F(StreamsTest, consumers_are_kept_and_copied_with_their_stream_and_go_with_it) {

@@ -410,6 +410,28 @@ class Reads(KinesisTest):
         self.assertEqual(len(page["Records"]), 9)
         self.assertEqual(page["MillisBehindLatest"], 0)
 
+    def test_settings_of_a_stream_change(self):
+        name = self.create()
+        arn = self.kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
+        described = lambda: self.kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]  # noqa: E731
+        increase = lambda hours: self.kinesis.increase_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)  # noqa: E731
+        decrease = lambda hours: self.kinesis.decrease_stream_retention_period(StreamName=name, RetentionPeriodHours=hours)  # noqa: E731
+        increase(8760)
+        self.assertEqual(described()["RetentionPeriodHours"], 8760)
+        for call, hours in ((increase, 8761), (increase, 48), (decrease, 23), (decrease, 0)):
+            self.assertError("InvalidArgumentException", call, hours)
+        decrease(48)
+        self.assertError("InvalidArgumentException", decrease, 72)
+        self.assertError("ResourceNotFoundException", self.kinesis.increase_stream_retention_period, StreamName="none", RetentionPeriodHours=48)
+        on_demand = self.kinesis.describe_limits()["OnDemandStreamCount"]
+        self.kinesis.update_stream_mode(StreamARN=arn, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+        limits = self.kinesis.describe_limits()
+        self.assertEqual(limits["OnDemandStreamCount"], on_demand + 1)
+        self.assertGreaterEqual(limits["OpenShardCount"], 1)
+        self.assertGreater(limits["ShardLimit"], limits["OpenShardCount"])
+        self.assertEqual(described()["StreamModeDetails"]["StreamMode"], "ON_DEMAND")
+        self.assertEqual(described()["RetentionPeriodHours"], 48)
+
     def test_a_sequence_number_is_of_one_shard(self):
         name, other = self.create(shards=2), self.create(shards=2)
         put = lambda stream, key: self.kinesis.put_record(StreamName=stream, Data=b"x", PartitionKey="k", ExplicitHashKey=str(key))  # noqa: E731

@@ -57,9 +57,9 @@ Found open(const std::string& directory, log::IoDriver* io) {
   CHECK(stream->name == "clicks" && (*streams)->source("clicks")->id == stream->id);
   return {.id = stream->id,
           .shards = (*streams)->source("clicks")->shards.size(),
-          .mode = stream->mode,
+          .mode = stream->mode(),
           .created = stream->created,
-          .retention_ms = stream->retention_ms};
+          .retention_ms = stream->retention_ms()};
 }
 
 }  // namespace
