@@ -7,6 +7,7 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "log/test_log.h"
 
@@ -193,20 +194,24 @@ TEST_F(RecoveryTest, ADamagedOpeningBeforeWholeGroupsIsReported) {
 TEST_F(RecoveryTest, an_opening_that_contradicts_the_segment_before_is_reported) {
   open();
   fill(0, 100);
-  log_.reset();
   const std::string path = newest(options_.directory);
+  const uint64_t id = id_in_name(path.substr(path.rfind('/') + 1), "segment-").value();
+  ASSERT_GT(id, 1u);
+  const std::string before = segment_path(options_.directory, id - 1);
+  Seal seal{};
+  // The log seals it in its own time, and leaves that when it is closed.
+  while (seal.span_count == 0) {
+    std::memcpy(&seal, read_file(before).data() + seal_offset, sizeof(seal));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ASSERT_EQ(seal.span_count, 1u);
+  log_.reset();
   std::string bytes = read_file(path);
   // As before it was sealed.
   std::fill_n(bytes.begin() + seal_offset, sizeof(Seal), '\0');
   write_file(path, bytes);
-  const uint64_t id = id_in_name(path.substr(path.rfind('/') + 1), "segment-").value();
-  ASSERT_GT(id, 1u);
   // The one before claims a record more than it has.
-  const std::string before = segment_path(options_.directory, id - 1);
   bytes = read_file(before);
-  Seal seal;
-  std::memcpy(&seal, bytes.data() + seal_offset, sizeof(seal));
-  ASSERT_EQ(seal.span_count, 1u);
   Span span;
   std::memcpy(&span, bytes.data() + seal.footer_offset, sizeof(span));
   ++span.next;
