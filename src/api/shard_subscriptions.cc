@@ -152,6 +152,8 @@ void ShardSubscriptions::run() {
     const SubscriptionPtr subscription = std::move(ready_.front());
     ready_.pop_front();
     subscription->queued = false;
+    // What happened in its last turn has queued it once more.
+    if (!subscription->live) continue;
     const bool dismissed = subscription->dismissed;
     const auto why = subscription->why;
     lock.unlock();

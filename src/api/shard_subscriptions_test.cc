@@ -26,6 +26,7 @@ class Client final : public http::Reply::Target {
     std::string sent;
     size_t pending = 0;
     bool takes = true;
+    bool hangs_up = false;  // while it is being sent something
     bool gone = false;
     bool ended = false;
     std::function<void()> moved;
@@ -51,7 +52,13 @@ class Client final : public http::Reply::Target {
       state_->ended = true;
     }
     bool write(std::string_view chunk) override {
-      const std::lock_guard lock(state_->mutex);
+      std::unique_lock lock(state_->mutex);
+      if (state_->hangs_up) {
+        state_->gone = true;
+        lock.unlock();
+        state_->moved();
+        return false;
+      }
       if (state_->gone) return false;
       state_->sent += chunk;
       if (!state_->takes) state_->pending += chunk.size();
@@ -251,6 +258,19 @@ TEST_F(ShardSubscriptionsTest, silence_is_broken_and_life_ends) {
   ASSERT_TRUE(until([&] { return ended(client); }));
   EXPECT_EQ(messages(client).back().headers.at(":message-type"), "event") << "no failure: it may subscribe again";
   EXPECT_EQ(subscriptions_->size(), 0U);
+}
+
+TEST_F(ShardSubscriptionsTest, who_hangs_up_while_an_event_is_being_sent_is_gone) {
+  const ClientPtr client = subscribe("one");
+  ASSERT_TRUE(until([&] { return events(client).size() == 1; }));
+  {
+    const std::lock_guard lock(client->mutex);
+    client->hangs_up = true;
+  }
+  put({"a"});
+  ASSERT_TRUE(until([&] { return ended(client); }));
+  const ClientPtr again = subscribe("one");
+  ASSERT_TRUE(until([&] { return records(again) == 1; }));
 }
 
 TEST_F(ShardSubscriptionsTest, a_later_call_takes_over_after_a_while) {
