@@ -31,6 +31,38 @@ std::string sequence_number_before(const base::SequenceFormat& numbers, Sequence
   return numbers.text(SequenceNumber(next.value - 1));
 }
 
+std::optional<std::vector<stream::Shard>> children_at_end(const stream::Stream& stream, ShardId shard,
+                                                          SequenceNumber next) {
+  const stream::ShardSetPtr set = stream.shards();
+  if (!stream::is_finished(*set, *stream.log(), shard, next)) return std::nullopt;
+  std::vector<stream::Shard> children;
+  for (const ShardId child : stream::children_of(*set, shard)) children.push_back(*set->find(child));
+  return children;
+}
+
+// https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ChildShard.html
+void write_children(Writer& out, const std::vector<stream::Shard>& children) {
+  out.member("ChildShards").begin_list();
+  for (const stream::Shard& child : children) {
+    out.begin();
+    out.member("ShardId").text(stream::shard_name(child.id));
+    out.member("ParentShards").begin_list();
+    if (child.parent) out.text(stream::shard_name(*child.parent));
+    if (child.adjacent_parent) out.text(stream::shard_name(*child.adjacent_parent));
+    out.end_list();
+    write_hash_key_range(out, child);
+    out.end();
+  }
+  out.end_list();
+}
+
+void write_hash_key_range(Writer& out, const stream::Shard& shard) {
+  out.member("HashKeyRange").begin();
+  out.member("StartingHashKey").text(stream::to_decimal(shard.first));
+  out.member("EndingHashKey").text(stream::to_decimal(shard.last));
+  out.end();
+}
+
 Expected<SequenceNumber> Kinesis::State::position(const Call& call, const stream::Stream& stream, ShardId shard,
                                                   const Start& start) const {
   const auto range = stream.log()->range(shard);
@@ -109,7 +141,7 @@ void Kinesis::State::get_records(Call& call) {
     }
   }
   const stream::Stream& stream = **found;
-  if (stream.id != iterator->stream_id || iterator->shard.value >= stream.shard_count()) {
+  if (stream.id != iterator->stream_id || iterator->shard >= stream.shards()->next_id()) {
     return call.answer.fail(
         AwsError{400, "ResourceNotFoundException",
                  fmt::format("The stream {} that the iterator belongs to has been deleted.", iterator->stream)});
@@ -161,9 +193,13 @@ void Kinesis::State::get_records(Call& call) {
   counters.bytes_out += bytes;
 
   const int64_t behind_ms = next >= range->end ? 0 : std::max<int64_t>(now.value - last_time.value, count > 0 ? 1 : 0);
-  const ShardIterator following{stream.name, stream.id, iterator->shard, next, now};
   out.end_list();
-  out.member("NextShardIterator").text(following.encode());
+  if (const auto children = children_at_end(stream, iterator->shard, next)) {
+    if (!children->empty()) write_children(out, *children);
+  } else {
+    const ShardIterator following{stream.name, stream.id, iterator->shard, next, now};
+    out.member("NextShardIterator").text(following.encode());
+  }
   out.member("MillisBehindLatest").integer(behind_ms);
   out.end();
   call.answer.ok(std::move(out));

@@ -245,20 +245,21 @@ std::optional<AwsError> Kinesis::State::check_sizes(const Call& call) const {
   return std::nullopt;
 }
 
-std::optional<AwsError> Kinesis::State::route(const stream::Stream& stream) {
+std::optional<AwsError> Kinesis::State::route(const stream::ShardSet& shards) {
   records.clear();
-  const bool one_shard = stream.shard_count() == 1;
+  const bool one_shard = shards.open_count() == 1;
+  const ShardId first = shards.of(0);
   std::array<std::string_view, stream::md5_lanes> keys;
   std::array<size_t, stream::md5_lanes> places;  // whose keys they are
   std::array<stream::Md5Digest, stream::md5_lanes> digests;
   size_t waiting = 0;
   auto hash_waiting = [&] {
     stream::md5_of_short_keys({keys.data(), waiting}, digests);
-    for (size_t i = 0; i < waiting; ++i) records[places[i]].shard = stream.shards.of(to_hash_key(digests[i]));
+    for (size_t i = 0; i < waiting; ++i) records[places[i]].shard = shards.of(to_hash_key(digests[i]));
     waiting = 0;
   };
   for (const Entry& entry : entries) {
-    records.push_back({ShardId(0), entry.key, entry.data});
+    records.push_back({first, entry.key, entry.data});
     if (is_given(entry.hash_key)) [[unlikely]] {
       const auto key = stream::parse_hash_key(entry.hash_key);
       if (!key) {
@@ -267,11 +268,11 @@ std::optional<AwsError> Kinesis::State::route(const stream::Stream& stream) {
                                             entry.hash_key))
             .error();
       }
-      records.back().shard = stream.shards.of(*key);
+      records.back().shard = shards.of(*key);
     } else if (one_shard) {
       continue;
     } else if (entry.key.size() > stream::md5_lane_bytes_max) {
-      records.back().shard = stream.shards.of(to_hash_key(md5(entry.key)));
+      records.back().shard = shards.of(to_hash_key(md5(entry.key)));
     } else {
       keys[waiting] = entry.key;
       places[waiting] = records.size() - 1;
@@ -319,7 +320,9 @@ void Kinesis::State::put(Call& call, bool is_read, const PutArguments& arguments
     }
   }
 
-  if (const auto error = route(*stream)) return call.answer.fail(*error);
+  // Until they are appended, no shard is closed.
+  const auto shards = stream->hold_shards();
+  if (const auto error = route(*stream->shards())) return call.answer.fail(*error);
   size_t bytes = 0;
   for (const Entry& entry : entries) bytes += entry.key.size() + entry.data.size();
   sequences.resize(records.size());

@@ -72,7 +72,7 @@ Expected<stream::StreamPtr> Kinesis::State::readable_stream(std::string_view nam
 
 Expected<ShardId> Kinesis::State::shard(const stream::Stream& stream, std::string_view shard_id) const {
   const auto shard = stream::parse_shard_name(shard_id);
-  if (shard && shard->value < stream.shard_count()) return *shard;
+  if (shard && stream.shards()->find(*shard) != nullptr) return *shard;
   return std::unexpected(AwsError{400, "ResourceNotFoundException",
                                   fmt::format("Could not find shard {} in stream {} under account {}.", shard_id,
                                               stream.name, options.account_id)});

@@ -20,6 +20,7 @@
 #include "aws/crypto.h"
 #include "aws/protocol.h"
 #include "log/log.h"
+#include "stream/lineage.h"
 #include "stream/streams.h"
 
 namespace millrace::api {
@@ -32,6 +33,7 @@ using aws::Writer;
 template <class T>
 using Expected = std::expected<T, AwsError>;
 
+std::unexpected<AwsError> serialization_error(std::string_view what);
 std::unexpected<AwsError> invalid_argument(std::string message);
 
 struct Kinesis::State {
@@ -45,6 +47,7 @@ struct Kinesis::State {
   Expected<stream::StreamPtr> stream(std::string_view name) const;
   // The same, active.
   Expected<stream::StreamPtr> readable_stream(std::string_view name) const;
+  // One that is there, open or closed. ResourceNotFoundException.
   Expected<ShardId> shard(const stream::Stream& stream, std::string_view shard_id) const;
   // The stream that a page of ListShards goes on in.
   Expected<stream::StreamPtr> stream_of_page(const ShardIterator& token) const;
@@ -70,12 +73,19 @@ struct Kinesis::State {
   void describe_stream_summary(Call& call);
   void list_streams(Call& call);
   void list_shards(Call& call);
-  // kinesis_settings.cc
-  void decrease_stream_retention_period(Call& call);
+  // kinesis_reshard.cc
+  void split_shard(Call& call);
+  void merge_shards(Call& call);
+  void update_shard_count(Call& call);
   void increase_stream_retention_period(Call& call);
+  void decrease_stream_retention_period(Call& call);
   void set_retention(Call& call, bool increase);
   void update_stream_mode(Call& call);
   void describe_limits(Call& call);
+  // Changes the stream that is named and answers with `body` when it has changed.
+  void change(Call& call, const stream::StreamPtr& stream, stream::Streams::Edit edit,
+              std::optional<Writer> body = std::nullopt);
+  AwsError not_active(const stream::Stream& stream) const;
 
   void put_record(Call& call);
   void put_records(Call& call);
@@ -116,7 +126,7 @@ struct Kinesis::State {
   std::optional<AwsError> check_sizes(const Call& call) const;
   void reserve_scratch(size_t bytes);
   // Fills `records`: each entry with its shard.
-  std::optional<AwsError> route(const stream::Stream& stream);
+  std::optional<AwsError> route(const stream::ShardSet& shards);
   Expected<stream::StreamPtr> stream_of(const Call& call, const PutArguments& arguments) const;
   // Appends `entries`, which were read from the body if `is_read`, and answers when they are durable, with what
   // `write_reply` makes of the sequence numbers.
@@ -146,6 +156,12 @@ struct Kinesis::State {
 
 // A record as readers are told it; `number` is room for its number, used again and again.
 void write_record(Writer& out, const base::SequenceFormat& numbers, const log::Record& record, std::string& number);
+
+// The shards that took over from a closed one of which all before `next` was read; nothing: there is more to come.
+std::optional<std::vector<stream::Shard>> children_at_end(const stream::Stream& stream, ShardId shard,
+                                                          SequenceNumber next);
+void write_children(Writer& out, const std::vector<stream::Shard>& children);
+void write_hash_key_range(Writer& out, const stream::Shard& shard);
 
 // A number that a reader may go on from at `next`, AFTER_SEQUENCE_NUMBER or AT_SEQUENCE_NUMBER: of the record before
 // it, which comes again in the second case. Before the first record lies 0, as Kinesis allows it to be written.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "api/kinesis_request.h"
 #include "base/base64.h"
 #include "log/log.h"
@@ -14,30 +16,40 @@ constexpr int64_t describe_shards_default = 100;
 constexpr int64_t list_shards_default = 1000;
 constexpr int64_t next_token_life_ms = 300'000;
 
-void write_shard(Writer& out, const stream::Stream& stream, ShardId shard) {
+void write_shard(Writer& out, const stream::Stream& stream, const stream::Shard& shard) {
+  const base::SequenceFormat numbers = stream.numbers(shard.id);
   out.begin();
-  out.member("ShardId").text(stream::shard_name(shard));
-  out.member("HashKeyRange").begin();
-  out.member("StartingHashKey").text(stream::to_decimal(stream.shards.first(shard)));
-  out.member("EndingHashKey").text(stream::to_decimal(stream.shards.last(shard)));
-  out.end();
+  out.member("ShardId").text(stream::shard_name(shard.id));
+  if (shard.parent) out.member("ParentShardId").text(stream::shard_name(*shard.parent));
+  if (shard.adjacent_parent) out.member("AdjacentParentShardId").text(stream::shard_name(*shard.adjacent_parent));
+  write_hash_key_range(out, shard);
   out.member("SequenceNumberRange").begin();
-  out.member("StartingSequenceNumber").text(stream.numbers(shard).text(SequenceNumber(0)));
+  out.member("StartingSequenceNumber").text(numbers.text(SequenceNumber(0)));
+  if (shard.end) out.member("EndingSequenceNumber").text(numbers.text(*shard.end));
   out.end();
   out.end();
 }
 
+using ShardFilter = std::function<Expected<bool>(const stream::Shard&)>;
+
 // Shards from `from` on, at most `count`; where the next page begins, if there is one.
-std::optional<uint32_t> write_shards(Writer& out, const stream::Stream& stream, uint32_t from, int64_t count) {
-  uint32_t shard = from;
-  for (; shard < stream.shard_count() && count > 0; ++shard, --count) write_shard(out, stream, ShardId(shard));
-  if (shard < stream.shard_count()) return shard;
+Expected<std::optional<ShardId>> write_shards(Writer& out, const stream::Stream& stream, ShardId from, int64_t count,
+                                              const ShardFilter& shown) {
+  const stream::ShardSetPtr set = stream.shards();
+  for (const stream::Shard& shard : set->all()) {
+    if (shard.id < from) continue;
+    const auto show = shown(shard);
+    if (!show) return std::unexpected(show.error());
+    if (!*show) continue;
+    if (count-- == 0) return shard.id;
+    write_shard(out, stream, shard);
+  }
   return std::nullopt;
 }
 
-std::string make_shards_token(const stream::Stream& stream, uint32_t next, ProcessingTime now) {
+std::string make_shards_token(const stream::Stream& stream, ShardId next, ProcessingTime now) {
   // A page of shards goes on like a read: the stream, a place in it and a time.
-  return ShardIterator{stream.name, stream.id, ShardId(next), SequenceNumber(0), now}.encode(ShardIterator::Use::list);
+  return ShardIterator{stream.name, stream.id, next, SequenceNumber(0), now}.encode(ShardIterator::Use::list);
 }
 
 std::string make_streams_token(std::string_view last) {
@@ -65,6 +77,27 @@ void write_rest(Writer& out, const stream::Stream& stream) {
   out.end();
   out.end_list();
   out.member("EncryptionType").text("NONE");
+}
+
+// Which shards a filter lets through.
+// https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ShardFilter.html
+ShardFilter shard_filter(const Call& call, const stream::Stream& stream, std::string_view type, ProcessingTime time) {
+  if (type == "AT_LATEST") return [](const stream::Shard& shard) { return !shard.closed; };
+  // A time before all that is kept means the oldest that is.
+  const bool at_oldest = type == "AT_TRIM_HORIZON" || (type == "AT_TIMESTAMP" && time <= stream.created);
+  if (at_oldest) {
+    return [set = stream.shards()](const stream::Shard& shard) {
+      return (!shard.parent || set->find(*shard.parent) == nullptr) &&
+             (!shard.adjacent_parent || set->find(*shard.adjacent_parent) == nullptr);
+    };
+  }
+  if (type != "AT_TIMESTAMP" && type != "FROM_TIMESTAMP") return [](const stream::Shard&) { return true; };
+  const bool at = type == "AT_TIMESTAMP";
+  return [&call, &stream, at, time](const stream::Shard& shard) -> Expected<bool> {
+    const auto open = stream::is_open_at(shard, *stream.log(), time);
+    if (!open) return std::unexpected(aws::to_aws_error(call.protocol, open.error()));
+    return *open && (!at || shard.created <= time);
+  };
 }
 
 // What would be promised and not kept.
@@ -133,11 +166,11 @@ void Kinesis::State::describe_stream(Call& call) {
   const auto found = stream(call);
   if (!found) return call.answer.fail(found.error());
   const stream::Stream& described = **found;
-  uint32_t from = 0;
+  ShardId from;
   if (const auto start = call.input.text("ExclusiveStartShardId")) {
     const auto after = shard(described, *start);
     if (!after) return call.answer.fail(after.error());
-    from = after->value + 1;
+    from = after->next();
   }
   Writer out(call.coding);
   out.begin();
@@ -145,9 +178,10 @@ void Kinesis::State::describe_stream(Call& call) {
   write_common(out, described, stream_arn(call, described));
   write_rest(out, described);
   out.member("Shards").begin_list();
-  std::optional<uint32_t> more;
+  std::optional<ShardId> more;
   if (described.status() != stream::StreamStatus::creating) {
-    more = write_shards(out, described, from, call.input.integer("Limit").value_or(describe_shards_default));
+    const int64_t limit = call.input.integer("Limit").value_or(describe_shards_default);
+    more = *write_shards(out, described, from, limit, [](const stream::Shard&) { return true; });
   }
   out.end_list();
   out.member("HasMoreShards").boolean(more.has_value());
@@ -212,7 +246,8 @@ Expected<stream::StreamPtr> Kinesis::State::stream_of_page(const ShardIterator& 
 void Kinesis::State::list_shards(Call& call) {
   const aws::Value& input = call.input;
   Expected<stream::StreamPtr> found = nullptr;
-  uint32_t from = 0;
+  ShardId from;
+  ShardFilter shown = [](const stream::Shard&) { return true; };
   if (const auto token = input.text("NextToken")) {
     if (input.has("StreamName") || input.has("ExclusiveStartShardId")) {
       return call.answer.fail(
@@ -224,41 +259,43 @@ void Kinesis::State::list_shards(Call& call) {
     }
     if (!page) return call.answer.fail(invalid_argument("Invalid NextToken.").error());
     found = stream_of_page(*page);
-    from = page->shard.value;
+    from = page->shard;
   } else {
     found = stream(call);
   }
   if (!found) return call.answer.fail(found.error());
   const stream::Stream& listed = **found;
 
-  // No shard is ever closed here, so every filter but this one lets all of them through.
+  if (listed.log() == nullptr) {
+    return call.answer.fail(
+        AwsError{400, "ResourceInUseException",
+                 fmt::format("Stream {} under account {} is CREATING.", listed.name, options.account_id)});
+  }
   auto start = input.text("ExclusiveStartShardId");
   if (const aws::Value* const filter = input.find("ShardFilter")) {
     const std::string_view type = *filter->text("Type");
-    if (type.ends_with("_TIMESTAMP") && !filter->has("Timestamp")) {
+    const auto time = filter->time("Timestamp");
+    if (type.ends_with("_TIMESTAMP") && !time) {
       return call.answer.fail(invalid_argument(fmt::format("The filter {} needs a Timestamp.", type)).error());
     }
     if (type == "AFTER_SHARD_ID") {
       start = filter->text("ShardId");
       if (!start) return call.answer.fail(invalid_argument("The filter AFTER_SHARD_ID needs a ShardId.").error());
     }
+    shown = shard_filter(call, listed, type, time.value_or(ProcessingTime(0)));
   }
   if (start) {
     const auto after = shard(listed, *start);
     if (!after) return call.answer.fail(after.error());
-    from = after->value + 1;
-  }
-  if (listed.status() == stream::StreamStatus::creating) {
-    return call.answer.fail(
-        AwsError{400, "ResourceInUseException",
-                 fmt::format("Stream {} under account {} is CREATING.", listed.name, options.account_id)});
+    from = after->next();
   }
   Writer out(call.coding);
   out.begin();
   out.member("Shards").begin_list();
-  const auto more = write_shards(out, listed, from, input.integer("MaxResults").value_or(list_shards_default));
+  const auto more = write_shards(out, listed, from, input.integer("MaxResults").value_or(list_shards_default), shown);
+  if (!more) return call.answer.fail(more.error());
   out.end_list();
-  if (more) out.member("NextToken").text(make_shards_token(listed, *more, clock.now()));
+  if (*more) out.member("NextToken").text(make_shards_token(listed, **more, clock.now()));
   out.end();
   call.answer.ok(std::move(out));
 }

@@ -207,7 +207,8 @@ ShardSubscriptions::Turn ShardSubscriptions::send_event(Subscription& subscripti
                                                         const std::vector<log::BlockPtr>& blocks) {
   const int64_t now = now_ms();
   const bool silent = !subscription.sent_ms || now - *subscription.sent_ms >= limits_.silence_ms;
-  if (blocks.empty() && !silent) return Turn::waits;
+  const bool is_over = children_at_end(*subscription.stream, subscription.key.shard, subscription.next).has_value();
+  if (blocks.empty() && !silent && !is_over) return Turn::waits;
   aws::Writer out(subscription.answer->coding());
   out.begin();
   out.member("Records").begin_list();
@@ -234,15 +235,19 @@ ShardSubscriptions::Turn ShardSubscriptions::send_event(Subscription& subscripti
   out.end_list();
   const auto range = subscription.stream->log()->range(subscription.key.shard);
   const bool at_end = !range || next >= range->end;
+  const auto children = children_at_end(*subscription.stream, subscription.key.shard, next);
   const int64_t behind_ms = at_end || count == 0 ? 0 : std::max<int64_t>(clock_.now().value - last.value, 1);
-  out.member("ContinuationSequenceNumber").text(sequence_number_before(numbers, next));
+  if (!children) out.member("ContinuationSequenceNumber").text(sequence_number_before(numbers, next));
   out.member("MillisBehindLatest").integer(behind_ms);
+  if (children && !children->empty()) write_children(out, *children);
   out.end();
   if (!subscription.answer->send("SubscribeToShardEvent", std::move(out).take())) return Turn::is_over;
   subscription.next = next;
   subscription.sent_ms = now;
   records_out_ += count;
   bytes_out_ += bytes;
+  // A closed shard's last event names its children, and the subscription is over.
+  if (children) return Turn::is_over;
   return at_end ? Turn::waits : Turn::goes_on;
 }
 

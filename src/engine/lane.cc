@@ -120,21 +120,20 @@ Result<void> Lane::restore() {
 Result<void> Lane::begin() {
   const log::Log* journal = &environment_.tables().journal();
   std::vector<const log::Log*> followed;
+  pipeline_->begin_sources(environment_.clock().now());
   for (Scan* scan : pipeline_->scans()) {
-    scan->begin(environment_.clock().now());
     scan->skip_bad(&skip_bad_);
-    for (size_t n = 0; n < scan->shards(); ++n) {
-      const stream::ShardSource& source = scan->source(n);
-      // A stream's log is followed as a whole; of the tables' journal, which this job writes too, only the feed.
-      if (std::find(followed.begin(), followed.end(), source.log) != followed.end()) continue;
-      std::optional<ShardId> shard;
-      if (source.log == journal) {
-        shard = source.id;
-      } else {
-        followed.push_back(source.log);
-      }
-      subscriptions_.push_back(source.log->subscribe(shard, [in_flight = in_flight_] { in_flight->call(); }));
+    // A stream's log is followed as a whole; of the tables' journal, which this job writes too, only the feed.
+    const stream::Source& source = scan->source();
+    std::optional<ShardId> shard;
+    if (source.log == journal) {
+      shard = source.shards()->all().front().id;
+    } else if (std::find(followed.begin(), followed.end(), source.log) != followed.end()) {
+      continue;
+    } else {
+      followed.push_back(source.log);
     }
+    subscriptions_.push_back(source.log->subscribe(shard, [in_flight = in_flight_] { in_flight->call(); }));
   }
   // Positions such as "the newest record now" are fixed by a commit before anything else.
   first_commit_due_ = !has_state_;
@@ -177,11 +176,12 @@ Result<Lane::Step> Lane::step() {
     }
     epoch_rows_ += taken;
   }
+  TRY_ASSIGN(const bool other_shards, pipeline_->follow_shards(now));
   for (const Pipeline::TimedSource& timed : pipeline_->timed_sources()) {
     TRY_ASSIGN(const auto due, timed.generator->tick(now, timed.scan->activity()));
     if (due) step.next = step.next ? std::min(*step.next, *due) : *due;
   }
-  bool at_end = room && taken == 0 && all_read && !pipeline_->pending();
+  bool at_end = room && taken == 0 && all_read && !other_shards && !pipeline_->pending();
   if (!all_read) {
     const ProcessingTime retry(now.value + options_.retry_wait_ms_max);
     step.next = step.next ? std::min(*step.next, retry) : retry;
@@ -202,7 +202,7 @@ Result<Lane::Step> Lane::step() {
     step.again = true;
   } else {
     // Otherwise a commit that becomes durable, or new records, wake the lane.
-    step.again = taken > 0;
+    step.again = taken > 0 || other_shards;
   }
   if (drained_) step = {};
   return step;

@@ -88,6 +88,7 @@ class WatermarkMinimum {
 
   Watermark& input(size_t n) { return inputs_[n]; }
   const std::vector<Watermark>& inputs() const { return inputs_; }
+  void set_inputs(std::vector<Watermark> inputs) { inputs_ = std::move(inputs); }
 
   // True if the combined watermark moved on or changed its idleness; then it is in current().
   bool update() {

@@ -123,8 +123,6 @@ class Builder {
     return id;
   }
 
-  size_t shards_of(sql::NodeId scan) const { return scan_shards_.at(scan); }
-
   void set_node(sql::NodeId id) { id_ = id; }
 
  private:
@@ -147,16 +145,16 @@ class Builder {
                               "'scan.changelog-mode' = 'insert-only' if its items never change",
                               definition.resource);
       }
-      source = {feed->keyspace.value, {{&environment_.tables().journal(), feed->keyspace, nullptr}}};
+      source = stream::fixed_source(feed->keyspace.value, &environment_.tables().journal(),
+                                    stream::ShardSet::single(feed->keyspace));
     } else {
       return millrace::fail(ErrorKind::unsupported, "{} cannot be read as a source", definition.name);
     }
-    scan_shards_[id_] = source.shards.size();
     return std::make_unique<Scan>(scan, definition, std::move(source), std::move(feed));
   }
   Made make(const sql::Node&, const sql::CalcNode& calc) { return Calc::make(calc); }
   Made make(const sql::Node&, const sql::WatermarkNode& watermark) {
-    return std::make_unique<WatermarkGenerator>(watermark, shards_of(source_of(watermark.input)));
+    return std::make_unique<WatermarkGenerator>(watermark, size_t{0});
   }
   Made make(const sql::Node&, const sql::UnionNode& join) { return std::make_unique<Union>(join.inputs.size()); }
   Made make(const sql::Node&, const sql::DeduplicateNode& deduplicate) {
@@ -205,7 +203,6 @@ class Builder {
 
   const sql::Plan& plan_;
   Environment& environment_;
-  std::map<sql::NodeId, size_t> scan_shards_;
   sql::NodeId id_ = 0;
 };
 
@@ -235,6 +232,25 @@ Result<std::unique_ptr<Pipeline>> Pipeline::make(const sql::Plan& plan, Environm
     pipeline->operators_.push_back(std::move(made));
   }
   return pipeline;
+}
+
+// Before the first record: a generator is told of the shards, unless its own state has done so.
+void Pipeline::begin_sources(ProcessingTime now) {
+  for (Scan* scan : scans_) scan->begin(now);
+  for (const TimedSource& timed : timed_sources_) timed.generator->begin(timed.scan->shards());
+}
+
+Result<bool> Pipeline::follow_shards(ProcessingTime now) {
+  bool changed = false;
+  for (Scan* scan : scans_) {
+    TRY_ASSIGN(const auto change, scan->follow(now));
+    if (!change) continue;
+    changed = true;
+    for (const TimedSource& timed : timed_sources_) {
+      if (timed.scan == scan) TRY(timed.generator->follow(*change));
+    }
+  }
+  return changed;
 }
 
 Result<void> Pipeline::finish_epoch() {

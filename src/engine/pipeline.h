@@ -32,6 +32,10 @@ class Pipeline {
   Operator& at(size_t n) { return *operators_[n]; }
   const Operator& at(size_t n) const { return *operators_[n]; }
 
+  // Scan::follow() of all, and their watermarks with them. True: there are others to read now.
+  Result<bool> follow_shards(ProcessingTime now);
+  void begin_sources(ProcessingTime now);
+
   Result<void> finish_epoch();
   // Operator::pending() and its kin, of all.
   bool pending() const;

@@ -100,7 +100,7 @@ TEST_F(PricingTest, a_click_becomes_a_row_soon) {
   ASSERT_TRUE(jobs_->submit("pricing", example("shop/pricing.sql")));
   const table::TablePtr demand = *environment_.tables().find("ProductDemand");
   log::Log& journal = environment_.tables().journal();
-  log::Log& clicks = *environment_.source("clickstream")->shards[0].log;
+  log::Log& clicks = *environment_.source("clickstream")->log;
   std::mutex mutex;
   std::map<std::string, int64_t> seen;
   SequenceNumber next;

@@ -126,8 +126,7 @@ class Scan::FeedDecoder {
 
 Scan::Scan(const sql::ScanNode& node, const sql::TableDefinition& definition, stream::Source source,
            table::TablePtr feed)
-    : node_(node), resource_(definition.resource), id_(source.id), activity_(source.shards.size()) {
-  for (stream::ShardSource& shard : source.shards) shards_.emplace_back(std::move(shard));
+    : node_(node), resource_(definition.resource), source_(std::move(source)) {
   const data::Schema schema = read_columns(node, definition);
   if (feed) {
     feed_ = std::make_unique<FeedDecoder>(schema, std::move(feed), node.retracts, node.ignore_parse_errors);
@@ -160,7 +159,7 @@ std::unexpected<Error> Scan::another_source() const {
 
 Result<void> Scan::check_source(Environment& environment) const {
   const auto id = current_id(environment);
-  if (id) return *id == id_ ? Result<void>() : another_source();
+  if (id) return *id == source_.id ? Result<void>() : another_source();
   if (id.error().kind != ErrorKind::not_found) return std::unexpected(id.error());
   return millrace::fail(ErrorKind::not_found,
                         "{} was deleted while the job read it; remove the job, and submit it again when there is "
@@ -169,48 +168,102 @@ Result<void> Scan::check_source(Environment& environment) const {
 }
 
 Result<void> Scan::start() {
-  for (Shard& shard : shards_) {
-    const stream::ShardSource& source = shard.reader.source();
-    switch (node_.start) {
-      case sql::ScanNode::Start::trim_horizon: {
-        TRY_ASSIGN(const log::ShardRange range, source.log->range(source.id));
-        shard.reader.seek(range.oldest);
-        break;
-      }
-      case sql::ScanNode::Start::latest: {
-        TRY_ASSIGN(const log::ShardRange range, source.log->range(source.id));
-        shard.reader.seek(range.end);
-        break;
-      }
-      case sql::ScanNode::Start::at_timestamp: {
-        TRY_ASSIGN(const SequenceNumber first, source.log->find(source.id, ProcessingTime(node_.start_ms)));
-        shard.reader.seek(first);
-        break;
-      }
+  const stream::ShardSetPtr set = source_.shards();
+  std::vector<ShardId> first;
+  switch (node_.start) {
+    case sql::ScanNode::Start::trim_horizon:
+      first = stream::oldest_shards(*set);
+      break;
+    case sql::ScanNode::Start::latest:
+      first = stream::open_shards(*set);
+      break;
+    case sql::ScanNode::Start::at_timestamp: {
+      TRY_ASSIGN(first, stream::shards_at(*set, *source_.log, ProcessingTime(node_.start_ms)));
+      break;
     }
+  }
+  for (const ShardId shard : first) {
+    TRY_ASSIGN(const log::ShardRange range, source_.log->range(shard));
+    SequenceNumber next = node_.start == sql::ScanNode::Start::latest ? range.end : range.oldest;
+    if (node_.start == sql::ScanNode::Start::at_timestamp) {
+      TRY_ASSIGN(next, source_.log->find(shard, ProcessingTime(node_.start_ms)));
+    }
+    shards_.push_back(std::make_unique<Shard>(source_.shard(shard), next));
   }
   changed_ = true;
   return {};
 }
 
 void Scan::begin(ProcessingTime now) {
-  for (ShardActivity& activity : activity_) activity = {false, now};
-  for (Shard& shard : shards_) shard.reader.commit();
+  activity_.assign(shards_.size(), ShardActivity{false, now});
+  for (const auto& shard : shards_) shard->reader.commit();
 }
 
-Result<void> Scan::read(size_t number, size_t bytes_max) {
-  Shard& shard = shards_[number];
-  stream::Reader& reader = shard.reader;
-  if (reader.peek() != nullptr) return {};
-  reader.forget();
-  if (shard.end && reader.next() >= *shard.end) return {};
-  const auto read = reader.read(bytes_max);
-  if (read) return {};
-  if (read.error().kind != ErrorKind::trimmed) return std::unexpected(read.error().within(resource_));
+std::vector<stream::Followed> Scan::followed(const stream::ShardSet& set) const {
+  std::vector<stream::Followed> followed;
+  for (const auto& shard : shards_) {
+    const ShardId id = shard->reader.source().id;
+    followed.push_back({id, stream::is_finished(set, *source_.log, id, shard->reader.next())});
+  }
+  return followed;
+}
+
+Result<std::optional<ShardsChange>> Scan::follow(ProcessingTime now) {
+  const stream::ShardSetPtr set = source_.shards();
+  if (!set->has_closed() && set->open_count() == shards_.size()) return std::nullopt;
+  const auto followed = this->followed(*set);
+  for (size_t n = 0; n < followed.size(); ++n) activity_[n].finished = followed[n].finished;
+  const stream::FollowerStep step = stream::next_step(*set, followed);
+  ShardsChange change;
+  std::vector<std::unique_ptr<Shard>> next;
+  std::vector<ShardActivity> activity;
+  for (size_t n = 0; n < followed.size(); ++n) {
+    if (std::ranges::find(step.forget, followed[n].shard) == step.forget.end()) {
+      change.kept.push_back(n);
+      activity.push_back(activity_[n]);
+    }
+  }
+  for (const stream::FollowerStep::Begin& begin : step.begin) {
+    if (drain_ends_ && !drain_ends_->contains(begin.shard)) continue;
+    if (begin.after_gap) return passed_by_retention(begin.shard, SequenceNumber(0));
+    std::vector<size_t>& parents = change.added.emplace_back();
+    for (size_t n = 0; n < followed.size(); ++n) {
+      if (std::ranges::find(begin.parents, followed[n].shard) != begin.parents.end()) parents.push_back(n);
+    }
+    activity.push_back({false, now});
+    next.push_back(std::make_unique<Shard>(source_.shard(begin.shard)));
+  }
+  if (change.added.empty() && change.kept.size() == shards_.size()) return std::nullopt;
+  std::lock_guard lock(shards_mutex_);
+  std::vector<std::unique_ptr<Shard>> all;
+  for (const size_t n : change.kept) all.push_back(std::move(shards_[n]));
+  std::ranges::move(next, std::back_inserter(all));
+  shards_ = std::move(all);
+  activity_ = std::move(activity);
+  changed_ = true;
+  return change;
+}
+
+std::unexpected<Error> Scan::passed_by_retention(ShardId shard, SequenceNumber next) const {
   return millrace::fail(ErrorKind::trimmed,
                         "{}: the records after position {} of shard {} have been deleted by retention before the job "
                         "read them; remove the job and submit it again to start from what is left",
-                        resource_, reader.next(), reader.source().id);
+                        resource_, next, shard);
+}
+
+Result<void> Scan::read(size_t number, size_t bytes_max) {
+  stream::Reader& reader = shards_[number]->reader;
+  if (reader.peek() != nullptr) return {};
+  reader.forget();
+  const ShardId shard = reader.source().id;
+  if (drain_ends_) {
+    const auto end = drain_ends_->find(shard);
+    if (end == drain_ends_->end() || reader.next() >= end->second) return {};
+  }
+  const auto read = reader.read(bytes_max);
+  if (read) return {};
+  if (read.error().kind != ErrorKind::trimmed) return std::unexpected(read.error().within(resource_));
+  return passed_by_retention(shard, reader.next());
 }
 
 // The bad record is the decoder's to count.
@@ -258,7 +311,7 @@ Result<data::Batch> Scan::decode_json(size_t shard) {
 }
 
 Result<size_t> Scan::pump(size_t number, ProcessingTime now) {
-  stream::Reader& reader = shards_[number].reader;
+  stream::Reader& reader = shards_[number]->reader;
   const SequenceNumber first = reader.next();
   take_records(reader);
   activity_[number].at_end = records_.empty();
@@ -286,15 +339,15 @@ Result<void> Scan::process(int, const data::Batch&) {
 
 void Scan::clear_changes() {
   changed_ = false;
-  for (Shard& shard : shards_) shard.reader.commit();
+  for (const auto& shard : shards_) shard->reader.commit();
 }
 
 void Scan::put_state(std::string& out, bool) const {
-  base::put_fixed(out, id_);
+  base::put_fixed(out, source_.id);
   base::put_varint(out, shards_.size());
-  for (const Shard& shard : shards_) {
-    base::put_varint(out, shard.reader.source().id.value);
-    base::put_varint(out, shard.reader.next().value);
+  for (const auto& shard : shards_) {
+    base::put_varint(out, shard->reader.source().id.value);
+    base::put_varint(out, shard->reader.next().value);
   }
 }
 
@@ -302,48 +355,55 @@ Result<void> Scan::get_state(base::ByteReader& in) {
   const auto id = in.fixed<uint64_t>();
   const uint64_t count = in.varint();
   if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "a source's state record ends early");
-  if (id != id_) return another_source();
-  if (count != shards_.size()) {
-    return millrace::fail(ErrorKind::invalid_argument,
-                          "{} had {} shards when the job started and has {} now; remove the job and submit it again",
-                          label(), count, shards_.size());
-  }
-  for (size_t n = 0; n < count; ++n) {
+  if (id != source_.id) return another_source();
+  const stream::ShardSetPtr set = source_.shards();
+  std::vector<std::unique_ptr<Shard>> shards;
+  for (uint64_t n = 0; n < count; ++n) {
     const ShardId shard(static_cast<uint32_t>(in.varint()));
     const SequenceNumber next(in.varint());
-    const stream::ShardSource& source = this->source(n);
-    if (!in.ok() || shard != source.id) {
+    if (!in.ok() || shard >= set->next_id()) {
       return millrace::fail(ErrorKind::corrupt, "the state of {} does not fit its shards", label());
     }
-    TRY_ASSIGN(const log::ShardRange range, source.log->range(shard));
-    // Such as an older copy of the stream's directory.
-    if (next > range.end) {
+    const auto range = source_.log->range(shard);
+    // Such as an older copy of the stream's directory. An empty shard that was let go leaves no trace in the log.
+    const SequenceNumber end = range ? range->end : SequenceNumber(0);
+    if (next > end) {
       return millrace::fail(
           ErrorKind::invalid_argument,
           "{} is not the one that the job has read so far: the job has come to record {} of shard {}, "
           "which ends at {}; remove the job and submit it again",
-          label(), next, shard, range.end);
+          label(), next, shard, end);
     }
-    shards_[n].reader.seek(next);
+    shards.push_back(std::make_unique<Shard>(source_.shard(shard), next));
   }
+  std::lock_guard lock(shards_mutex_);
+  shards_ = std::move(shards);
   return {};
 }
 
 stream::Reader::Lag Scan::lag(ProcessingTime now) const {
+  const stream::ShardSetPtr set = source_.shards();
   stream::Reader::Lag all;
-  for (const Shard& shard : shards_) {
-    const stream::Reader::Lag lag = shard.reader.lag(now);
+  std::vector<stream::Followed> followed;
+  std::lock_guard lock(shards_mutex_);
+  for (const auto& shard : shards_) {
+    const stream::Reader::Lag lag = shard->reader.lag(now);
     all.records += lag.records;
     all.ms = std::max(all.ms, lag.ms);
+    followed.push_back({shard->reader.source().id});
+  }
+  if (!set->has_closed()) return all;
+  for (const ShardId later : stream::later_shards(*set, followed)) {
+    if (const auto range = source_.log->range(later)) all.records += range->end.value - range->oldest.value;
   }
   return all;
 }
 
 Result<void> Scan::stop_at_end() {
-  for (Shard& shard : shards_) {
-    const stream::ShardSource& source = shard.reader.source();
-    TRY_ASSIGN(const log::ShardRange range, source.log->range(source.id));
-    shard.end = range.end;
+  drain_ends_.emplace();
+  for (const stream::Shard& shard : source_.shards()->all()) {
+    TRY_ASSIGN(const log::ShardRange range, source_.log->range(shard.id));
+    drain_ends_->emplace(shard.id, range.end);
   }
   return {};
 }

@@ -5,11 +5,13 @@
 // A record that cannot be decoded is an error that stops the job, unless 'json.ignore-parse-errors' is set: then it is
 // counted and skipped. A job that goes on after it may be told to leave out some such records all the same (skip_bad),
 // each named in the log. A feed with 'scan.changelog-mode' = 'insert-only' counts and skips modifications and removals.
-// The shards are those of the start; new ones are not discovered. Positions belong to one stream or table, not to its
+// A shard that was split or merged is read to its end, then its children are (stream/lineage.h): follow() takes them
+// up, and the state has the positions of those that are followed. Positions belong to one stream or table, not to its
 // name: one that was deleted and created again is another. The lane's thread, but for lag().
 
-#include <deque>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "data/json_decoder.h"
@@ -17,6 +19,7 @@
 #include "engine/operator.h"
 #include "engine/watermark.h"
 #include "sql/plan.h"
+#include "stream/lineage.h"
 #include "stream/reader.h"
 #include "table/table.h"
 
@@ -43,8 +46,12 @@ class Scan final : public Operator {
   // Leaves out bad records for as long as there are some left to skip; shared by the sources of a job.
   void skip_bad(SkipBad* skip) { skip_bad_ = skip; }
 
+  // The followed shards are numbered from 0, without gaps; follow() numbers them anew.
   size_t shards() const { return shards_.size(); }
-  const stream::ShardSource& source(size_t shard) const { return shards_[shard].reader.source(); }
+  const stream::Source& source() const { return source_; }
+  bool is_feed() const { return feed_ != nullptr; }
+  // Takes up the shards whose parents were read to their ends, and lets go the parents. Nothing: all stays.
+  Result<std::optional<ShardsChange>> follow(ProcessingTime now);
   // Reads on in the log, about `bytes_max`, if all that was read is pushed. throttled: the process has no descriptor
   // left; nothing has changed, try again.
   Result<void> read(size_t shard, size_t bytes_max);
@@ -70,22 +77,25 @@ class Scan final : public Operator {
 
  private:
   struct Shard {
-    explicit Shard(stream::ShardSource source) : reader(std::move(source)) {}
-    stream::Reader reader;              // next(): of the next record to push; committed(): as of the last commit
-    std::optional<SequenceNumber> end;  // of a drain
+    explicit Shard(stream::ShardSource source, SequenceNumber next = {}) : reader(std::move(source), next) {}
+    stream::Reader reader;  // next(): of the next record to push; committed(): as of the last commit
   };
   class FeedDecoder;
 
   std::string label() const;
   Result<uint64_t> current_id(Environment& environment) const;
   std::unexpected<Error> another_source() const;
+  std::vector<stream::Followed> followed(const stream::ShardSet& set) const;
+  std::unexpected<Error> passed_by_retention(ShardId shard, SequenceNumber next) const;
   void take_records(stream::Reader& reader);
   Result<data::Batch> decode_json(size_t shard);
 
   sql::ScanNode node_;
   std::string resource_;
-  uint64_t id_;
-  std::deque<Shard> shards_;
+  stream::Source source_;
+  mutable std::mutex shards_mutex_;  // of the list, which lag() reads from any thread
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::optional<std::map<ShardId, SequenceNumber>> drain_ends_;  // of all that a drain reads
   std::vector<ShardActivity> activity_;
   std::vector<log::Record> records_;   // of the batch that is made
   std::vector<log::BlockPtr> blocks_;  // in which they lie

@@ -36,11 +36,11 @@ class TestEnvironment final : public Environment, public stream::Sources {
     std::lock_guard lock(streams_mutex_);
     const auto found = streams_.find(std::string(name));
     if (found == streams_.end()) return millrace::fail(ErrorKind::not_found, "there is no stream {}", name);
-    stream::Source source{found->second.id, {}};
-    for (uint32_t shard = 0; shard < found->second.shards; ++shard) {
-      source.shards.push_back({found->second.log.get(), ShardId(shard), found->second.log});
-    }
-    return source;
+    const OpenStream& stream = found->second;
+    return stream::Source{stream.id, stream.log.get(), stream.log, [set = stream.set] {
+                            std::lock_guard lock(set->mutex);
+                            return set->now;
+                          }};
   }
   stream::Sources& streams() override { return *this; }
   table::Tables& tables() override { return *tables_; }
@@ -48,10 +48,27 @@ class TestEnvironment final : public Environment, public stream::Sources {
 
   void add_stream(const std::string& name, uint32_t shards) { add_stream(name, shards, next_id_++); }
   void add_stream(const std::string& name, uint32_t shards, uint64_t id) {
-    OpenStream stream{id, open_log(name), shards};
-    for (uint32_t n = 0; n < shards; ++n) stream.log->add_shard(ShardId(n));
+    add_stream(name, stream::ShardSet::equal(shards, clock_.now()), id);
+  }
+  void add_stream(const std::string& name, const stream::ShardSet& shards, uint64_t id) {
+    OpenStream stream{id, open_log(name), std::make_shared<Shards>()};
+    for (const stream::Shard& shard : shards.all()) stream.log->add_shard(shard.id);
+    stream.set->now = std::make_shared<const stream::ShardSet>(shards);
     std::lock_guard lock(streams_mutex_);
     streams_[name] = std::move(stream);
+  }
+  // As stream::Streams does it: `edit` splits and merges.
+  void change_shards(const std::string& name, const std::function<Result<void>(stream::ShardSet&)>& edit) {
+    std::lock_guard lock(streams_mutex_);
+    const OpenStream& stream = streams_.at(name);
+    stream::ShardSet next = *stream.set->now;
+    CHECK(edit(next));
+    for (const stream::Shard& shard : std::vector(next.all())) {
+      stream.log->add_shard(shard.id);
+      if (shard.closed && !shard.end) next.set_end(shard.id, stream.log->range(shard.id)->end);
+    }
+    std::lock_guard shards_lock(stream.set->mutex);
+    stream.set->now = std::make_shared<const stream::ShardSet>(std::move(next));
   }
   // A job may hold its log still.
   void remove_stream(const std::string& name) {
@@ -129,20 +146,24 @@ class TestEnvironment final : public Environment, public stream::Sources {
 
   // Closes and opens everything, as a restart of the server does.
   void reopen() {
-    std::map<std::string, std::pair<uint64_t, uint32_t>> before;
-    for (const auto& [name, stream] : streams_) before[name] = {stream.id, stream.shards};
+    std::map<std::string, std::pair<uint64_t, stream::ShardSetPtr>> before;
+    for (const auto& [name, stream] : streams_) before[name] = {stream.id, stream.set->now};
     close();
     open();
-    for (const auto& [name, stream] : before) add_stream(name, stream.second, stream.first);
+    for (const auto& [name, stream] : before) add_stream(name, *stream.second, stream.first);
   }
 
   const std::string& root() const { return root_; }
 
  private:
+  struct Shards {
+    std::mutex mutex;
+    stream::ShardSetPtr now;
+  };
   struct OpenStream {
     uint64_t id = 0;
     std::shared_ptr<log::Log> log;
-    uint32_t shards = 0;
+    std::shared_ptr<Shards> set;
   };
 
   std::string directory_of(const std::string& stream) const { return root_ + "/streams/" + stream; }

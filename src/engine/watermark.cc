@@ -1,5 +1,7 @@
 #include "engine/watermark.h"
 
+#include "stream/shard_set.h"
+
 namespace millrace::engine {
 
 namespace {
@@ -83,14 +85,41 @@ Result<void> WatermarkGenerator::advance(int, Watermark watermark) {
   return {};
 }
 
+void WatermarkGenerator::begin(size_t shards) {
+  std::vector<Watermark> inputs = minimum_.inputs();
+  inputs.resize(shards, Watermark{no_watermark, false});
+  minimum_.set_inputs(std::move(inputs));
+}
+
+Result<void> WatermarkGenerator::follow(const ShardsChange& change) {
+  std::vector<Watermark> inputs;
+  for (const size_t kept : change.kept) inputs.push_back(minimum_.input(kept));
+  for (const std::vector<size_t>& parents : change.added) {
+    Watermark added{no_watermark, false};
+    for (const size_t parent : parents) {
+      const EventTime time = minimum_.input(parent).time;
+      if (time != no_watermark) added.time = added.time == no_watermark ? time : std::min(added.time, time);
+    }
+    inputs.push_back(added);
+  }
+  minimum_.set_inputs(std::move(inputs));
+  changed_ = true;
+  return update();
+}
+
 Result<std::optional<ProcessingTime>> WatermarkGenerator::tick(ProcessingTime now,
                                                                const std::vector<ShardActivity>& shards) {
   std::optional<ProcessingTime> next;
-  if (node_.idle_timeout_ms <= 0) return next;
   bool fell_idle = false;
   for (size_t n = 0; n < shards.size(); ++n) {
     Watermark& shard = minimum_.input(n);
-    if (shard.idle || !shards[n].at_end) continue;
+    if (shard.idle) continue;
+    if (shards[n].finished) {
+      shard.idle = true;
+      fell_idle = true;
+      continue;
+    }
+    if (!shards[n].at_end || node_.idle_timeout_ms <= 0) continue;
     const ProcessingTime due(shards[n].last_activity.value + node_.idle_timeout_ms);
     if (due <= now) {
       shard.idle = true;
@@ -120,11 +149,11 @@ void WatermarkGenerator::put_state(std::string& out, bool) const {
 }
 
 Result<void> WatermarkGenerator::get_state(base::ByteReader& in) {
+  // As many as the source's state has.
   const uint64_t shards = in.varint();
-  if (shards > minimum_.inputs().size()) {
-    return millrace::fail(ErrorKind::invalid_argument, "the stream had {} shards and has {} now", shards,
-                          minimum_.inputs().size());
-  }
+  if (shards > stream::ShardSet::shards_max)
+    return millrace::fail(ErrorKind::corrupt, "a watermark of {} shards", shards);
+  minimum_.set_inputs(std::vector<Watermark>(shards, Watermark{no_watermark, false}));
   for (size_t n = 0; n < shards; ++n) {
     minimum_.input(n).time = EventTime(in.signed_varint());
     minimum_.input(n).idle = in.u8() != 0;

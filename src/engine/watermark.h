@@ -20,6 +20,14 @@ namespace millrace::engine {
 struct ShardActivity {
   bool at_end = false;              // nothing more to read right now
   ProcessingTime last_activity{0};  // when it last gave rows, or was started
+  bool finished = false;            // closed, and read to its end
+};
+
+// Shards are numbered anew: those that are kept, in their order, then the added ones, each with its parents' numbers of
+// before.
+struct ShardsChange {
+  std::vector<size_t> kept;
+  std::vector<std::vector<size_t>> added;
 };
 
 class WatermarkGenerator final : public Operator {
@@ -29,7 +37,12 @@ class WatermarkGenerator final : public Operator {
   Result<void> process(int input, const data::Batch& batch) override;
   Result<void> advance(int input, Watermark watermark) override;  // only the end of the input
 
-  // Marks silent shards idle. The next moment at which that may have to be done again, if any.
+  // So many shards, of which nothing is known, unless they were restored.
+  void begin(size_t shards);
+  // A new shard begins at the least watermark of its parents, so it holds back nothing that they did not.
+  Result<void> follow(const ShardsChange& change);
+
+  // Marks silent and finished shards idle. The next moment at which that may have to be done again, if any.
   Result<std::optional<ProcessingTime>> tick(ProcessingTime now, const std::vector<ShardActivity>& shards);
 
   Watermark current() const { return minimum_.current(); }

@@ -82,9 +82,7 @@ class FunctionsTest : public testing::Test, public stream::Sources {
 
   Result<stream::Source> source(std::string_view name) override {
     if (!name.starts_with("clicks") || !stream_exists_) return fail(ErrorKind::not_found, "no stream {}", name);
-    stream::Source source{stream_id_, {}};
-    for (uint32_t shard = 0; shard < shards; ++shard) source.shards.push_back({log_.get(), ShardId(shard), nullptr});
-    return source;
+    return stream::fixed_source(stream_id_, log_.get(), stream::ShardSet::equal(shards, ProcessingTime(0)));
   }
 
   static FunctionDefinition a_function(const std::string& kind, const std::vector<std::string>& arguments = {}) {

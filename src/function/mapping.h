@@ -1,10 +1,12 @@
 #pragma once
-// A mapping: finds its source, a stream or a table's change feed, and runs one MappingShard for each of its shards.
-// Private to this folder. The reactor's thread, except status().
+// A mapping: finds its source, a stream or a table's change feed, and runs one MappingShard for each shard that may be
+// read now. When one was read to its end, those that took over from it follow, in one commit of their positions
+// (stream/lineage.h). Private to this folder. The reactor's thread, except status().
 
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "function/mapping_shard.h"
 #include "function/position.h"
 #include "function/worker.h"
+#include "stream/lineage.h"
 
 namespace millrace::function {
 
@@ -27,28 +30,42 @@ class Mapping : public std::enable_shared_from_this<Mapping> {
   MappingStatus status() const;
 
  private:
-  using Sources = std::vector<MappingShard::Source>;
+  struct Found {
+    stream::Source source;
+    SourceIdentity identity;
+    EventSource event;  // of no shard yet
+  };
+  using Positions = std::map<ShardId, SequenceNumber>;
 
   void look_for_source();
   Result<void> follow_source();
-  Result<Sources> find_sources() const;
-  Result<std::vector<SequenceNumber>> find_positions(const Sources& sources) const;
+  Result<Found> find_source() const;
+  Result<Positions> find_positions(const Found& found) const;
+  Result<Positions> first_positions(const Found& found, bool recreated) const;
+  SequenceNumber position_in(const Found& found, ShardId shard, const Position& stored) const;
   Result<std::map<std::string, Position>> stored_positions() const;
-  SequenceNumber position_in(const MappingShard::Source& source, const log::ShardRange& range,
-                             const std::map<std::string, Position>& stored) const;
-  bool same_sources(const Sources& sources) const;
+  bool same_source(const Found& found) const;
   void drop_shards();
+
+  void shard_at_end();
+  uint64_t later_records() const;
+  // Takes up the shards that may be read now, and lets go those that were read.
+  void follow_shards();
+  Result<void> try_follow_shards();
+  // What is to be done of that, for shards at these positions.
+  stream::FollowerStep next_step(const Found& found, const Positions& positions) const;
+  std::shared_ptr<MappingShard> make_shard(const Found& found, ShardId shard, SequenceNumber position);
 
   const Functions::Environment& environment_;
   const MappingDefinition definition_;
   MappingProgress progress_;
   const MappingShard::Context context_;
-  Sources sources_;
   uint64_t timer_ = 0;
   bool stopped_ = false;
 
-  mutable std::mutex shards_mutex_;
-  std::vector<std::shared_ptr<MappingShard>> shards_;
+  mutable std::mutex shards_mutex_;  // status() reads them; they are changed by the reactor's thread
+  std::optional<Found> found_;       // what is followed
+  std::map<ShardId, std::shared_ptr<MappingShard>> shards_;
 };
 
 }  // namespace millrace::function

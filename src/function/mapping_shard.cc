@@ -110,7 +110,10 @@ void MappingShard::pump() {
   auto batch = make_batch(records_max, context_.definition.batch_bytes_max);
   if (!batch) return source_failed(batch.error());
   if (attempts_ == 0) set_retrying(false);
-  if (batch->records == 0) return;
+  if (batch->records == 0) {
+    if (context_.at_end) context_.at_end();
+    return;
+  }
   window_over_ = false;
   context_.environment.reactor->cancel(timer_);
   timer_ = 0;

@@ -53,6 +53,7 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
     const MappingDefinition& definition;
     Worker& worker;
     MappingProgress& progress;
+    std::function<void()> at_end;  // a shard has nothing to read now; posted, never from within a call
   };
   struct Source {
     stream::ShardSource shard;
@@ -64,6 +65,7 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
   void start();
   void stop();  // nothing is called back afterwards
 
+  SequenceNumber position() const { return reader_.committed(); }
   uint64_t lag_records() const;                     // any thread
   int64_t oldest_waiting_ms(int64_t now_ms) const;  // since the arrival of the batch under way; any thread
 

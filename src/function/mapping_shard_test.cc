@@ -65,6 +65,7 @@ class UnreadableLog final : public log::Log {
   void when_durable(GroupNumber, std::function<void()>) override {}
   void wait_durable(GroupNumber) override {}
   GroupNumber durable_group() const override { return {}; }
+  GroupNumber appended_group() const override { return {}; }
   Result<SequenceNumber> find(ShardId, ProcessingTime) const override { return end_; }
   std::unique_ptr<log::Hold> hold(std::span<const ShardId>, std::optional<GroupNumber>) override { return nullptr; }
   void add_shard(ShardId) override {}

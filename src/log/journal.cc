@@ -333,6 +333,11 @@ void Journal::announce(Lock& lock) {
   announcing_ = false;
 }
 
+GroupNumber Journal::appended_group() const {
+  Lock lock(mutex_);
+  return GroupNumber(gathering_->empty() ? next_group_ - 1 : next_group_);
+}
+
 void Journal::when_durable(GroupNumber group, std::function<void()> done) {
   {
     Lock lock(mutex_);

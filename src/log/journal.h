@@ -33,6 +33,7 @@ class Journal final : public Log, private DiskWrite {
   void flush() override;
   void when_durable(GroupNumber group, std::function<void()> done) override;
   void wait_durable(GroupNumber group) override;
+  GroupNumber appended_group() const override;
   GroupNumber durable_group() const override { return GroupNumber(durable_); }
   Result<std::vector<BlockPtr>> read(ShardId shard, SequenceNumber from, size_t bytes_max) const override;
   Result<ShardRange> range(ShardId shard) const override;

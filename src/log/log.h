@@ -82,6 +82,8 @@ class Log {
   // if nobody else does (no thread was started, no event_fd() asked for).
   virtual void wait_durable(GroupNumber group) = 0;
   virtual GroupNumber durable_group() const = 0;
+  // The newest group that anything was appended to.
+  virtual GroupNumber appended_group() const = 0;
 
   // Blocks of the shard that hold durable records from `from` on, in order, about `bytes_max` bytes (at least
   // one block if there is one); empty at the end of the shard. The first block may begin before `from`.

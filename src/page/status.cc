@@ -42,8 +42,11 @@ StreamSample sample(const stream::Stream& stream) {
   sample.name = stream.name;
   sample.shards = stream.shard_count();
   log::Log* const log = stream.log();
-  for (uint32_t shard = 0; log != nullptr && shard < stream.shard_count(); ++shard) {
-    if (const auto range = log->range(ShardId(shard))) sample.records += range->end.value;
+  if (log == nullptr) return sample;
+  const auto definition = stream.definition();
+  sample.records = definition->records_let_go;
+  for (const stream::Shard& shard : definition->shards.all()) {
+    if (const auto range = log->range(shard.id)) sample.records += range->end.value;
   }
   return sample;
 }

@@ -20,138 +20,13 @@
 namespace millrace::stream {
 namespace {
 
-constexpr std::string_view definition_name = "stream.json";
-constexpr std::string_view checksum_member = ",\"crc32c\":\"";  // of all before it
-constexpr uint64_t shards_max = 1'000'000;
 constexpr std::string_view deleted_prefix = ".deleted-";
-
-// A leading dot is allowed in the name of a stream, and means something else in the name of a directory.
-std::string directory_name(std::string_view stream) {
-  if (stream.starts_with('.')) return "%2E" + std::string(stream.substr(1));
-  return std::string(stream);
-}
-
-std::string stream_name(std::string_view directory) {
-  if (directory.starts_with("%2E")) return "." + std::string(directory.substr(3));
-  return std::string(directory);
-}
 
 Result<void> remove_tree(const std::string& path) {
   std::error_code error;
   std::filesystem::remove_all(path, error);
   if (error) return fail(ErrorKind::io, "cannot remove {}: {}", path, error.message());
   return {};
-}
-
-std::string definition_text(const Stream& stream, StreamMode mode, int64_t retention_ms) {
-  // A stream's name has nothing that JSON would escape.
-  std::string out = fmt::format(
-      "{{\"name\":\"{}\",\"id\":\"{:016x}\",\"shards\":{},\"mode\":\"{}\",\"created_ms\":{},\"retention_ms\":{}",
-      stream.name, stream.id, stream.shard_count(), name(mode), stream.created, retention_ms);
-  return fmt::format("{}{}{:08x}\"}}\n", out, checksum_member, base::crc32c(out));
-}
-
-Result<void> write_definition(const std::string& directory, const Stream& stream, StreamMode mode,
-                              int64_t retention_ms) {
-  const std::string path = fmt::format("{}/{}", directory, definition_name);
-  const std::string partial = path + ".new";
-  TRY_ASSIGN(base::File file, base::File::open(partial, O_CREAT | O_TRUNC | O_WRONLY));
-  TRY(file.write_at(definition_text(stream, mode, retention_ms), 0));
-  TRY(file.sync_data());
-  TRY(base::rename_file(partial, path));
-  return base::sync_directory(directory);
-}
-
-Result<void> write_definition(const std::string& directory, const Stream& stream) {
-  return write_definition(directory, stream, stream.mode(), stream.retention_ms());
-}
-
-struct Definition {
-  std::string name;
-  uint64_t id = 0;
-  uint32_t shards = 0;
-  StreamMode mode = StreamMode::provisioned;
-  int64_t created_ms = 0;
-  int64_t retention_ms = 0;
-};
-
-bool is_stream_name(std::string_view name) {
-  if (name.empty() || name.size() > 128) return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
-           c == '-';
-  });
-}
-
-// Nothing: a definition without a checksum, as earlier versions wrote them.
-std::optional<bool> checksum_holds(std::string_view text) {
-  const size_t at = text.rfind(checksum_member);
-  if (at == std::string_view::npos) return std::nullopt;
-  return text.substr(at) == fmt::format("{}{:08x}\"}}\n", checksum_member, base::crc32c(text.substr(0, at)));
-}
-
-std::optional<uint64_t> parse_id(std::string_view text) {
-  uint64_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id, 16);
-  if (text.size() != 16 || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return id;
-}
-
-Result<Definition> parse_definition(std::string_view text) {
-  const auto damaged = [](std::string_view what) { return fail(ErrorKind::corrupt, "{}", what); };
-  const std::optional<bool> holds = checksum_holds(text);
-  if (holds == false) return damaged("its checksum does not hold");
-  simdjson::dom::parser parser;
-  simdjson::dom::object root;
-  std::string_view name, id, mode;
-  uint64_t shards = 0;
-  Definition definition;
-  if (parser.parse(simdjson::padded_string(text)).get(root)) return damaged("it is not a JSON object");
-  // A flipped bit in the name of the checksum makes no definition of an earlier version.
-  static constexpr std::array<std::string_view, 6> members = {"name", "id",         "shards",
-                                                              "mode", "created_ms", "retention_ms"};
-  for (const auto& [key, value] : root) {
-    if (!holds && std::ranges::find(members, key) == members.end()) {
-      return damaged("it has no checksum and a member that earlier versions did not write");
-    }
-  }
-  if (root["name"].get(name) || !is_stream_name(name)) return damaged("`name` is not a stream's name");
-  if (root["id"].get(id) || !parse_id(id)) return damaged("`id` is not 16 hexadecimal digits");
-  if (root["shards"].get(shards) || shards == 0 || shards > shards_max) return damaged("`shards` is out of range");
-  if (root["created_ms"].get(definition.created_ms) || definition.created_ms < 0) {
-    return damaged("`created_ms` is not a time");
-  }
-  if (root["retention_ms"].get(definition.retention_ms) || definition.retention_ms < Streams::default_retention_ms ||
-      definition.retention_ms > Streams::retention_ms_max) {
-    return damaged("`retention_ms` is not between 24 hours and 365 days");
-  }
-  if (!root["mode"].get(mode)) {
-    if (mode == stream::name(StreamMode::on_demand)) {
-      definition.mode = StreamMode::on_demand;
-    } else if (mode != stream::name(StreamMode::provisioned)) {
-      return damaged("`mode` is neither PROVISIONED nor ON_DEMAND");
-    }
-  }
-  definition.name = name;
-  definition.id = *parse_id(id);
-  definition.shards = static_cast<uint32_t>(shards);
-  return definition;
-}
-
-// What the folder `entry` of the streams' directory says that it is.
-Result<Definition> read_definition(const std::string& directory, std::string_view entry) {
-  const std::string path = fmt::format("{}/{}", directory, definition_name);
-  TRY_ASSIGN(const base::File file, base::File::open(path, O_RDONLY));
-  TRY_ASSIGN(const uint64_t size, file.size());
-  std::string text(std::min<uint64_t>(size, 64 * 1024), '\0');
-  TRY_ASSIGN(const size_t read, file.read_at(text.data(), text.size(), 0));
-  text.resize(read);
-  auto definition = parse_definition(text);
-  if (definition && directory_name(definition->name) != entry) {
-    definition = fail(ErrorKind::corrupt, "it is the definition of the stream {}", definition->name);
-  }
-  if (definition) return definition;
-  return fail(definition.error().kind, "{} is damaged: {}", path, definition.error().message);
 }
 
 uint64_t new_stream_id() {
@@ -167,19 +42,25 @@ std::string_view name(StreamStatus status) {
       return "CREATING";
     case StreamStatus::active:
       return "ACTIVE";
+    case StreamStatus::updating:
+      return "UPDATING";
     case StreamStatus::deleting:
       break;
   }
   return "DELETING";
 }
 
-std::string_view name(StreamMode mode) {
-  return mode == StreamMode::on_demand ? "ON_DEMAND" : "PROVISIONED";
-}
+Stream::Stream(Definition definition)
+    : name(definition.name),
+      id(definition.id),
+      created(definition.created),
+      definition_(std::make_shared<const Definition>(std::move(definition))) {}
 
-Stream::Stream(std::string name, uint64_t id, uint32_t shard_count, StreamMode mode, ProcessingTime created,
-               int64_t retention_ms)
-    : name(std::move(name)), id(id), shards(shard_count), created(created), mode_(mode), retention_ms_(retention_ms) {}
+void Stream::set_definition(Definition definition) {
+  auto next = std::make_shared<const Definition>(std::move(definition));
+  std::lock_guard lock(definition_mutex_);
+  definition_ = std::move(next);
+}
 
 Stream::~Stream() = default;
 
@@ -243,11 +124,18 @@ Result<void> Streams::open_all() {
 }
 
 Result<StreamPtr> Streams::open_stream(const std::string& entry) const {
-  TRY_ASSIGN(const Definition found, read_definition(fmt::format("{}/{}", options_.directory, entry), entry));
-  StreamPtr stream(
-      new Stream(found.name, found.id, found.shards, found.mode, ProcessingTime(found.created_ms), found.retention_ms));
+  TRY_ASSIGN(Definition found, read_definition(fmt::format("{}/{}", options_.directory, entry), entry));
+  StreamPtr stream(new Stream(std::move(found)));
   TRY_ASSIGN(stream->log_, open_stream_log(*stream));
   TRY(stream->consumers.open(directory_of(stream->name)));
+  // A shard that was closed has had its last record: whatever came between the decision and a crash is in it.
+  Definition definition = *stream->definition();
+  for (const Shard& shard : std::vector(definition.shards.all())) {
+    if (!shard.closed) continue;
+    TRY_ASSIGN(const log::ShardRange range, stream->log_->range(shard.id));
+    definition.shards.set_end(shard.id, range.end);
+  }
+  stream->set_definition(std::move(definition));
   stream->status_ = StreamStatus::active;
   return stream;
 }
@@ -264,7 +152,7 @@ Result<std::unique_ptr<log::Log>> Streams::open_stream_log(const Stream& stream)
   options.clock = options_.clock;
   options.io = options_.io;
   TRY_ASSIGN(auto log, log::open_log(options));
-  for (uint32_t shard = 0; shard < stream.shard_count(); ++shard) log->add_shard(ShardId(shard));
+  for (const Shard& shard : stream.shards()->all()) log->add_shard(shard.id);
   return log;
 }
 
@@ -295,7 +183,12 @@ Result<void> Streams::create(std::string_view name, uint32_t shard_count, std::f
       return fail(ErrorKind::limit_exceeded, "all streams together would have {} shards; {} are allowed", shards,
                   options_.shards_max);
     }
-    stream.reset(new Stream(std::string(name), new_stream_id(), shard_count, mode, clock_.now(), default_retention_ms));
+    const ProcessingTime now = clock_.now();
+    stream.reset(new Stream({.name = std::string(name),
+                             .id = new_stream_id(),
+                             .mode = mode,
+                             .created = now,
+                             .shards = ShardSet::equal(shard_count, now)}));
     streams_.emplace(stream->name, stream);
   }
   enqueue([this, stream, done = std::move(done)] {
@@ -314,7 +207,7 @@ Result<void> Streams::build(const StreamPtr& stream) {
   const std::string directory = directory_of(stream->name);
   TRY(remove_tree(directory));
   auto log = open_stream_log(*stream);
-  const Result<void> written = log ? write_definition(directory, *stream) : std::unexpected(log.error());
+  const Result<void> written = log ? write_definition(directory, *stream->definition()) : std::unexpected(log.error());
   if (!written) {
     if (log) log->reset();
     [[maybe_unused]] const auto removed = remove_tree(directory);
@@ -389,31 +282,88 @@ void Streams::deregister_consumer(const StreamPtr& stream, std::string name, std
   });
 }
 
-void Streams::set_retention(const StreamPtr& stream, int64_t retention_ms, std::function<void(Result<void>)> done) {
-  enqueue([this, stream, retention_ms, done = std::move(done)] {
-    if (retention_ms < default_retention_ms || retention_ms > retention_ms_max) {
-      return done(fail(ErrorKind::invalid_argument, "records stay for 24 hours to 365 days"));
-    }
-    auto changed = redefine(stream, stream->mode(), retention_ms);
-    if (changed) trim(*stream);
-    done(std::move(changed));
-  });
-}
-
-void Streams::set_mode(const StreamPtr& stream, StreamMode mode, std::function<void(Result<void>)> done) {
-  enqueue([this, stream, mode, done = std::move(done)] { done(redefine(stream, mode, stream->retention_ms())); });
-}
-
-// On the worker's thread, which alone changes these.
-Result<void> Streams::redefine(const StreamPtr& stream, StreamMode mode, int64_t retention_ms) {
-  // Its folder may be that of a later stream of its name already.
-  if (stream->status() != StreamStatus::active) {
-    return fail(ErrorKind::not_found, "the stream {} is not there any more", stream->name);
+Result<void> Streams::change(std::string_view name, Edit edit, std::function<void(Result<void>)> done) {
+  const StreamPtr stream = find(name);
+  if (!stream) return fail(ErrorKind::not_found, "there is no stream {}", name);
+  StreamStatus active = StreamStatus::active;
+  if (!stream->status_.compare_exchange_strong(active, StreamStatus::updating)) {
+    return fail(ErrorKind::in_use, "the stream {} is not ACTIVE, instead in state {}", name, stream::name(active));
   }
-  TRY(write_definition(directory_of(stream->name), *stream, mode, retention_ms));
-  stream->mode_ = mode;
-  stream->retention_ms_ = retention_ms;
+  enqueue([this, stream, edit = std::move(edit), done = std::move(done)] {
+    auto applied = apply(stream, edit);
+    if (!applied) {
+      stream->status_ = StreamStatus::active;
+      if (done) done(std::move(applied));
+      return;
+    }
+    log::Log& log = *stream->log_;
+    const GroupNumber last = log.appended_group();
+    log.flush();
+    log.when_durable(last, [this, stream, done] {
+      end_shards(stream);
+      stream->status_ = StreamStatus::active;
+      trim(stream);  // records may stay for a shorter time now
+      if (options_.changed) options_.changed();
+      if (done) done({});
+    });
+  });
   return {};
+}
+
+// On the worker's thread. Written before it takes effect: what a new shard takes is never lost with it, and what an old
+// one takes until then lies before its end.
+Result<void> Streams::apply(const StreamPtr& stream, const Edit& edit) {
+  Definition next = *stream->definition();
+  const uint32_t open_before = next.shards.open_count();
+  TRY(edit(next));
+  if (next.shards.open_count() > open_before) {
+    const uint64_t shards = totals().shards + next.shards.open_count() - open_before;
+    if (shards > options_.shards_max) {
+      return fail(ErrorKind::limit_exceeded, "all streams together would have {} shards; {} are allowed", shards,
+                  options_.shards_max);
+    }
+  }
+  for (const Shard& shard : next.shards.all()) stream->log_->add_shard(shard.id);
+  TRY(write_definition(directory_of(stream->name), next));
+  const auto lock = stream->hold_shards();
+  stream->set_definition(std::move(next));
+  return {};
+}
+
+void Streams::end_shards(const StreamPtr& stream) {
+  Definition definition = *stream->definition();
+  for (const Shard& shard : std::vector(definition.shards.all())) {
+    if (!shard.closed || shard.end) continue;
+    const auto range = stream->log_->range(shard.id);
+    CHECK(range.has_value());
+    definition.shards.set_end(shard.id, range->end);
+  }
+  stream->set_definition(std::move(definition));
+}
+
+void Streams::let_shards_go(const StreamPtr& stream) {
+  const auto is_over = [this, stream](const Shard& shard) {
+    const auto range = stream->log_->range(shard.id);
+    return shard.end && range && range->oldest >= *shard.end &&
+           shard.closed->value + stream->retention_ms() < clock_.now().value;
+  };
+  if (std::ranges::none_of(stream->shards()->all(),
+                           [&](const Shard& shard) { return shard.closed && is_over(shard); })) {
+    return;
+  }
+  // Refused while it is being changed: the next time, then.
+  [[maybe_unused]] const auto changing = change(stream->name,
+                                                [is_over](Definition& definition) -> Result<void> {
+                                                  uint64_t records = 0;
+                                                  definition.shards.let_go([&](const Shard& shard) {
+                                                    if (!is_over(shard)) return false;
+                                                    records += shard.end->value;
+                                                    return true;
+                                                  });
+                                                  definition.records_let_go += records;
+                                                  return {};
+                                                },
+                                                {});
 }
 
 void Streams::enqueue(std::function<void()> task) {
@@ -440,7 +390,7 @@ void Streams::work() {
 
 Result<Source> Streams::source(std::string_view name) {
   const StreamPtr stream = find(name);
-  if (!stream || stream->status() != StreamStatus::active) {
+  if (!stream || stream->log() == nullptr || stream->status() == StreamStatus::deleting) {
     if (is_damaged(name)) {
       return fail(ErrorKind::not_found,
                   "the stream `{}` is damaged and not served; the server's log says what is damaged and what to do",
@@ -450,11 +400,7 @@ Result<Source> Streams::source(std::string_view name) {
                 "there is no stream {}; create it first: aws kinesis create-stream --stream-name {} --shard-count 1",
                 name, name);
   }
-  Source source{stream->id, {}};
-  for (uint32_t shard = 0; shard < stream->shard_count(); ++shard) {
-    source.shards.push_back({stream->log(), ShardId(shard), stream});
-  }
-  return source;
+  return Source{stream->id, stream->log(), stream, [stream] { return stream->shards(); }};
 }
 
 StreamPtr Streams::find(std::string_view name) const {
@@ -502,27 +448,34 @@ Result<void> Streams::copy_to(const std::string& directory, const std::stop_toke
     if (log == nullptr) continue;
     const std::string of_stream = fmt::format("{}/{}", directory, directory_name(stream->name));
     const auto copied = log->copy_to(of_stream, stop);
-    if (!copied && stream->status() != StreamStatus::active) {
+    if (!copied && stream->status() == StreamStatus::deleting) {
       TRY(remove_tree(of_stream));
       continue;
     }
     TRY(copied);
     if (stream->consumers.size() > 0) TRY(stream->consumers.copy_to(of_stream));
-    TRY(write_definition(of_stream, *stream));
+    TRY(write_definition(of_stream, *stream->definition()));
   }
   return base::sync_directory(directory);
 }
 
 void Streams::trim() {
-  for (const StreamPtr& stream : list()) trim(*stream);
+  for (const StreamPtr& stream : list()) trim(stream);
 }
 
-void Streams::trim(const Stream& stream) {
-  log::Log* const log = stream.log();
+void Streams::trim(const StreamPtr& stream) {
+  log::Log* const log = stream->log();
   if (log == nullptr) return;
   // A segment that cannot be removed now is removed the next time.
   [[maybe_unused]] const auto trimmed =
-      log->trim(ProcessingTime(clock_.now().value - stream.retention_ms()), log->durable_group());
+      log->trim(ProcessingTime(clock_.now().value - stream->retention_ms()), log->durable_group());
+  if (stream->shards()->has_closed()) let_shards_go(stream);
+}
+
+Streams::Limits Streams::limits() const {
+  Limits limits{options_.shards_max, options_.streams_max, 0};
+  for (const StreamPtr& stream : list()) limits.on_demand_streams += stream->mode() == StreamMode::on_demand ? 1 : 0;
+  return limits;
 }
 
 Streams::Totals Streams::totals() const {
@@ -531,7 +484,6 @@ Streams::Totals Streams::totals() const {
   for (const auto& [name, stream] : streams_) {
     ++totals.streams;
     totals.shards += stream->shard_count();
-    totals.on_demand_streams += stream->mode() == StreamMode::on_demand ? 1 : 0;
   }
   return totals;
 }

@@ -31,15 +31,14 @@
 #include "base/sequence_format.h"
 #include "log/block.h"
 #include "stream/consumers.h"
-#include "stream/shard_ranges.h"
+#include "stream/definition.h"
+#include "stream/shard_set.h"
 #include "stream/source.h"
 
 namespace millrace::stream {
 
-enum class StreamStatus { creating, active, deleting };
-enum class StreamMode { provisioned, on_demand };  // told to who asks; the shards are the same
-std::string_view name(StreamStatus status);        // as AWS and stream.json spell it
-std::string_view name(StreamMode mode);
+enum class StreamStatus { creating, active, updating, deleting };
+std::string_view name(StreamStatus status);  // as AWS spells it
 
 class Stream {
  public:
@@ -47,26 +46,38 @@ class Stream {
 
   const std::string name;
   const uint64_t id;  // differs from that of an earlier stream of the same name
-  const ShardRanges shards;
   const ProcessingTime created;
   Consumers consumers;  // changed by Streams only
 
   StreamStatus status() const { return status_; }
-  StreamMode mode() const { return mode_; }
-  int64_t retention_ms() const { return retention_ms_; }
+  // What changes of a stream, all as of one moment.
+  std::shared_ptr<const Definition> definition() const {
+    std::lock_guard lock(definition_mutex_);
+    return definition_;
+  }
+  ShardSetPtr shards() const {
+    const auto now = definition();
+    return {now, &now->shards};
+  }
+  StreamMode mode() const { return definition()->mode; }
+  int64_t retention_ms() const { return definition()->retention_ms; }
+  // Whoever appends holds this while it routes and appends, to the shards that are open meanwhile.
+  std::unique_lock<std::mutex> hold_shards() const { return std::unique_lock(routing_mutex_); }
+
   // Null until the stream is active.
   log::Log* log() const { return status_ == StreamStatus::creating ? nullptr : log_.get(); }
-  uint32_t shard_count() const { return shards.count(); }
+  uint32_t shard_count() const { return shards()->open_count(); }
   base::SequenceFormat numbers(ShardId shard) const { return {shard, id}; }  // as clients see the shard's records
 
  private:
   friend class Streams;
-  Stream(std::string name, uint64_t id, uint32_t shard_count, StreamMode mode, ProcessingTime created,
-         int64_t retention_ms);
+  explicit Stream(Definition definition);
+  void set_definition(Definition definition);
 
+  mutable std::mutex routing_mutex_;  // before definition_mutex_
+  mutable std::mutex definition_mutex_;
+  std::shared_ptr<const Definition> definition_;
   std::atomic<StreamStatus> status_ = StreamStatus::creating;
-  std::atomic<StreamMode> mode_;
-  std::atomic<int64_t> retention_ms_;
   std::unique_ptr<log::Log> log_;  // set before the status becomes active
   bool appended_ = false;          // the reactor's: waits for flush_all()
 };
@@ -80,14 +91,13 @@ struct StreamsOptions {
   size_t segment_bytes = size_t{32} << 20;
   size_t streams_max = 200;
   uint32_t shards_max = 500;  // of all streams together, as an AWS account has by default
-  // Called on any thread when a stream has become active or is gone; must not call back.
+  // Called on any thread when a stream has become active or is gone, or its shards have changed; must not call back.
   std::function<void()> changed;
 };
 
 class Streams final : public Sources {
  public:
-  static constexpr int64_t default_retention_ms = 24 * 3'600'000;  // and the shortest
-  static constexpr int64_t retention_ms_max = int64_t{365} * 24 * 3'600'000;
+  static constexpr int64_t default_retention_ms = Definition::retention_ms_min;
 
   // Opens all streams that the directory holds; removes what a crash left of half-created and half-deleted ones. A
   // stream whose files do not hold is left as it is, and the others are served: see damaged().
@@ -105,11 +115,13 @@ class Streams final : public Sources {
   // bring it back. not_found; in_use while it is being created.
   Result<void> remove(std::string_view name, std::function<void(Result<void>)> done = {});
 
-  // Changes how long a stream's records stay (what is older goes at once, by whole segments), or what mode it is told
-  // to have, on this object's thread, as a file is written; `done` is called there when a restart keeps the change.
-  // not_found: the stream is gone. invalid_argument: not between default_retention_ms and retention_ms_max.
-  void set_retention(const StreamPtr& stream, int64_t retention_ms, std::function<void(Result<void>)> done);
-  void set_mode(const StreamPtr& stream, StreamMode mode, std::function<void(Result<void>)> done);
+  // Changes what a stream is: `edit` gets a copy on this object's thread and changes it or refuses; then it is written,
+  // and takes effect. Shards that were closed end when all that they took is durable. `done` is called on any thread
+  // when all of this is done, or nothing of it. Meanwhile the stream is UPDATING, and read and written as ever. At
+  // once: not_found, in_use (not ACTIVE). Later: what `edit` said; limit_exceeded: too many shards of all streams
+  // together.
+  using Edit = std::function<Result<void>(Definition&)>;
+  Result<void> change(std::string_view name, Edit edit, std::function<void(Result<void>)> done);
 
   // Changes the register of a stream's consumers on this object's thread, as a file is written; `done` is called there
   // when a restart keeps the change. Errors as of Consumers::add() and remove(); not_found: the stream is gone.
@@ -139,17 +151,21 @@ class Streams final : public Sources {
   // meanwhile, and one that is deleted then may be missing. unavailable: `stop` was requested.
   Result<void> copy_to(const std::string& directory, const std::stop_token& stop) const;
 
-  // Drops segments older than each stream's retention; call it now and then (minutes).
+  // Drops segments older than each stream's retention, and closed shards that have nothing left; call it now and then
+  // (minutes).
   void trim();
 
   struct Totals {
     uint64_t streams = 0;
     uint64_t shards = 0;
-    uint64_t on_demand_streams = 0;
   };
   Totals totals() const;
-  size_t streams_max() const { return options_.streams_max; }
-  uint32_t shards_max() const { return options_.shards_max; }
+  struct Limits {
+    uint32_t shards_max = 0;
+    size_t streams_max = 0;
+    size_t on_demand_streams = 0;  // there are
+  };
+  Limits limits() const;
 
  private:
   explicit Streams(StreamsOptions options);
@@ -158,8 +174,10 @@ class Streams final : public Sources {
   Result<std::unique_ptr<log::Log>> open_stream_log(const Stream& stream) const;
   Result<void> build(const StreamPtr& stream);
   Result<void> demolish(const StreamPtr& stream);
-  Result<void> redefine(const StreamPtr& stream, StreamMode mode, int64_t retention_ms);
-  void trim(const Stream& stream);
+  Result<void> apply(const StreamPtr& stream, const Edit& edit);
+  void trim(const StreamPtr& stream);
+  void end_shards(const StreamPtr& stream);
+  void let_shards_go(const StreamPtr& stream);
   std::string directory_of(std::string_view name) const;
   void enqueue(std::function<void()> task);
   void work();

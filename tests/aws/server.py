@@ -38,16 +38,22 @@ class Server:
         self.arguments = list(arguments)
         self.dashboard = dashboard
         self.process = None
+        self.port = None  # any free one
         self.data = None
         self.external = os.environ.get("MILLRACE_ENDPOINT")
         self.endpoint = self.external
+
+    def start_at(self, endpoint):
+        """start() at an address that it had before."""
+        self.port = int(endpoint.rpartition(":")[2])
+        return self.start()
 
     def start(self):
         if self.external:
             return self
         if self.data is None:
             self.data = tempfile.mkdtemp(prefix="millrace-test-")
-        port = free_port()
+        port = self.port or free_port()
         self.endpoint = f"http://127.0.0.1:{port}"
         self.log = open(os.path.join(self.data, "stderr.txt"), "ab")
         self.process = subprocess.Popen(

@@ -79,3 +79,19 @@ def name_poison(event, context):
             "function": {"S": os.environ["AWS_LAMBDA_FUNCTION_NAME"]},
         }}})
     return {"effects": effects}
+
+
+def list_clicks(event, context):
+    """The data of each key's clicks, in the order in which they came."""
+    return {"effects": [
+        {"Update": {
+            "TableName": "Clicks",
+            "Key": {"k": {"S": record["kinesis"]["partitionKey"]}},
+            "UpdateExpression": "SET numbers = list_append(if_not_exists(numbers, :none), :one)",
+            "ExpressionAttributeValues": {
+                ":none": {"L": []},
+                ":one": {"L": [{"N": base64.b64decode(record["kinesis"]["data"]).decode()}]},
+            },
+        }}
+        for record in event["Records"]
+    ]}

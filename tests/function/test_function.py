@@ -135,6 +135,37 @@ batch_records_max = 10
     def start_again(self):
         self.dynamodb = self.server.client("dynamodb", retries=5)
 
+    def test_a_stream_that_is_split_and_merged_is_followed(self):
+        self.configure("list_clicks", 'stream = "clicks"')
+        self.start()
+        self.create_table("Clicks", "k")
+        self.create_stream()
+        sent = {f"v-{i}": [] for i in range(8)}
+
+        def put(numbers):
+            for number in numbers:
+                self.click(*[str(number)] * len(sent))
+                for key in sent:
+                    sent[key].append(number)
+
+        put(range(0, 20))
+        self.kinesis.split_shard(StreamName="clicks", ShardToSplit="shardId-000000000000",
+                                 NewStartingHashKey=str(1 << 127))
+        put(range(20, 40))
+        self.server.restart()
+        self.dynamodb = self.server.client("dynamodb", retries=5)
+        self.kinesis = self.server.client("kinesis", retries=5)
+        put(range(40, 50))
+        self.kinesis.merge_shards(StreamName="clicks", ShardToMerge="shardId-000000000001",
+                                  AdjacentShardToMerge="shardId-000000000002")
+        put(range(50, 60))
+
+        def seen():
+            return {i["k"]["S"]: [int(n["N"]) for n in i["numbers"]["L"]] for i in self.scan("Clicks")}
+        self.wait_for("all clicks", lambda: sum(map(len, seen().values())) >= 60 * len(sent))
+        time.sleep(0.3)  # for what should not come
+        self.assertEqual(seen(), sent)
+
     def test_a_batch_that_fails_for_good_is_found_again(self):
         self.configure("refuse_poison", 'stream = "clicks"', 1)
         self.start()

@@ -33,8 +33,7 @@ class JobEnvironment final : public engine::Environment, public stream::Sources 
   }
 
   Result<stream::Source> source(std::string_view) override {
-    return stream::Source{.id = 7,
-                          .shards = {{.log = log_.get(), .id = ShardId(0)}, {.log = log_.get(), .id = ShardId(1)}}};
+    return stream::fixed_source(7, log_.get(), stream::ShardSet::equal(2, ProcessingTime(0)));
   }
   stream::Sources& streams() override { return *this; }
   table::Tables& tables() override { CHECK(false, "the job has no tables"); }

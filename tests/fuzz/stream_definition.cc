@@ -56,7 +56,7 @@ Found open(const std::string& directory, log::IoDriver* io) {
   const StreamPtr& stream = list.front();
   CHECK(stream->name == "clicks" && (*streams)->source("clicks")->id == stream->id);
   return {.id = stream->id,
-          .shards = (*streams)->source("clicks")->shards.size(),
+          .shards = (*streams)->source("clicks")->shards()->all().size(),
           .mode = stream->mode(),
           .created = stream->created,
           .retention_ms = stream->retention_ms()};
