@@ -396,7 +396,7 @@ class Daemons : public WorkerTest, public testing::WithParamInterface<bool> {
   static void expect_gone(const std::vector<int>& processes) {
     for (const int process : processes) {
       ASSERT_GT(process, 1);
-      for (int i = 0; i < 400 && ::kill(process, 0) == 0; ++i) {
+      for (int i = 0; i < 4'000 && ::kill(process, 0) == 0; ++i) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }
       EXPECT_NE(::kill(process, 0), 0) << process;
