@@ -7,7 +7,6 @@
 #include <chrono>
 #include <thread>
 
-#include "aws/crypto.h"
 #include "base/clock.h"
 #include "base/json_string.h"
 
@@ -23,15 +22,6 @@ std::string json_string(std::string_view text) {
   std::string out;
   base::append_json_string(out, text);
   return out;
-}
-
-Result<ShardMap::Hash> parse_hash(std::string_view decimal) {
-  ShardMap::Hash value = 0;
-  for (const char c : decimal) {
-    if (c < '0' || c > '9') return fail(ErrorKind::internal, "`{}` is not a hash key", decimal);
-    value = value * 10 + static_cast<ShardMap::Hash>(c - '0');
-  }
-  return value;
 }
 
 }  // namespace
@@ -85,43 +75,6 @@ bool Patience::next() {
   std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms_));
   pause_ms_ = std::min(pause_ms_ * 2, pause_ms_max);
   return true;
-}
-
-Result<ShardMap> ShardMap::load(Api& api, std::string_view stream) {
-  TRY_ASSIGN(const std::string answer,
-             api.call(aws::kinesis_protocol, "ListShards", fmt::format(R"({{"StreamName":{}}})", json_string(stream))));
-  simdjson::dom::parser parser;
-  simdjson::dom::array shards;
-  if (parser.parse(answer)["Shards"].get(shards)) {
-    return fail(ErrorKind::internal, "the answer to ListShards has no Shards");
-  }
-  std::vector<std::pair<Hash, std::string>> found;
-  for (const simdjson::dom::element shard : shards) {
-    std::string_view end;
-    std::string_view id;
-    if (shard["HashKeyRange"]["EndingHashKey"].get(end) || shard["ShardId"].get(id)) {
-      return fail(ErrorKind::internal, "the answer to ListShards has a shard without its range");
-    }
-    TRY_ASSIGN(const Hash hash, parse_hash(end));
-    found.emplace_back(hash, std::string(id));
-  }
-  if (found.empty()) return fail(ErrorKind::not_found, "the stream `{}` has no shard", stream);
-  std::sort(found.begin(), found.end());
-  ShardMap map;
-  for (auto& [hash, id] : found) {
-    map.ends_.push_back(hash);
-    map.ids_.push_back(std::move(id));
-  }
-  return map;
-}
-
-size_t ShardMap::shard_of(std::string_view key) const {
-  if (ends_.size() == 1) return 0;
-  static thread_local aws::Md5 md5;
-  Hash hash = 0;
-  for (const unsigned char byte : md5(key)) hash = hash << 8 | byte;
-  const auto shard = std::lower_bound(ends_.begin(), ends_.end(), hash);
-  return shard == ends_.end() ? ends_.size() - 1 : static_cast<size_t>(shard - ends_.begin());
 }
 
 Result<void> ensure_stream(Api& api, std::string_view stream, int shards) {

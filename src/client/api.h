@@ -1,8 +1,8 @@
 #pragma once
 // A server's API for our own programs, over real sockets with real signatures: what `send`, the commands, the shop's
-// functions and the demo use. One class per connection, and the routing of keys to shards that keeps order.
+// functions and the demo use. One class per connection.
 //
-// Threads: an Api by one thread at a time; ShardMap is immutable.
+// Threads: an Api by one thread at a time.
 
 #include <cstdint>
 #include <span>
@@ -62,21 +62,6 @@ class Patience {
 struct StreamRecord {
   std::string key;
   std::string data;
-};
-
-// Which shard takes which key: by the MD5 of the key, as Kinesis does.
-class ShardMap {
- public:
-  __extension__ using Hash = unsigned __int128;
-
-  static Result<ShardMap> load(Api& api, std::string_view stream);
-  size_t size() const { return ends_.size(); }
-  size_t shard_of(std::string_view key) const;
-  const std::vector<std::string>& shard_ids() const { return ids_; }
-
- private:
-  std::vector<Hash> ends_;  // the last hash of each shard, ascending
-  std::vector<std::string> ids_;
 };
 
 // Creates the stream if it is missing and waits until it is active.

@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/json_string.h"
+#include "client/shards.h"
 
 namespace millrace::client {
 
@@ -22,38 +23,6 @@ std::string json_string(std::string_view text) {
 std::string text_of(const simdjson::dom::element& from, const char* name) {
   std::string_view text;
   return from[name].get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
-}
-
-struct ListedShard {
-  std::string id;
-  std::vector<std::string> parents;
-  bool closed = false;
-};
-
-Result<std::vector<ListedShard>> list_shards(Api& api, const std::string& stream) {
-  std::vector<ListedShard> shards;
-  std::string body = fmt::format(R"({{"StreamName":{}}})", json_string(stream));
-  for (;;) {
-    TRY_ASSIGN(const std::string answer, api.call(aws::kinesis_protocol, "ListShards", body));
-    simdjson::dom::parser parser;
-    simdjson::dom::element document;
-    simdjson::dom::array listed;
-    if (parser.parse(answer).get(document) || document["Shards"].get(listed)) {
-      return fail(ErrorKind::internal, "the answer to ListShards has no Shards");
-    }
-    for (const simdjson::dom::element each : listed) {
-      ListedShard shard{.id = text_of(each, "ShardId")};
-      for (const char* name : {"ParentShardId", "AdjacentParentShardId"}) {
-        if (std::string parent = text_of(each, name); !parent.empty()) shard.parents.push_back(std::move(parent));
-      }
-      std::string_view end;
-      shard.closed = each["SequenceNumberRange"]["EndingSequenceNumber"].get(end) == simdjson::SUCCESS;
-      shards.push_back(std::move(shard));
-    }
-    const std::string token = text_of(document, "NextToken");
-    if (token.empty()) return shards;
-    body = fmt::format(R"({{"NextToken":{}}})", json_string(token));
-  }
 }
 
 }  // namespace

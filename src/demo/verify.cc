@@ -11,6 +11,7 @@
 
 #include "base/base64.h"
 #include "client/items.h"
+#include "client/shards.h"
 #include "shop/schema.h"
 
 namespace millrace::demo {
@@ -154,12 +155,12 @@ class Verifier {
 
  private:
   Result<void> read_log() {
-    TRY_ASSIGN(const client::ShardMap shards, client::ShardMap::load(api_, options_.stream));
-    for (const std::string& shard : shards.shard_ids()) {
+    TRY_ASSIGN(const std::vector<client::ListedShard> shards, client::list_shards(api_, options_.stream));
+    for (const client::ListedShard& shard : shards) {
       TRY_ASSIGN(const std::string answer,
                  api_.call(aws::kinesis_protocol, "GetShardIterator",
                            fmt::format(R"({{"StreamName":"{}","ShardId":"{}","ShardIteratorType":"TRIM_HORIZON"}})",
-                                       options_.stream, shard)));
+                                       options_.stream, shard.id)));
       simdjson::dom::parser parser;
       std::string_view iterator;
       if (parser.parse(answer)["ShardIterator"].get(iterator)) return broken("GetShardIterator");

@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "client/api.h"
+#include "client/shards.h"
 #include "send/place.h"
 
 namespace millrace::send {

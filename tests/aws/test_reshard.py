@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -220,6 +221,28 @@ class Resharding(unittest.TestCase):
                 self.assertFalse(set(numbers) - set(read), "nothing acknowledged is missing")
             self.wait_for_counts({key: (len(values), sum(json.loads(v)["n"] for v in values))
                                   for key, values in by_key.items()})
+
+    def test_a_file_is_sent_meanwhile(self):
+        self.create(shards=2)
+        for shard in self.shards():  # what is sent finds shards that are closed, and others that close
+            self.split(shard)
+        ended = threading.Event()
+        seed = int.from_bytes(os.urandom(4), "big")
+        resharding = threading.Thread(target=self.reshard_at_random, args=(ended, seed))
+        resharding.start()
+        rows = "".join(f"key-{i % 30},{i // 30},{1_600_000_000_000 + i // 8}\n" for i in range(30_000))
+        done = subprocess.run(
+            [server.BINARY, "send", "--stream", "clicks", "--key", "k", "--time", "t", "--endpoint",
+             self.server.endpoint, "--csv", "-"], input="k,n,t\n" + rows, capture_output=True, text=True, timeout=60)
+        ended.set()
+        resharding.join()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with self.subTest(seed=seed):
+            self.assertGreater(len(self.shards()), 10)
+            by_key = self.read_all()
+            self.assertEqual(len(by_key), 30)
+            for values in by_key.values():
+                self.assertEqual([json.loads(value)["n"] for value in values], [str(n) for n in range(1000)])
 
     def restart_at(self, address):
         """Killed, and there again where clients look for it."""
