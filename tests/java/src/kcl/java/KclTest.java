@@ -206,4 +206,25 @@ final class KclTest {
         .streamARN();
     assertEquals(1, streams.listStreamConsumers(r -> r.streamARN(arn)).get().consumers().size());
   }
+
+  /** Parents to their ends before their children, or a key's numbers would come out of order. */
+  @Test
+  void followsShardsThatAreSplitAndMerged() throws Exception {
+    create("resharded");
+    final int part = RECORDS_OF_KEY / 4;
+    put("resharded", 0, part);
+    consume("resharded", polling("resharded"), received -> {
+      final var shards = streams.listShards(r -> r.streamName("resharded")).get().shards();
+      final var first = shards.get(0).hashKeyRange();
+      final var middle = new java.math.BigInteger(first.startingHashKey())
+          .add(new java.math.BigInteger(first.endingHashKey())).shiftRight(1);
+      streams.splitShard(r -> r.streamName("resharded").shardToSplit(shards.get(0).shardId())
+          .newStartingHashKey(middle.toString())).get();
+      put("resharded", part, part);
+      await(received, KEYS * 2 * part);
+      streams.mergeShards(r -> r.streamName("resharded").shardToMerge(shards.get(1).shardId())
+          .adjacentShardToMerge(shards.get(2).shardId())).get();
+      put("resharded", 2 * part, RECORDS_OF_KEY - 2 * part);
+    });
+  }
 }
