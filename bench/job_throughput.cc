@@ -5,6 +5,8 @@
 //   bench_job_throughput DIRECTORY [EVENTS]
 
 #include <simdjson.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cmath>
@@ -174,5 +176,7 @@ int run(int argc, char** argv) {
 }  // namespace millrace::bench
 
 int main(int argc, char** argv) {
+  // The figures alone are printed.
+  spdlog::set_default_logger(spdlog::stderr_color_mt("bench"));
   return millrace::bench::run(argc, argv);
 }

@@ -3,6 +3,9 @@
 //
 //   bench_log_limit DIRECTORY --batch 500 --bytes 200 --depth 4 --seconds 3
 
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -71,5 +74,7 @@ int run(int argc, char** argv) {
 }  // namespace millrace::bench
 
 int main(int argc, char** argv) {
+  // The figures alone are printed.
+  spdlog::set_default_logger(spdlog::stderr_color_mt("bench"));
   return millrace::bench::run(argc, argv);
 }
