@@ -148,7 +148,7 @@ Result<Lane::Step> Lane::step() {
   Step step;
   TRY(write_unfinished());
   size_t taken = 0;
-  if (!piece_waits_ && pipeline_->pending()) {
+  if (pipeline_->pending() && may_emit()) {
     TRY(pipeline_->resume());
     piece_waits_ = true;
   }
@@ -202,21 +202,31 @@ Result<Lane::Step> Lane::step() {
     step.again = true;
   } else {
     // Otherwise a commit that becomes durable, or new records, wake the lane.
-    step.again = taken > 0 || other_shards;
+    step.again = taken > 0 || other_shards || (pipeline_->pending() && may_emit());
   }
   if (drained_) step = {};
   return step;
 }
 
+size_t Lane::held_rows() const {
+  size_t held = 0;
+  for (const Sink* sink : pipeline_->sinks()) held += sink->held_rows();
+  return held;
+}
+
+// A piece is committed before the next one, so that its rows are seen soon; what comes out of a filled log is late
+// anyway, and each commit writes the rows of all its keys.
+bool Lane::may_emit() const {
+  return !piece_waits_ || (catching_up_ && held_rows() < options_.sink_rows_max);
+}
+
 bool Lane::commit_due(bool at_end) const {
   if (in_flight_->commits >= options_.commits_in_flight_max) return false;
-  if (first_commit_due_ || piece_waits_) return true;
+  if (first_commit_due_ || (piece_waits_ && !catching_up_)) return true;
   if (at_end) return pipeline_->has_changes() || unsaved_totals_;
   if (epoch_rows_ == 0) return false;
   if (epoch_rows_ >= options_.epoch_rows_max) return true;
-  size_t held = 0;
-  for (const Sink* sink : pipeline_->sinks()) held += sink->held_rows();
-  if (held >= options_.sink_rows_max) return true;
+  if (held_rows() >= options_.sink_rows_max) return true;
   const int64_t interval_ms = catching_up_ ? options_.catch_up_interval_ms : options_.commit_interval_ms;
   return environment_.clock().monotonic_ns() - epoch_start_ns_ >= interval_ms * 1'000'000;
 }

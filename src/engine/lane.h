@@ -84,6 +84,8 @@ class Lane {
 
   Lane(Environment& environment, const LaneOptions& options, std::string_view job, uint64_t plan_hash);
 
+  size_t held_rows() const;
+  bool may_emit() const;
   bool commit_due(bool at_end) const;
   Result<void> commit();
   void read_ahead(std::span<const SinkWrite> writes) const;
@@ -128,7 +130,7 @@ class Lane {
   bool catching_up_ = false;
   bool first_commit_due_ = false;
   bool unsaved_totals_ = false;  // rows were left out of the last commit, whose totals do not say so
-  bool piece_waits_ = false;     // of an operator that is pending: to be committed before it goes on
+  bool piece_waits_ = false;     // for a commit, of an operator that is pending
   bool draining_ = false;
   bool sources_ended_ = false;
   bool drained_ = false;

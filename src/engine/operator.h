@@ -46,7 +46,7 @@ class Operator {
   virtual Result<void> finish_epoch() { return {}; }
 
   // An operator that has more to emit than one commit should hold stops at a bound of its own and is then pending:
-  // resume(), once what came out so far has been committed, goes on. Where it stands is part of its state.
+  // resume() goes on; whoever runs it decides how many pieces a commit has. Where it stands is part of its state.
   virtual bool pending() const { return false; }
   virtual Result<void> resume() { return {}; }
   // Pending, and process() must wait until it is not.
