@@ -53,6 +53,12 @@ Journal::~Journal() {
   close();
 }
 
+Result<void> Journal::wait_for_first_segment() {
+  TRY(store_.reserve(1));
+  store_.wait_ready();
+  return {};
+}
+
 size_t Journal::place_of(ShardId shard) const {
   if (shard.value < low_places_.size()) return low_places_[shard.value] - size_t{1};  // 0 becomes no_place
   if (shard.value < low_shards_max) return no_place;
@@ -415,7 +421,11 @@ Result<void> Journal::trim(ProcessingTime before, GroupNumber group) {
 }
 
 Result<void> Journal::copy_to(const std::string& directory, const std::stop_token& stop) const {
-  return copy_segments(history_.extents(), directory, stop);
+  const auto extents = history_.extents();
+  TRY(copy_segments(extents, directory, stop));
+  // Of a log that has nothing yet, one that has nothing: with its first segment, as any.
+  if (extents.empty()) TRY(open_log({.directory = directory, .segment_bytes = options_.segment_bytes}));
+  return {};
 }
 
 void Journal::close() {
@@ -447,7 +457,13 @@ Result<std::unique_ptr<Log>> open_log(const LogOptions& options) {
   // Every IoDriver is made by make_io_driver().
   const DiskIo& io = static_cast<DiskIo&>(own_io ? *own_io : *options.io);
   TRY_ASSIGN(auto recovered, recover(options.directory, io.files()));
-  return std::make_unique<Journal>(options, std::move(own_io), std::move(lock), std::move(recovered));
+  const bool is_new = recovered.next_id == 1;
+  if (is_new && options.made) {
+    return fail(ErrorKind::corrupt, "{}: the log's segments (segment-*.log) are gone", options.directory);
+  }
+  auto journal = std::make_unique<Journal>(options, std::move(own_io), std::move(lock), std::move(recovered));
+  if (is_new) TRY(journal->wait_for_first_segment());
+  return journal;
 }
 
 }  // namespace millrace::log

@@ -28,6 +28,8 @@ class Journal final : public Log, private DiskWrite {
  public:
   Journal(const LogOptions& options, std::unique_ptr<IoDriver> own_io, base::DirectoryLock lock, Recovered recovered);
   ~Journal() override;
+  // disk_full, throttled: there is no room for it.
+  Result<void> wait_for_first_segment();
 
   Result<GroupNumber> append(std::span<const AppendRecord> records, std::span<SequenceNumber> sequences) override;
   void flush() override;

@@ -137,10 +137,13 @@ struct LogOptions {
   bool durable = true;                          // false: no sync (for those who accept to lose the last seconds)
   base::Clock* clock = nullptr;                 // null: the system's
   IoDriver* io = nullptr;                       // null: a driver of its own, with a thread
+  bool made = false;                            // it was opened before, so files of it must be there
 };
 
-// Opens or creates. in_use: another process has the directory. corrupt: a damaged group that is not the torn
-// tail; the message names the file and the offset. A torn tail is cut silently: it was never acknowledged.
+// Opens or creates; a new log has its first segment then, so that one whose files are gone is told from it. in_use:
+// another process has the directory. corrupt: a damaged group that is not the torn tail; the message names the file
+// and the offset; or no segment is there though it was made. disk_full, throttled: no room for the first segment. A
+// torn tail is cut silently: it was never acknowledged.
 Result<std::unique_ptr<Log>> open_log(const LogOptions& options);
 
 // Carries the writes of all logs of a process to the disk: io_uring (write, then fdatasync, linked) where the

@@ -16,7 +16,6 @@ namespace millrace::stream {
 namespace {
 
 constexpr std::string_view checksum_member = ",\"crc32c\":\"";  // of all before it
-constexpr uint64_t version_now = 2;
 constexpr uint64_t shards_max_earlier = 1'000'000;
 constexpr uint64_t definition_bytes_max = uint64_t{8} << 20;  // of ShardSet::shards_max shards, and more
 
@@ -62,8 +61,8 @@ std::string definition_text(const Definition& definition) {
   std::string out = fmt::format(
       "{{\"version\":{},\"name\":\"{}\",\"id\":\"{:016x}\",\"mode\":\"{}\",\"created_ms\":{},\"retention_ms\":{},"
       "\"records_let_go\":{},\"resized_ms\":[",
-      version_now, definition.name, definition.id, name(definition.mode), definition.created, definition.retention_ms,
-      definition.records_let_go);
+      Definition::version_now, definition.name, definition.id, name(definition.mode), definition.created,
+      definition.retention_ms, definition.records_let_go);
   for (const ProcessingTime time : definition.resized) {
     if (out.back() != '[') out += ',';
     out += std::to_string(time.value);
@@ -112,7 +111,7 @@ Result<Definition> parse_definition(std::string_view text) {
   }
   if (root["name"].get(name) || !is_stream_name(name)) return damaged("`name` is not a stream's name");
   if (root["id"].get(id) || !parse_id(id)) return damaged("`id` is not 16 hexadecimal digits");
-  if (!root["version"].get(version) && version != version_now) {
+  if (!root["version"].get(version) && version != Definition::version_now) {
     return damaged("`version` is not one that is known; a newer Millrace wrote it, or it is damaged");
   }
   if (root["created_ms"].get(created_ms) || created_ms < 0) return damaged("`created_ms` is not a time");
@@ -130,6 +129,7 @@ Result<Definition> parse_definition(std::string_view text) {
   }
   definition.name = name;
   definition.id = *parse_id(id);
+  definition.version = version;
   if (version == 1) {
     uint64_t count = 0;
     if (root["shards"].get(count) || count == 0 || count > shards_max_earlier) {

@@ -16,9 +16,11 @@ enum class StreamMode { provisioned, on_demand };  // told to who asks; the shar
 std::string_view name(StreamMode mode);            // as AWS and stream.json spell it
 
 struct Definition {
+  static constexpr uint64_t version_now = 2;
   static constexpr int64_t retention_ms_min = int64_t{24} * 3'600'000;
   static constexpr int64_t retention_ms_max = int64_t{365} * 24 * 3'600'000;
 
+  uint64_t version = version_now;  // of the file that said it
   std::string name;
   uint64_t id = 0;  // differs from that of an earlier stream of the same name
   StreamMode mode = StreamMode::provisioned;

@@ -125,8 +125,10 @@ Result<void> Streams::open_all() {
 
 Result<StreamPtr> Streams::open_stream(const std::string& entry) const {
   TRY_ASSIGN(Definition found, read_definition(fmt::format("{}/{}", options_.directory, entry), entry));
+  // Version 1 was written without waiting for the log's first segment.
+  const bool made = found.version > 1;
   StreamPtr stream(new Stream(std::move(found)));
-  TRY_ASSIGN(stream->log_, open_stream_log(*stream));
+  TRY_ASSIGN(stream->log_, open_stream_log(*stream, made));
   TRY(stream->consumers.open(directory_of(stream->name)));
   // A shard that was closed has had its last record: whatever came between the decision and a crash is in it.
   Definition definition = *stream->definition();
@@ -144,13 +146,14 @@ bool Streams::is_damaged(std::string_view name) const {
   return std::ranges::find(damaged_, name, &Damaged::name) != damaged_.end();
 }
 
-Result<std::unique_ptr<log::Log>> Streams::open_stream_log(const Stream& stream) const {
+Result<std::unique_ptr<log::Log>> Streams::open_stream_log(const Stream& stream, bool made) const {
   log::LogOptions options;
   options.directory = directory_of(stream.name);
   options.segment_bytes = options_.segment_bytes;
   options.durable = options_.durable;
   options.clock = options_.clock;
   options.io = options_.io;
+  options.made = made;
   TRY_ASSIGN(auto log, log::open_log(options));
   for (const Shard& shard : stream.shards()->all()) log->add_shard(shard.id);
   return log;
@@ -206,7 +209,7 @@ Result<void> Streams::create(std::string_view name, uint32_t shard_count, std::f
 Result<void> Streams::build(const StreamPtr& stream) {
   const std::string directory = directory_of(stream->name);
   TRY(remove_tree(directory));
-  auto log = open_stream_log(*stream);
+  auto log = open_stream_log(*stream, false);
   const Result<void> written = log ? write_definition(directory, *stream->definition()) : std::unexpected(log.error());
   if (!written) {
     if (log) log->reset();

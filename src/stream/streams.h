@@ -171,7 +171,7 @@ class Streams final : public Sources {
   explicit Streams(StreamsOptions options);
   Result<void> open_all();
   Result<StreamPtr> open_stream(const std::string& entry) const;
-  Result<std::unique_ptr<log::Log>> open_stream_log(const Stream& stream) const;
+  Result<std::unique_ptr<log::Log>> open_stream_log(const Stream& stream, bool made) const;
   Result<void> build(const StreamPtr& stream);
   Result<void> demolish(const StreamPtr& stream);
   Result<void> apply(const StreamPtr& stream, const Edit& edit);

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <future>
 #include <map>
+#include <ranges>
 
 namespace millrace::stream {
 namespace {
@@ -128,6 +129,18 @@ TEST_F(StreamsTest, consumers_are_kept_and_copied_with_their_stream_and_go_with_
   EXPECT_EQ(register_consumer(old, "three").error().kind, ErrorKind::not_found);
   EXPECT_EQ(deregister_consumer(old, "two").error().kind, ErrorKind::not_found);
   EXPECT_EQ(streams_->find("clicks")->consumers.size(), 0U);
+}
+
+TEST_F(StreamsTest, the_copy_of_a_stream_without_records_is_a_stream) {
+  ASSERT_TRUE(streams_->ensure("empty", 1));
+  const std::string copy = directory_ + "-copy";
+  ASSERT_TRUE(streams_->copy_to(copy, {}));
+  auto copied = Streams::open({.directory = copy, .segment_bytes = size_t{1} << 20});
+  ASSERT_TRUE(copied) << copied.error().message;
+  EXPECT_TRUE((*copied)->damaged().empty());
+  EXPECT_TRUE((*copied)->find("empty"));
+  copied->reset();
+  fs::remove_all(copy);
 }
 
 TEST_F(StreamsTest, a_removed_stream_is_gone_at_once_and_its_name_is_free) {
@@ -296,6 +309,13 @@ TEST_F(DamagedStreams, a_damaged_log_refuses_its_own_stream_only) {
     segment.put('x');
   }
   expect_set_aside("header");
+}
+
+TEST_F(DamagedStreams, a_log_whose_files_are_gone_is_not_taken_for_an_empty_one) {
+  for (const std::string& file : std::views::keys(files())) {
+    if (file.starts_with("segment-")) fs::remove(directory_ + "/clicks/" + file);
+  }
+  expect_set_aside("segments (segment-*.log) are gone");
 }
 
 TEST_F(DamagedStreams, files_are_for_their_owner_alone) {
