@@ -388,6 +388,8 @@ class RunningInstance final : public Instance {
 }  // namespace
 
 Result<std::unique_ptr<Instance>> Instance::start(const Configuration& configuration) {
+  // What a library makes (RocksDB) is for this user alone, too.
+  ::umask(S_IRWXG | S_IRWXO);
   auto instance = std::make_unique<RunningInstance>(configuration);
   TRY(instance->open());
   return instance;

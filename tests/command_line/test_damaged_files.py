@@ -92,8 +92,7 @@ class DamagedFiles(unittest.TestCase):
         for directory, _, names in os.walk(self.path()):
             self.assertEqual(stat.S_IMODE(os.stat(directory).st_mode), 0o700, directory)
             for name in names:
-                if os.path.basename(directory) != "rocksdb":  # RocksDB's files lie behind their directory
-                    self.assertEqual(stat.S_IMODE(os.stat(os.path.join(directory, name)).st_mode), 0o600, name)
+                self.assertEqual(stat.S_IMODE(os.stat(os.path.join(directory, name)).st_mode), 0o600, name)
 
 
 if __name__ == "__main__":
