@@ -37,6 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CHECK(state_of(*again) == stored);
 
   (void)again->state_bytes();
+  again->begin_sources(ProcessingTime(1569888100000));
   (void)again->watermark();
   again->clear_changes();
   for (engine::Scan* scan : again->scans()) {
