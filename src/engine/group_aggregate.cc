@@ -5,19 +5,18 @@
 namespace millrace::engine {
 
 Result<std::unique_ptr<GroupAggregate>> GroupAggregate::make(const sql::GroupAggregateNode& node,
-                                                             const data::Schema& input, const data::Schema& output,
-                                                             bool retracts) {
+                                                             const data::Schema& input, const data::Schema& output) {
   TRY_ASSIGN(AggregateInputs inputs, AggregateInputs::make(node.aggregates));
-  return std::unique_ptr<GroupAggregate>(new GroupAggregate(node, input, output, retracts, std::move(inputs)));
+  return std::unique_ptr<GroupAggregate>(new GroupAggregate(node, input, output, std::move(inputs)));
 }
 
 GroupAggregate::GroupAggregate(const sql::GroupAggregateNode& node, const data::Schema& input,
-                               const data::Schema& output, bool retracts, AggregateInputs inputs)
+                               const data::Schema& output, AggregateInputs inputs)
     : node_(node),
       output_(output),
       encoder_(types_of(node.keys, input)),
       inputs_(std::move(inputs)),
-      groups_(node.aggregates, retracts) {}
+      groups_(node.aggregates, node.retractable) {}
 
 Result<void> GroupAggregate::process(int, const data::Batch& batch) {
   data::StringArena arena;

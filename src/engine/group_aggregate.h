@@ -11,7 +11,7 @@ namespace millrace::engine {
 class GroupAggregate final : public Operator {
  public:
   static Result<std::unique_ptr<GroupAggregate>> make(const sql::GroupAggregateNode& node, const data::Schema& input,
-                                                      const data::Schema& output, bool retracts);
+                                                      const data::Schema& output);
 
   Result<void> process(int input, const data::Batch& batch) override;
   Result<void> finish_epoch() override;
@@ -25,7 +25,7 @@ class GroupAggregate final : public Operator {
 
  private:
   GroupAggregate(const sql::GroupAggregateNode& node, const data::Schema& input, const data::Schema& output,
-                 bool retracts, AggregateInputs inputs);
+                 AggregateInputs inputs);
 
   sql::GroupAggregateNode node_;
   data::Schema output_;

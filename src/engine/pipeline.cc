@@ -92,19 +92,6 @@ class Builder {
     return std::visit([&](const auto& detail) { return this->make(node, detail); }, node.detail);
   }
 
-  // Whether rows of weight -1 may come out of the node.
-  bool retracts(sql::NodeId id) const {
-    const sql::Node& node = plan_.nodes[id];
-    if (const auto* scan = std::get_if<sql::ScanNode>(&node.detail)) return scan->retracts;
-    if (const auto* join = std::get_if<sql::UnionNode>(&node.detail)) {
-      for (sql::NodeId input : join->inputs) {
-        if (retracts(input)) return true;
-      }
-      return false;
-    }
-    return retracts(input_of(node));
-  }
-
   static sql::NodeId input_of(const sql::Node& node) {
     return std::visit(
         [](const auto& detail) -> sql::NodeId {
@@ -122,8 +109,6 @@ class Builder {
     }
     return id;
   }
-
-  void set_node(sql::NodeId id) { id_ = id; }
 
  private:
   using Made = Result<std::unique_ptr<Operator>>;
@@ -161,10 +146,10 @@ class Builder {
     return std::make_unique<Deduplicate>(deduplicate, schema(deduplicate.input));
   }
   Made make(const sql::Node& node, const sql::WindowAggregateNode& window) {
-    return WindowAggregate::make(window, schema(window.input), node.schema, retracts(window.input));
+    return WindowAggregate::make(window, schema(window.input), node.schema);
   }
   Made make(const sql::Node& node, const sql::GroupAggregateNode& group) {
-    return GroupAggregate::make(group, schema(group.input), node.schema, retracts(group.input));
+    return GroupAggregate::make(group, schema(group.input), node.schema);
   }
   Made make(const sql::Node& node, const sql::LookupJoinNode& join) {
     const sql::TableDefinition& definition = plan_.tables[join.table];
@@ -203,7 +188,6 @@ class Builder {
 
   const sql::Plan& plan_;
   Environment& environment_;
-  sql::NodeId id_ = 0;
 };
 
 }  // namespace
@@ -213,7 +197,6 @@ Result<std::unique_ptr<Pipeline>> Pipeline::make(const sql::Plan& plan, Environm
   Builder builder(plan, environment);
   for (sql::NodeId id = 0; id < static_cast<sql::NodeId>(plan.nodes.size()); ++id) {
     const sql::Node& node = plan.nodes[id];
-    builder.set_node(id);
     TRY_ASSIGN(auto made, builder.make(node));
     Operator* self = made.get();
     if (auto* scan = dynamic_cast<Scan*>(self)) pipeline->scans_.push_back(scan);

@@ -20,26 +20,24 @@ constexpr size_t groups_per_row = 8;
 }  // namespace
 
 Result<std::unique_ptr<WindowAggregate>> WindowAggregate::make(const sql::WindowAggregateNode& node,
-                                                               const data::Schema& input, const data::Schema& output,
-                                                               bool retracts) {
+                                                               const data::Schema& input, const data::Schema& output) {
   if (node.slide_ms <= 0 || node.size_ms <= 0 || node.size_ms % node.slide_ms != 0) {
     return millrace::fail(ErrorKind::invalid_argument, "a window's size must be a multiple of its slide");
   }
   TRY_ASSIGN(AggregateInputs inputs, AggregateInputs::make(node.aggregates));
-  return std::unique_ptr<WindowAggregate>(new WindowAggregate(node, input, output, retracts, std::move(inputs)));
+  return std::unique_ptr<WindowAggregate>(new WindowAggregate(node, input, output, std::move(inputs)));
 }
 
 WindowAggregate::WindowAggregate(const sql::WindowAggregateNode& node, const data::Schema& input,
-                                 const data::Schema& output, bool retracts, AggregateInputs inputs)
+                                 const data::Schema& output, AggregateInputs inputs)
     : node_(node),
       output_(output),
-      retracts_(retracts),
       encoder_(types_of(node.keys, input)),
       inputs_(std::move(inputs)),
       fired_(no_watermark.value) {}
 
 std::unique_ptr<Groups> WindowAggregate::make_groups(const Groups* like) const {
-  return std::make_unique<Groups>(node_.aggregates, retracts_, like);
+  return std::make_unique<Groups>(node_.aggregates, node_.retractable, like);
 }
 
 int64_t WindowAggregate::slice_start(int64_t time) const {

@@ -32,7 +32,7 @@ inline constexpr size_t closings_max = 64;
 class WindowAggregate final : public Operator {
  public:
   static Result<std::unique_ptr<WindowAggregate>> make(const sql::WindowAggregateNode& node, const data::Schema& input,
-                                                       const data::Schema& output, bool retracts);
+                                                       const data::Schema& output);
 
   Result<void> process(int input, const data::Batch& batch) override;
   Result<void> advance(int input, Watermark watermark) override;
@@ -63,7 +63,7 @@ class WindowAggregate final : public Operator {
   };
 
   WindowAggregate(const sql::WindowAggregateNode& node, const data::Schema& input, const data::Schema& output,
-                  bool retracts, AggregateInputs inputs);
+                  AggregateInputs inputs);
 
   int64_t slice_start(int64_t time) const;
   void sort_into_slices(const data::Batch& batch);
@@ -84,7 +84,6 @@ class WindowAggregate final : public Operator {
 
   sql::WindowAggregateNode node_;
   data::Schema output_;
-  bool retracts_;
   KeyEncoder encoder_;
   AggregateInputs inputs_;
 

@@ -73,6 +73,7 @@ class Windows {
  public:
   // `extremes`: MIN and MAX too, which makes the windows be merged from their slices.
   Windows(int64_t size_ms, int64_t slide_ms, bool extremes, bool retracts) : retracts_(retracts) {
+    node_.retractable = retracts;
     node_.time_column = 0;
     node_.size_ms = size_ms;
     node_.slide_ms = slide_ms;
@@ -154,7 +155,7 @@ class Windows {
  private:
   void make() {
     const data::Schema input{{"time", time_type}, {"key", text}, {"x", bigint}, {"visitor", text}};
-    auto made = WindowAggregate::make(node_, input, output_, retracts_);
+    auto made = WindowAggregate::make(node_, input, output_);
     CHECK(made);
     windows_ = std::move(*made);
     windows_->connect(&collector_, 0);

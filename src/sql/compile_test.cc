@@ -166,6 +166,38 @@ TEST(Compile, DeepNestingIsRefused) {
   }
 }
 
+TEST(Compile, nodes_say_what_their_rows_do_to_those_before_them) {
+  const auto plan = compile(
+      "CREATE TABLE feed (a INT, t TIMESTAMP(3), WATERMARK FOR t AS t) WITH ('connector' = 'dynamodb-streams', "
+      "'table-name' = 'T');"
+      "CREATE TABLE s (a INT) WITH ('connector' = 'kinesis', 'stream' = 's', 'format' = 'json');"
+      "CREATE TABLE o (a INT, n BIGINT, PRIMARY KEY (a) NOT ENFORCED) WITH ('connector' = 'dynamodb', 'table-name' = "
+      "'o');"
+      "CREATE TABLE b (a INT) WITH ('connector' = 'blackhole');"
+      "CREATE VIEW w AS SELECT a, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE feed, DESCRIPTOR(t), INTERVAL '1' SECOND)) "
+      "GROUP BY a, window_start, window_end;"
+      "EXECUTE STATEMENT SET BEGIN "
+      "INSERT INTO o SELECT a, MIN(n) FROM w GROUP BY a; INSERT INTO o SELECT a, MIN(a) FROM s GROUP BY a; "
+      "INSERT INTO b SELECT a FROM s UNION ALL SELECT a FROM feed; END;");
+  ASSERT_TRUE(plan.has_value()) << plan.error().message;
+  std::vector<std::pair<Changelog, bool>> groups;
+  for (const Node& node : plan->nodes) {
+    if (const auto* scan = std::get_if<ScanNode>(&node.detail)) {
+      const bool feed = plan->tables[static_cast<size_t>(scan->table)].name == "feed";
+      EXPECT_EQ(node.changelog, feed ? Changelog::retractions : Changelog::inserts);
+    } else if (std::holds_alternative<UnionNode>(node.detail)) {
+      EXPECT_EQ(node.changelog, Changelog::retractions);
+    } else if (const auto* window = std::get_if<WindowAggregateNode>(&node.detail)) {
+      EXPECT_EQ(node.changelog, Changelog::inserts);
+      EXPECT_TRUE(window->retractable);
+    } else if (const auto* group = std::get_if<GroupAggregateNode>(&node.detail)) {
+      groups.emplace_back(node.changelog, group->retractable);
+    }
+  }
+  // What lies in the store of a group above a window above a feed.
+  EXPECT_EQ(groups, (std::vector<std::pair<Changelog, bool>>{{Changelog::upserts, true}, {Changelog::upserts, false}}));
+}
+
 std::string repeated(int times, const std::function<std::string(int)>& part) {
   std::string text;
   for (int i = 0; i < times; ++i) text += part(i);

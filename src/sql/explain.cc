@@ -145,24 +145,9 @@ class Describer {
   bool full_;
 };
 
-std::vector<char> retracting_nodes(const Plan& plan) {
-  std::vector<char> retracts(plan.nodes.size(), 0);
-  for (size_t i = 0; i < plan.nodes.size(); ++i) {
-    const Node& node = plan.nodes[i];
-    if (const auto* scan = std::get_if<ScanNode>(&node.detail)) {
-      retracts[i] = scan->retracts ? 1 : 0;
-    } else if (!std::holds_alternative<GroupAggregateNode>(node.detail) &&
-               !std::holds_alternative<WindowAggregateNode>(node.detail)) {
-      for (const NodeId input : inputs_of(node)) retracts[i] |= retracts[static_cast<size_t>(input)];
-    }
-  }
-  return retracts;
-}
-
 class Printer {
  public:
-  explicit Printer(const Plan& plan)
-      : plan_(plan), readers_(reader_counts(plan.nodes)), retracts_(retracting_nodes(plan)) {}
+  explicit Printer(const Plan& plan) : plan_(plan), readers_(reader_counts(plan.nodes)) {}
 
   std::string run() {
     for (size_t i = 0; i < plan_.nodes.size(); ++i) {
@@ -172,9 +157,16 @@ class Printer {
   }
 
  private:
-  std::string changelog_of(size_t node) const {
-    if (plan_.nodes[node].upserts) return "upserts";
-    return retracts_[node] != 0 ? "inserts and retractions" : "inserts";
+  static std::string_view name_of(Changelog changelog) {
+    switch (changelog) {
+      case Changelog::inserts:
+        return "inserts";
+      case Changelog::retractions:
+        return "inserts and retractions";
+      case Changelog::upserts:
+        return "upserts";
+    }
+    return {};
   }
 
   std::string state_of(const Node& node) const {
@@ -199,14 +191,13 @@ class Printer {
       return;
     }
     const std::string shared = readers_[index] > 1 ? fmt::format("; {} readers", readers_[index]) : "";
-    out_ += fmt::format("{}#{} {}  -- {}{}{}\n", indent, id, Describer(plan_, node, true).run(), changelog_of(index),
-                        state_of(node), shared);
+    out_ += fmt::format("{}#{} {}  -- {}{}{}\n", indent, id, Describer(plan_, node, true).run(),
+                        name_of(node.changelog), state_of(node), shared);
     for (const NodeId input : inputs_of(node)) put(input, depth + 1);
   }
 
   const Plan& plan_;
   std::vector<int> readers_;
-  std::vector<char> retracts_;
   std::set<NodeId> printed_;
   std::string out_;
 };

@@ -161,8 +161,9 @@ Graph::Properties Graph::properties_of(const Node& node) const {
   const auto inputs = inputs_of(node);
   for (const NodeId input : inputs) {
     const Properties& from = properties_[static_cast<size_t>(input)];
-    properties.upserts = properties.upserts || from.upserts;
-    properties.retracts = properties.retracts || from.retracts;
+    // Of a union, the only node with several inputs, none has upserts.
+    properties.changelog = std::max(properties.changelog, from.changelog);
+    properties.source_retracts = properties.source_retracts || from.source_retracts;
     properties.key = from.key;
   }
   if (inputs.size() > 1) properties.key.reset();
@@ -182,7 +183,8 @@ Graph::Properties Graph::properties_of(const Node& node) const {
     properties.key = std::move(key);
   };
   if (const auto* scan = std::get_if<ScanNode>(&node.detail)) {
-    properties.retracts = scan->retracts;
+    properties.source_retracts = scan->retracts;
+    if (scan->retracts) properties.changelog = Changelog::retractions;
     std::vector<int> key;
     for (const int column : tables()[static_cast<size_t>(scan->table)].primary_key) {
       const auto found = std::find(scan->columns.begin(), scan->columns.end(), column);
@@ -193,10 +195,12 @@ Graph::Properties Graph::properties_of(const Node& node) const {
   } else if (const auto* calc = std::get_if<CalcNode>(&node.detail)) {
     through(calc->projections);
   } else if (const auto* group = std::get_if<GroupAggregateNode>(&node.detail)) {
-    properties = {true, false, std::vector<int>()};
+    properties.changelog = Changelog::upserts;
+    properties.key.emplace();
     for (size_t i = 0; i < group->keys.size(); ++i) properties.key->push_back(static_cast<int>(i));
   } else if (std::holds_alternative<WindowAggregateNode>(node.detail)) {
-    properties = {};
+    properties.changelog = Changelog::inserts;
+    properties.key.reset();
   }
   return properties;
 }
@@ -207,8 +211,10 @@ NodeId Graph::add(Node node) {
   const auto [found, inserted] =
       by_fingerprint_.try_emplace(std::move(fingerprint.out), static_cast<NodeId>(nodes_.size()));
   if (!inserted) return found->second;
-  properties_.push_back(properties_of(node));
-  node.upserts = properties_.back().upserts;
+  const Properties& properties = properties_.emplace_back(properties_of(node));
+  node.changelog = properties.changelog;
+  if (auto* window = std::get_if<WindowAggregateNode>(&node.detail)) window->retractable = properties.source_retracts;
+  if (auto* group = std::get_if<GroupAggregateNode>(&node.detail)) group->retractable = properties.source_retracts;
   nodes_.push_back(std::move(node));
   return found->second;
 }

@@ -16,7 +16,8 @@ class Graph {
  public:
   explicit Graph(const std::vector<TableDefinition>& tables) : tables_(&tables) {}
 
-  // Returns the node that is already there if it is the same. Sets `upserts`.
+  // Returns the node that is already there if it is the same. Sets what follows from its inputs: `changelog`,
+  // `retractable`.
   NodeId add(Node node);
   // Filter, then project; names come from the columns where an expression is one. No node if nothing changes.
   NodeId add_calc(NodeId input, ExpressionPtr filter, std::vector<ExpressionPtr> projections,
@@ -28,15 +29,15 @@ class Graph {
   const std::vector<Node>& nodes() const { return nodes_; }
   const std::vector<TableDefinition>& tables() const { return *tables_; }
 
-  bool upserts(NodeId node) const { return at(node).upserts; }
-  bool retracts(NodeId node) const { return properties_[static_cast<size_t>(node)].retracts; }
+  bool upserts(NodeId node) const { return at(node).changelog == Changelog::upserts; }
+  bool retracts(NodeId node) const { return at(node).changelog == Changelog::retractions; }
   // The columns that identify a row that may be replaced or taken back; nothing if they are not in the output.
   const std::optional<std::vector<int>>& key(NodeId node) const { return properties_[static_cast<size_t>(node)].key; }
 
  private:
   struct Properties {
-    bool upserts = false;
-    bool retracts = false;
+    Changelog changelog = Changelog::inserts;
+    bool source_retracts = false;  // one of those below, whatever stands between
     std::optional<std::vector<int>> key;
   };
   Properties properties_of(const Node& node) const;

@@ -4,9 +4,8 @@
 // data; any thread. What a node means is what Flink's documentation says of its statement:
 // https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/table/sql/queries/overview/
 //
-// Rows carry a weight: +1 for an insertion, -1 for a retraction (a change feed's old image, the former result
-// of a continuous aggregate). Nodes that cannot consume retractions are refused by the planner, not by the
-// engine.
+// Rows carry a weight: +1 for an insertion, -1 for a retraction. What that means of a node's rows is its Changelog.
+// Nodes that cannot consume what is below them are refused by the planner, not by the engine.
 
 #include <cstdint>
 #include <map>
@@ -165,6 +164,7 @@ struct WindowAggregateNode {
   int64_t offset_ms = 0;
   std::vector<int> keys;
   std::vector<Aggregate> aggregates;
+  bool retractable = false;  // as of GroupAggregateNode
 };
 
 // A continuous GROUP BY: the newest result of each touched key, once per batch, as an upsert by `keys`.
@@ -173,6 +173,9 @@ struct GroupAggregateNode {
   NodeId input = 0;
   std::vector<int> keys;
   std::vector<Aggregate> aggregates;
+  // MIN and MAX keep each value, not only the result, since a source below takes rows back. So also above a window,
+  // which only inserts and would not need it: that is how such state lies in the store. Set by the planner's Graph.
+  bool retractable = false;
 };
 
 // JOIN t FOR SYSTEM_TIME AS OF proctime ON t.key = expression: looks the row up when the input's row passes.
@@ -195,11 +198,19 @@ struct SinkNode {
   std::vector<ExpressionPtr> projections;
 };
 
+// What the rows of a node do to those before them.
+enum class Changelog : uint8_t {
+  inserts,      // they are added; all have weight 1
+  retractions,  // one of weight -1 takes back an equal one, as the old image of a change feed does
+  // One of weight 1 replaces the earlier one of its key (above a GroupAggregate, which never emits the former row), one
+  // of weight -1 says that the key has no row any more. A filter above stands only where a row that passed once passes
+  // ever after (COUNT(*) > 3), so rows that do not pass can just be dropped.
+  upserts,
+};
+
 struct Node {
-  data::Schema schema;  // of the output; empty for a sink
-  // Output replaces earlier rows of the same key (above a GroupAggregate) instead of adding rows. A filter above stands
-  // only where a row that passed once passes ever after (COUNT(*) > 3), so rows that do not pass can just be dropped.
-  bool upserts = false;
+  data::Schema schema;                       // of the output; empty for a sink
+  Changelog changelog = Changelog::inserts;  // of the output; of a sink: of what it takes
   std::variant<ScanNode, CalcNode, WatermarkNode, UnionNode, DeduplicateNode, WindowAggregateNode, GroupAggregateNode,
                LookupJoinNode, SinkNode>
       detail;
