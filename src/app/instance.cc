@@ -24,6 +24,7 @@
 #include "base/address.h"
 #include "base/descriptors.h"
 #include "base/file.h"
+#include "connector/server_io.h"
 #include "engine/jobs.h"
 #include "http/browser_guard.h"
 #include "http/cross_origin.h"
@@ -63,15 +64,14 @@ Result<void> check_data_directory(const std::string& directory) {
 class JobEnvironment final : public engine::Environment {
  public:
   JobEnvironment(stream::Streams& streams, table::Tables& tables, base::Clock& clock)
-      : streams_(streams), tables_(tables), clock_(clock) {}
+      : io_(streams, tables), clock_(clock) {}
 
-  stream::Sources& streams() override { return streams_; }
-  table::Tables& tables() override { return tables_; }
+  const connector::Registry& connectors() override { return io_.connectors; }
+  connector::Storage& storage() override { return io_.storage; }
   base::Clock& clock() override { return clock_; }
 
  private:
-  stream::Streams& streams_;
-  table::Tables& tables_;
+  connector::ServerIo io_;
   base::Clock& clock_;
 };
 

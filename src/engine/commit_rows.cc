@@ -10,27 +10,27 @@ namespace {
 enum class Kind : uint8_t { merge, erase, erase_attributes };
 }  // namespace
 
-std::string encode_rows(std::span<const SinkWrite> writes) {
-  std::vector<const table::TableDefinition*> tables;
+std::string encode_rows(std::span<const connector::Write> writes) {
+  std::vector<const connector::Target*> targets;
   size_t bytes = 0;
-  for (const SinkWrite& row : writes) {
-    if (std::ranges::find(tables, row.table) == tables.end()) tables.push_back(row.table);
-    bytes += row.key.size() + row.attributes.size() + 16;
+  for (const connector::Write& row : writes) {
+    if (std::ranges::find(targets, row.target) == targets.end()) targets.push_back(row.target);
+    bytes += row.key.size() + row.value.size() + 16;
   }
   std::string out;
   out.reserve(bytes);
-  base::put_varint(out, tables.size());
-  for (const table::TableDefinition* table : tables) {
-    base::put_bytes(out, table->name);
-    base::put_varint(out, table->keyspace.value);
+  base::put_varint(out, targets.size());
+  for (const connector::Target* target : targets) {
+    base::put_bytes(out, target->name);
+    base::put_varint(out, target->shard.value);
   }
   base::put_varint(out, writes.size());
-  for (const SinkWrite& row : writes) {
-    base::put_varint(out, std::ranges::find(tables, row.table) - tables.begin());
+  for (const connector::Write& row : writes) {
+    base::put_varint(out, std::ranges::find(targets, row.target) - targets.begin());
     const Kind kind = !row.erase ? Kind::merge : row.erased == nullptr ? Kind::erase : Kind::erase_attributes;
     base::put_u8(out, static_cast<uint8_t>(kind));
     base::put_bytes(out, row.key);
-    base::put_bytes(out, row.attributes);
+    base::put_bytes(out, row.value);
     if (kind != Kind::erase_attributes) continue;
     base::put_varint(out, row.erased->size());
     for (const std::string_view name : *row.erased) base::put_bytes(out, name);
@@ -38,25 +38,24 @@ std::string encode_rows(std::span<const SinkWrite> writes) {
   return out;
 }
 
-Result<CommitRows> CommitRows::decode(std::string bytes, table::Tables& tables) {
+Result<CommitRows> CommitRows::decode(std::string bytes, connector::Storage& storage) {
   CommitRows rows;
   rows.bytes_ = std::make_unique<const std::string>(std::move(bytes));
   base::ByteReader in(*rows.bytes_);
-  const uint64_t table_count = in.varint();
-  for (uint64_t n = 0; n < table_count && in.ok(); ++n) {
+  const uint64_t target_count = in.varint();
+  for (uint64_t n = 0; n < target_count && in.ok(); ++n) {
     const std::string_view name = in.bytes();
-    const uint64_t keyspace = in.varint();
-    auto found = tables.find(name);
-    if (!found && found.error().kind != ErrorKind::not_found) return std::unexpected(found.error());
-    rows.tables_.push_back(found && (*found)->keyspace.value == keyspace ? *found : nullptr);
+    const ShardId shard(static_cast<uint32_t>(in.varint()));
+    TRY_ASSIGN(auto target, storage.target(name, shard));
+    rows.targets_.push_back(std::move(target));
   }
   const uint64_t count = in.varint();
   for (uint64_t n = 0; n < count && in.ok(); ++n) {
-    SinkWrite row{};
-    const uint64_t table = in.varint();
+    connector::Write row{};
+    const uint64_t target = in.varint();
     const auto kind = static_cast<Kind>(in.u8());
     row.key = in.bytes();
-    row.attributes = in.bytes();
+    row.value = in.bytes();
     row.erase = kind != Kind::merge;
     if (kind == Kind::erase_attributes) {
       auto& names = rows.erased_.emplace_back();
@@ -64,8 +63,8 @@ Result<CommitRows> CommitRows::decode(std::string bytes, table::Tables& tables) 
       for (uint64_t i = 0; i < name_count && in.ok(); ++i) names.push_back(in.bytes());
       row.erased = &names;
     }
-    if (table >= rows.tables_.size()) break;
-    row.table = rows.tables_[table].get();
+    if (target >= rows.targets_.size()) break;
+    row.target = rows.targets_[target].get();
     rows.writes_.push_back(row);
   }
   if (!in.ok() || !in.done() || rows.writes_.size() != count) {

@@ -7,27 +7,26 @@
 #include <string>
 #include <vector>
 
-#include "engine/sink.h"
-#include "table/table.h"
+#include "connector/io.h"
 
 namespace millrace::engine {
 
-std::string encode_rows(std::span<const SinkWrite> writes);
+std::string encode_rows(std::span<const connector::Write> writes);
 
-// Rows that were read back. A table that has been dropped meanwhile (and perhaps created again) keeps its place, its
+// Rows that were read back. A target that has been dropped meanwhile (and perhaps created again) keeps its place, its
 // rows have none: the numbers of the others must not change.
 class CommitRows {
  public:
   // corrupt: no such rows.
-  static Result<CommitRows> decode(std::string bytes, table::Tables& tables);
+  static Result<CommitRows> decode(std::string bytes, connector::Storage& storage);
 
-  const std::vector<SinkWrite>& writes() const { return writes_; }  // table null: nothing to write
+  const std::vector<connector::Write>& writes() const { return writes_; }  // target null: nothing to write
 
  private:
   std::unique_ptr<const std::string> bytes_;
-  std::vector<table::TablePtr> tables_;
+  std::vector<connector::TargetPtr> targets_;
   std::deque<std::vector<std::string_view>> erased_;
-  std::vector<SinkWrite> writes_;
+  std::vector<connector::Write> writes_;
 };
 
 }  // namespace millrace::engine

@@ -2,8 +2,8 @@
 // What jobs run on. Given by the program; the implementation must outlive the jobs. Any thread.
 
 #include "base/clock.h"
-#include "stream/source.h"
-#include "table/table.h"
+#include "connector/io.h"
+#include "connector/registry.h"
 
 namespace millrace::engine {
 
@@ -11,8 +11,8 @@ class Environment {
  public:
   virtual ~Environment() = default;
 
-  virtual stream::Sources& streams() = 0;
-  virtual table::Tables& tables() = 0;
+  virtual const connector::Registry& connectors() = 0;
+  virtual connector::Storage& storage() = 0;
   virtual base::Clock& clock() = 0;
 };
 

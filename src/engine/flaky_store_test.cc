@@ -99,13 +99,14 @@ class RefusingTables final : public table::Tables {
 class RefusingEnvironment final : public Environment {
  public:
   explicit RefusingEnvironment(TestEnvironment& real) : refusing(real.tables()), real_(real) {}
-  stream::Sources& streams() override { return real_; }
-  table::Tables& tables() override { return refusing; }
+  const connector::Registry& connectors() override { return io_.connectors; }
+  connector::Storage& storage() override { return io_.storage; }
   base::Clock& clock() override { return real_.clock(); }
   RefusingTables refusing;
 
  private:
   TestEnvironment& real_;
+  connector::ServerIo io_{real_, refusing};
 };
 
 constexpr std::string_view script = R"(

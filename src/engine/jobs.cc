@@ -76,7 +76,7 @@ std::string_view name(JobState state) {
 Result<std::unique_ptr<Jobs>> Jobs::open(Environment& environment, const Options& options) {
   std::unique_ptr<Jobs> jobs(new Jobs(environment, options));
   Result<void> read;
-  TRY(environment.tables().scan_records(definition_prefix, [&](std::string_view key, std::string_view value) {
+  TRY(environment.storage().scan_records(definition_prefix, [&](std::string_view key, std::string_view value) {
     auto definition = decode(value);
     if (!definition) {
       read = std::unexpected(definition.error());
@@ -94,10 +94,10 @@ Result<std::unique_ptr<Jobs>> Jobs::open(Environment& environment, const Options
   std::vector<std::unique_ptr<log::Hold>> holds;
   for (const auto& [name, entry] : jobs->entries_) {
     if (!is_active(entry.state)) continue;
-    StateLog state(environment.tables(), name);
+    StateLog state(environment.storage(), name);
     if (JobTotals totals; !state.open(base::hash64(entry.script), totals)) continue;
     if (const auto held = state.held(); held && *held) {
-      holds.push_back(environment.tables().journal().hold((*held)->keyspaces, (*held)->from));
+      holds.push_back(environment.storage().hold((*held)->shards, (*held)->from));
     }
   }
   for (auto& [name, entry] : jobs->entries_) {
@@ -165,16 +165,16 @@ Result<void> Jobs::store(const std::string& name) {
 }
 
 Result<void> Jobs::write_definition(const std::string& name, std::string definition) {
-  auto transaction = environment_.tables().begin();
+  auto transaction = environment_.storage().begin();
   TRY(transaction->put_record(std::string(definition_prefix) + name, std::move(definition)));
-  TRY_ASSIGN(const table::CommitId commit, transaction->commit());
-  environment_.tables().wait_durable(commit);
+  TRY_ASSIGN(const connector::CommitId commit, transaction->commit());
+  environment_.storage().wait_durable(commit);
   return {};
 }
 
 // A server that died between a job's first commit and its definition leaves state that belongs to nobody.
 Result<void> Jobs::forget_state(const std::string& name) {
-  auto transaction = environment_.tables().begin();
+  auto transaction = environment_.storage().begin();
   TRY(transaction->erase_records(StateLog::prefix_of(name)));
   TRY(transaction->commit());
   return {};
@@ -421,12 +421,12 @@ Result<void> Jobs::remove(std::string_view name_view) {
 }
 
 Result<void> Jobs::erase(const std::string& name) {
-  auto transaction = environment_.tables().begin();
+  auto transaction = environment_.storage().begin();
   TRY(transaction->erase_record(std::string(definition_prefix) + name));
   TRY(transaction->erase_records(StateLog::prefix_of(name)));
-  TRY_ASSIGN(const table::CommitId commit, transaction->commit());
+  TRY_ASSIGN(const connector::CommitId commit, transaction->commit());
   transaction.reset();
-  environment_.tables().wait_durable(commit);
+  environment_.storage().wait_durable(commit);
   return {};
 }
 

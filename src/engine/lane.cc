@@ -8,8 +8,6 @@
 #include <thread>
 
 #include "log/log.h"
-#include "table/item_json.h"
-#include "table/keys.h"
 
 namespace millrace::engine {
 
@@ -23,28 +21,7 @@ bool may_succeed_later(ErrorKind kind) {
   return kind == ErrorKind::throttled || kind == ErrorKind::disk_full;
 }
 
-Result<void> write_row(table::Transaction& transaction, const SinkWrite& row) {
-  if (!row.erase) return transaction.merge(*row.table, row.key, row.attributes);
-  if (row.erased) return transaction.erase_attributes(*row.table, row.key, *row.erased);
-  return transaction.erase(*row.table, row.key);
-}
-
 }  // namespace
-
-// Rows of one transaction that are too large for an item, alone or with what is there already.
-struct Lane::OversizedRows {
-  uint64_t count = 0;
-  std::string first;  // for the log: table, key, and what is wrong
-
-  Result<void> add(const SinkWrite& row, const Error& error) {
-    if (count++ > 0) return {};
-    TRY_ASSIGN(const table::Item item, table::get_item(row.attributes));
-    first = fmt::format("table {}, key ", row.table->name);
-    table::put_json(first, table::key_attributes(*row.table, item));
-    first += fmt::format(": {}", error.message);
-    return {};
-  }
-};
 
 // Commits that are not durable yet, counted down by the store's callbacks.
 struct Lane::InFlight {
@@ -63,7 +40,7 @@ Lane::Lane(Environment& environment, const LaneOptions& options, std::string_vie
       options_(options),
       job_(job),
       plan_hash_(plan_hash),
-      state_log_(environment.tables(), job),
+      state_log_(environment.storage(), job),
       in_flight_(std::make_shared<InFlight>()) {}
 
 Lane::~Lane() {
@@ -98,7 +75,7 @@ Result<void> Lane::hold_followers() {
   TRY_ASSIGN(auto held, state_log_.held());
   if (!held) return {};
   held_ = std::move(*held);
-  hold_ = environment_.tables().journal().hold(held_.keyspaces, held_.from);
+  hold_ = environment_.storage().hold(held_.shards, held_.from);
   return {};
 }
 
@@ -107,7 +84,7 @@ Result<void> Lane::restore() {
   TRY(state_log_.restore(*pipeline_, given_up_));
   TRY_ASSIGN(auto unfinished, state_log_.unfinished_rows());
   if (unfinished) {
-    TRY_ASSIGN(unfinished_, CommitRows::decode(std::move(unfinished->rows), environment_.tables()));
+    TRY_ASSIGN(unfinished_, CommitRows::decode(std::move(unfinished->rows), environment_.storage()));
     unfinished_from_ = unfinished->written;
   }
   TRY(begin());
@@ -118,15 +95,14 @@ Result<void> Lane::restore() {
 }
 
 Result<void> Lane::begin() {
-  const log::Log* journal = &environment_.tables().journal();
   std::vector<const log::Log*> followed;
   pipeline_->begin_sources(environment_.clock().now());
   for (Scan* scan : pipeline_->scans()) {
     scan->skip_bad(&skip_bad_);
-    // A stream's log is followed as a whole; of the tables' journal, which this job writes too, only the feed.
-    const stream::Source& source = scan->source();
+    // A log of its own is followed as a whole; of one that this job may write, too, only the source.
+    const stream::Source& source = scan->source().records;
     std::optional<ShardId> shard;
-    if (source.log == journal) {
+    if (!scan->source().own_log) {
       shard = source.shards()->all().front().id;
     } else if (std::find(followed.begin(), followed.end(), source.log) != followed.end()) {
       continue;
@@ -242,7 +218,7 @@ Result<void> Lane::commit() {
   TRY(write_unfinished());
   const int64_t start_ns = environment_.clock().monotonic_ns();
   TRY(pipeline_->finish_epoch());
-  std::vector<SinkWrite> writes;
+  std::vector<connector::Write> writes;
   data::StringArena arena;
   for (Sink* sink : pipeline_->sinks()) rows_out_ += sink->take_writes(writes, arena);
   ++commits_;
@@ -254,8 +230,8 @@ Result<void> Lane::commit() {
   }
   const StateLog::Writes state = state_log_.next(*pipeline_, plan_hash_, totals);
   unsaved_totals_ = false;
-  TRY_ASSIGN(const table::CommitId commit, write_all(writes, state));
-  environment_.tables().flush();
+  TRY_ASSIGN(const connector::CommitId commit, write_all(writes, state));
+  environment_.storage().flush();
   last_commit_ = commit;
   state_log_.committed();
   pipeline_->clear_changes();
@@ -264,7 +240,7 @@ Result<void> Lane::commit() {
   piece_waits_ = false;
   epoch_rows_ = 0;
   ++in_flight_->commits;
-  environment_.tables().when_durable(commit, [in_flight = in_flight_] {
+  environment_.storage().when_durable(commit, [in_flight = in_flight_] {
     --in_flight->commits;
     in_flight->call();
   });
@@ -273,24 +249,17 @@ Result<void> Lane::commit() {
   return {};
 }
 
-// A transaction keeps all other writers waiting, so what a long one reads is brought into the store's cache before it.
-void Lane::read_ahead(std::span<const SinkWrite> writes) const {
-  if (writes.size() < read_ahead_rows_min) return;
-  size_t bytes = 0;
-  for (const SinkWrite& row : writes) {
-    if (bytes >= options_.transaction_bytes_max) return;
-    bytes += row.key.size() + row.attributes.size();
-    // What fails here fails in the transaction, too, and is told there.
-    [[maybe_unused]] const auto read = environment_.tables().get_stored(*row.table, row.key);
-  }
+// A transaction keeps all other writers waiting, so what a long one reads is brought into memory before it.
+void Lane::read_ahead(std::span<const connector::Write> writes) {
+  if (writes.size() >= read_ahead_rows_min) environment_.storage().read_ahead(writes, options_.transaction_bytes_max);
 }
 
-Result<table::CommitId> Lane::transact(const std::function<Result<void>(table::Transaction&)>& fill) {
-  table::Tables& tables = environment_.tables();
+Result<connector::CommitId> Lane::transact(const std::function<Result<void>(connector::Transaction&)>& fill) {
+  connector::Storage& storage = environment_.storage();
   int64_t wait_ms = options_.retry_wait_ms;
   for (;;) {
-    const auto attempt = [&]() -> Result<table::CommitId> {
-      TRY_ASSIGN(auto transaction, tables.try_begin());
+    const auto attempt = [&]() -> Result<connector::CommitId> {
+      TRY_ASSIGN(auto transaction, storage.try_begin());
       TRY(fill(*transaction));
       return transaction->commit();
     };
@@ -304,7 +273,7 @@ Result<table::CommitId> Lane::transact(const std::function<Result<void>(table::T
       std::lock_guard lock(figures_mutex_);
       figures_.waiting = committed.error().message;
     }
-    tables.flush();
+    storage.flush();
     if (given_up_) return millrace::fail(ErrorKind::unavailable, "stopped while {}", committed.error().message);
     std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
     wait_ms = std::min(wait_ms * 2, options_.retry_wait_ms_max);
@@ -313,8 +282,9 @@ Result<table::CommitId> Lane::transact(const std::function<Result<void>(table::T
 
 // One transaction if it is not too large: by what the journal takes, which of a row is the whole item, and the old one
 // if the table's change feed shows it. Otherwise as state_log.h says.
-Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, const StateLog::Writes& state) {
-  table::CommitId commit;
+Result<connector::CommitId> Lane::write_all(const std::vector<connector::Write>& writes,
+                                            const StateLog::Writes& state) {
+  connector::CommitId commit;
   TRY_ASSIGN(const bool written, write_at_once(writes, state, commit));
   if (written) return commit;
   std::vector<StateLog::Record> records;
@@ -323,7 +293,7 @@ Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, co
   std::ranges::copy(state.pieces, std::back_inserter(records));
   for (size_t done = 0; done < records.size();) {
     size_t next = done;
-    TRY_ASSIGN(commit, transact([&](table::Transaction& transaction) -> Result<void> {
+    TRY_ASSIGN(commit, transact([&](connector::Transaction& transaction) -> Result<void> {
                  next = done;
                  if (done == 0) {
                    for (const std::string& key : state.left_over) TRY(transaction.erase_record(key));
@@ -336,84 +306,72 @@ Result<table::CommitId> Lane::write_all(const std::vector<SinkWrite>& writes, co
                  return state.erased_prefix.empty() ? Result<void>() : transaction.erase_records(state.erased_prefix);
                }));
     done = next;
-    environment_.tables().flush();
+    environment_.storage().flush();
   }
   return writes.empty() ? commit : write_rows(writes, 0);
 }
 
-Result<bool> Lane::write_at_once(const std::vector<SinkWrite>& writes, const StateLog::Writes& state,
-                                 table::CommitId& commit) {
+Result<bool> Lane::write_at_once(const std::vector<connector::Write>& writes, const StateLog::Writes& state,
+                                 connector::CommitId& commit) {
   size_t bytes = 0;
-  for (const SinkWrite& row : writes) bytes += row.key.size() + row.attributes.size();
+  for (const connector::Write& row : writes) bytes += row.key.size() + row.value.size();
   for (const StateLog::Record& piece : state.pieces) bytes += piece.value.size();
   if (bytes >= options_.transaction_bytes_max) return false;
   read_ahead(writes);
-  OversizedRows oversized;
+  connector::Refused refused;
   // Not the store's: it says that the transaction would be too large.
   constexpr ErrorKind too_large = ErrorKind::internal;
-  auto committed = transact([&](table::Transaction& transaction) -> Result<void> {
-    oversized = {};
+  auto committed = transact([&](connector::Transaction& transaction) -> Result<void> {
+    refused = {};
     for (const std::string& key : state.left_over) TRY(transaction.erase_record(key));
-    for (const SinkWrite& row : writes) {
-      if (transaction.bytes() >= options_.transaction_bytes_max) return millrace::fail(too_large, "");
-      if (auto written = write_row(transaction, row); !written) {
-        if (written.error().kind != ErrorKind::limit_exceeded) return written;
-        TRY(oversized.add(row, written.error()));
-      }
-    }
+    TRY_ASSIGN(const size_t taken, transaction.write(writes, options_.transaction_bytes_max, refused));
+    if (taken < writes.size()) return millrace::fail(too_large, "");
     for (const StateLog::Record& piece : state.pieces) TRY(transaction.put_record(piece.key, piece.value));
     TRY(transaction.put_record(state.header.key, state.header.value));
     return state.erased_prefix.empty() ? Result<void>() : transaction.erase_records(state.erased_prefix);
   });
   if (!committed && committed.error().kind == too_large && committed.error().message.empty()) return false;
   if (!committed) return std::unexpected(std::move(committed).error());
-  leave_out(oversized);
+  leave_out(refused);
   commit = *committed;
   return true;
 }
 
 // Rows of a commit that has been decided.
-Result<table::CommitId> Lane::write_rows(const std::vector<SinkWrite>& writes, size_t from) {
-  log::Log& journal = environment_.tables().journal();
+Result<connector::CommitId> Lane::write_rows(const std::vector<connector::Write>& writes, size_t from) {
   if (!hold_) {
-    std::set<store::Keyspace> spaces;
-    for (const SinkWrite& row : writes) {
-      if (row.table != nullptr) spaces.insert(row.table->keyspace);
+    std::set<ShardId> shards;
+    for (const connector::Write& row : writes) {
+      if (row.target != nullptr) shards.insert(row.target->shard);
     }
-    held_.keyspaces.assign(spaces.begin(), spaces.end());
-    hold_ = journal.hold(held_.keyspaces);
+    held_.shards.assign(shards.begin(), shards.end());
+    hold_ = environment_.storage().hold(held_.shards);
     held_.from = hold_->from();
   }
-  table::CommitId commit;
+  connector::CommitId commit;
   do {
     size_t next = from;
-    OversizedRows oversized;
+    connector::Refused refused;
     read_ahead(std::span(writes).subspan(std::min(from, writes.size())));
-    TRY_ASSIGN(commit, transact([&](table::Transaction& transaction) -> Result<void> {
-                 oversized = {};
-                 for (next = from; next < writes.size() && transaction.bytes() < options_.transaction_bytes_max;
-                      ++next) {
-                   const SinkWrite& row = writes[next];
-                   if (row.table == nullptr) continue;
-                   if (auto written = write_row(transaction, row); !written) {
-                     if (written.error().kind != ErrorKind::limit_exceeded) return written;
-                     TRY(oversized.add(row, written.error()));
-                   }
-                 }
+    TRY_ASSIGN(commit, transact([&](connector::Transaction& transaction) -> Result<void> {
+                 refused = {};
+                 const auto rest = std::span(writes).subspan(std::min(from, writes.size()));
+                 TRY_ASSIGN(const size_t taken, transaction.write(rest, options_.transaction_bytes_max, refused));
+                 next = from + taken;
                  if (next >= writes.size()) return transaction.erase_records(state_log_.rows_prefix());
                  StateLog::Record progress = state_log_.rows_written(next, held_);
                  return transaction.put_record(progress.key, std::move(progress.value));
                }));
-    leave_out(oversized);
+    leave_out(refused);
     from = next;
-    environment_.tables().flush();
+    environment_.storage().flush();
   } while (from < writes.size());
   // Not before the last of them is durable: until then readers have only the others.
-  environment_.tables().when_durable(commit, [hold = std::move(hold_)]() mutable { hold.reset(); });
+  environment_.storage().when_durable(commit, [hold = std::move(hold_)]() mutable { hold.reset(); });
   return commit;
 }
 
-void Lane::leave_out(const OversizedRows& rows) {
+void Lane::leave_out(const connector::Refused& rows) {
   if (rows.count == 0) return;
   spdlog::warn("job {}: {} row{} left out; {}{}", job_, rows.count, rows.count == 1 ? " was" : "s were",
                rows.count == 1 ? "" : "the first: ", rows.first);
@@ -423,7 +381,7 @@ void Lane::leave_out(const OversizedRows& rows) {
 }
 
 Result<void> Lane::check_sources() {
-  for (const Scan* scan : pipeline_->scans()) TRY(scan->check_source(environment_));
+  for (const Scan* scan : pipeline_->scans()) TRY(scan->check_source());
   return {};
 }
 
@@ -431,7 +389,7 @@ Result<void> Lane::finish() {
   TRY(write_unfinished());
   if (first_commit_due_ || pipeline_->has_changes()) TRY(commit());
   if (unsaved_totals_) TRY(commit());
-  environment_.tables().wait_durable(last_commit_);
+  environment_.storage().wait_durable(last_commit_);
   return {};
 }
 

@@ -80,7 +80,6 @@ class Lane {
 
  private:
   struct InFlight;
-  struct OversizedRows;
 
   Lane(Environment& environment, const LaneOptions& options, std::string_view job, uint64_t plan_hash);
 
@@ -88,18 +87,18 @@ class Lane {
   bool may_emit() const;
   bool commit_due(bool at_end) const;
   Result<void> commit();
-  void read_ahead(std::span<const SinkWrite> writes) const;
-  Result<table::CommitId> write_all(const std::vector<SinkWrite>& writes, const StateLog::Writes& state);
+  void read_ahead(std::span<const connector::Write> writes);
+  Result<connector::CommitId> write_all(const std::vector<connector::Write>& writes, const StateLog::Writes& state);
   // False: it does not fit into one transaction, and nothing was written.
-  Result<bool> write_at_once(const std::vector<SinkWrite>& writes, const StateLog::Writes& state,
-                             table::CommitId& commit);
+  Result<bool> write_at_once(const std::vector<connector::Write>& writes, const StateLog::Writes& state,
+                             connector::CommitId& commit);
   Result<void> begin();
   Result<void> hold_followers();
   Result<void> write_unfinished();
-  Result<table::CommitId> write_rows(const std::vector<SinkWrite>& writes, size_t from);
+  Result<connector::CommitId> write_rows(const std::vector<connector::Write>& writes, size_t from);
   // Runs `fill` in a transaction and commits; again for as long as the store refuses and nobody gives up.
-  Result<table::CommitId> transact(const std::function<Result<void>(table::Transaction&)>& fill);
-  void leave_out(const OversizedRows& rows);
+  Result<connector::CommitId> transact(const std::function<Result<void>(connector::Transaction&)>& fill);
+  void leave_out(const connector::Refused& rows);
   void publish();
 
   Environment& environment_;
@@ -116,12 +115,12 @@ class Lane {
   std::shared_ptr<log::Hold> hold_;  // while rows of a commit go to their tables in several transactions
   StateLog::Held held_;              // by it
 
-  SkipBad skip_bad_;
+  connector::SkipBad skip_bad_;
 
   bool has_state_ = false;  // an earlier run's
   std::atomic<bool> restoring_ = false;
   JobTotals restored_;  // what earlier runs of the job counted
-  table::CommitId last_commit_;
+  connector::CommitId last_commit_;
   uint64_t rows_out_ = 0;
   uint64_t oversized_rows_ = 0;
   uint64_t commits_ = 0;

@@ -1,7 +1,5 @@
 #include "engine/lookup_join.h"
 
-#include "engine/attribute.h"
-
 namespace millrace::engine {
 
 namespace {
@@ -12,71 +10,33 @@ std::vector<data::Type> key_column_types(const sql::LookupJoinNode& node) {
   return types;
 }
 
-std::vector<std::string> key_names(const sql::LookupJoinNode& node, const sql::TableDefinition& definition) {
-  std::vector<std::string> names;
-  for (const auto& [column, expression] : node.keys) names.push_back(definition.columns[column].name);
-  return names;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<LookupJoin>> LookupJoin::make(const sql::LookupJoinNode& node,
                                                      const sql::TableDefinition& definition, const data::Schema& output,
-                                                     table::Tables& tables, table::TablePtr table) {
-  std::unique_ptr<LookupJoin> join(new LookupJoin(node, definition, output, tables, std::move(table)));
+                                                     std::unique_ptr<connector::Lookup> lookup) {
+  std::unique_ptr<LookupJoin> join(new LookupJoin(node, definition, output, std::move(lookup)));
   for (const auto& [column, expression] : node.keys) TRY(join->evaluator_.prepare(expression));
   TRY(join->evaluator_.prepare(node.condition));
   return join;
 }
 
 LookupJoin::LookupJoin(const sql::LookupJoinNode& node, const sql::TableDefinition& definition,
-                       const data::Schema& output, table::Tables& tables, table::TablePtr table)
+                       const data::Schema& output, std::unique_ptr<connector::Lookup> lookup)
     : node_(node),
-      tables_(tables),
-      table_(std::move(table)),
-      key_(table_, key_names(node, definition)),
+      lookup_(std::move(lookup)),
       output_(output),
       encoder_(key_column_types(node)),
       cached_keys_(std::make_unique<KeyTable>()) {
-  for (int column : node.columns) {
-    names_.push_back(definition.columns[column].name);
-    types_.push_back(definition.columns[column].type);
-  }
+  for (int column : node.columns) types_.push_back(definition.columns[column].type);
 }
 
-Result<void> LookupJoin::refresh(CachedRow& row, const std::vector<data::ColumnPtr>& keys, size_t at) {
-  if (!key_.take(keys, at)) {
-    row.stored = nullptr;
-    return {};
-  }
-  auto read = tables_.get_stored(*table_, key_.bytes());
-  if (!read && read.error().kind == ErrorKind::not_found) {
-    return millrace::fail(ErrorKind::not_found,
-                          "table {}, which the job looks up, was deleted; create it again and resume the job",
-                          table_->name);
-  }
-  if (!read) return std::unexpected(read.error());
-  if (read->value == row.stored) return {};
-  row.stored = read->value;
-  if (!row.stored) return {};
-  row.values.assign(names_.size(), {});
-  data::StringArena arena;
-  for (size_t n = 0; n < names_.size(); ++n) {
-    TRY_ASSIGN(auto attribute, table::get_attribute(*row.stored, names_[n]));
-    if (!attribute) continue;
-    data::Column column(types_[n], 1);
-    row_errors_ += !set_from_attribute(column, 0, *attribute, arena);
-    row.values[n] = column.get(0);
-  }
-  return {};
-}
-
-Result<void> LookupJoin::process(int, const data::Batch& batch) {
-  auto arena = std::make_shared<data::StringArena>();
+Result<std::vector<uint32_t>> LookupJoin::look_up(const data::Batch& batch, data::StringArena& arena,
+                                                  std::vector<uint32_t>& place_of) {
   std::vector<data::ColumnPtr> keys;
   std::vector<const data::Column*> key_columns;
   for (const auto& [column, expression] : node_.keys) {
-    keys.push_back(evaluator_.column(*expression, batch, *arena));
+    keys.push_back(evaluator_.column(*expression, batch, arena));
     key_columns.push_back(keys.back().get());
   }
   encoder_.encode(key_columns, batch.rows);
@@ -86,30 +46,45 @@ Result<void> LookupJoin::process(int, const data::Batch& batch) {
   }
   ++batch_;
 
-  // The looked-up rows of this batch, one per distinct key; row 0 is "none".
-  std::vector<uint32_t> found{KeyTable::none};  // their places in the cache
-  std::vector<uint32_t> place_of(batch.rows);
+  std::vector<uint32_t> numbers(batch.rows);
+  std::vector<std::pair<uint32_t, uint32_t>> first;  // of each distinct key: its number, its first row
   for (uint32_t i = 0; i < batch.rows; ++i) {
-    const uint32_t number = cached_keys_->add(encoder_.keys()[i]);
-    if (number == cached_rows_.size()) cached_rows_.emplace_back();
-    CachedRow& row = cached_rows_[number];
-    if (row.batch != batch_) {
-      TRY(refresh(row, keys, i));
-      row.batch = batch_;
-      row.place = 0;
-      if (row.stored) {
-        row.place = static_cast<uint32_t>(found.size());
-        found.push_back(number);
-      }
-    }
-    place_of[i] = row.place;
+    numbers[i] = cached_keys_->add(encoder_.keys()[i]);
+    if (numbers[i] == cached_rows_.size()) cached_rows_.emplace_back();
+    CachedRow& cached = cached_rows_[numbers[i]];
+    if (cached.batch == batch_) continue;
+    cached.batch = batch_;
+    first.emplace_back(numbers[i], i);
   }
+  std::vector<connector::Lookup::Asked> asked;
+  asked.reserve(first.size());
+  for (const auto& [number, row] : first) asked.push_back({row, &cached_rows_[number].row});
+  TRY_ASSIGN(const uint64_t errors, lookup_->look_up(keys, asked));
+  row_errors_ += errors;
+
+  std::vector<uint32_t> found{KeyTable::none};  // place 0 is "none"
+  for (const auto& [number, row] : first) {
+    CachedRow& cached = cached_rows_[number];
+    cached.place = 0;
+    if (!cached.row.version) continue;
+    cached.place = static_cast<uint32_t>(found.size());
+    found.push_back(number);
+  }
+  place_of.resize(batch.rows);
+  for (uint32_t i = 0; i < batch.rows; ++i) place_of[i] = cached_rows_[numbers[i]].place;
+  return found;
+}
+
+Result<void> LookupJoin::process(int, const data::Batch& batch) {
+  auto arena = std::make_shared<data::StringArena>();
+  std::vector<uint32_t> place_of;
+  TRY_ASSIGN(const std::vector<uint32_t> found, look_up(batch, *arena, place_of));
 
   std::vector<std::shared_ptr<data::Column>> looked_up;
-  for (size_t n = 0; n < names_.size(); ++n) {
+  for (size_t n = 0; n < types_.size(); ++n) {
     auto column = std::make_shared<data::Column>(types_[n], found.size());
     for (size_t place = 1; place < found.size(); ++place) {
-      const data::Value& value = cached_rows_[found[place]].values[n];
+      const data::Value& value = cached_rows_[found[place]].row.values[n];
       if (const auto* text = std::get_if<std::string>(&value)) {
         column->strings()[place] = arena->copy(*text);
         column->valid[place] = 1;

@@ -1,15 +1,14 @@
 #pragma once
 // JOIN table FOR SYSTEM_TIME AS OF processing time: the row as it is when the input's row passes. One look-up per
-// distinct key and batch; decoded rows are kept as long as the table still stores the same bytes.
+// distinct key and batch; rows are kept as long as the connector says that they are the same.
 // https://nightlies.apache.org/flink/flink-docs-stable/docs/dev/table/sql/queries/joins/#lookup-join
 // Thread and failure: operator.h.
 
+#include "connector/io.h"
 #include "engine/expression.h"
-#include "engine/item_key.h"
 #include "engine/key_table.h"
 #include "engine/operator.h"
 #include "sql/plan.h"
-#include "table/table.h"
 
 namespace millrace::engine {
 
@@ -19,30 +18,28 @@ class LookupJoin final : public Operator {
 
   static Result<std::unique_ptr<LookupJoin>> make(const sql::LookupJoinNode& node,
                                                   const sql::TableDefinition& definition, const data::Schema& output,
-                                                  table::Tables& tables, table::TablePtr table);
+                                                  std::unique_ptr<connector::Lookup> lookup);
 
   Result<void> process(int input, const data::Batch& batch) override;
   void count(Counters& counters) const override { counters.row_errors += evaluator_.row_errors() + row_errors_; }
 
  private:
   struct CachedRow {
-    store::Bytes stored;  // null: the table had no such row
-    std::vector<data::Value> values;
-    uint64_t batch = 0;  // when it was last compared with the table
+    connector::Lookup::Row row;
+    uint64_t batch = 0;  // when it was last asked for
     uint32_t place = 0;  // in that batch's looked-up rows
   };
 
   LookupJoin(const sql::LookupJoinNode& node, const sql::TableDefinition& definition, const data::Schema& output,
-             table::Tables& tables, table::TablePtr table);
+             std::unique_ptr<connector::Lookup> lookup);
 
-  Result<void> refresh(CachedRow& row, const std::vector<data::ColumnPtr>& keys, size_t at);
+  // The place in the cache of each distinct key's row that there is; `place_of` has theirs for each row of the batch.
+  Result<std::vector<uint32_t>> look_up(const data::Batch& batch, data::StringArena& arena,
+                                        std::vector<uint32_t>& place_of);
 
   sql::LookupJoinNode node_;
-  table::Tables& tables_;
-  table::TablePtr table_;
-  std::vector<std::string> names_;  // of the columns that are read
-  std::vector<data::Type> types_;   // and their types
-  ItemKey key_;
+  std::unique_ptr<connector::Lookup> lookup_;
+  std::vector<data::Type> types_;  // of the columns that are read
   data::Schema output_;
   Evaluator evaluator_;
   KeyEncoder encoder_;

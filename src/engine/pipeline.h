@@ -16,8 +16,7 @@ namespace millrace::engine {
 
 class Pipeline {
  public:
-  // Checks the plan against what exists: a missing stream or table, or keys that differ, are errors that say how to
-  // create what is missing.
+  // Opens what the plan reads and writes: what is missing or differs is an error that says how to create or declare it.
   static Result<std::unique_ptr<Pipeline>> make(const sql::Plan& plan, Environment& environment);
 
   struct TimedSource {

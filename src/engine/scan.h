@@ -1,42 +1,30 @@
 #pragma once
-// A source: the shards of a stream (JSON records), or the change feed of a table (items). Reads blocks from the log,
-// decodes only the columns that the plan needs, and emits batches of one shard each. Knows the position of every shard.
+// A source: reads blocks of its shards from the log, has the connector decode the columns that the plan needs, and
+// emits batches of one shard each. Knows the position of every shard.
 //
-// A record that cannot be decoded is an error that stops the job, unless 'json.ignore-parse-errors' is set: then it is
-// counted and skipped. A job that goes on after it may be told to leave out some such records all the same (skip_bad),
-// each named in the log. A feed with 'scan.changelog-mode' = 'insert-only' counts and skips modifications and removals.
+// A record that cannot be decoded is an error that stops the job. A job that goes on after it may be told to leave out
+// some such records all the same (skip_bad), each named in the log.
 // A shard that was split or merged is read to its end, then its children are (stream/lineage.h): follow() takes them
-// up, and the state has the positions of those that are followed. Positions belong to one stream or table, not to its
-// name: one that was deleted and created again is another. The lane's thread, but for lag().
+// up, and the state has the positions of those that are followed. Positions belong to one source, not to its name: one
+// that was deleted and created again is another. The lane's thread, but for lag().
 
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 
-#include "data/json_decoder.h"
-#include "engine/environment.h"
+#include "connector/io.h"
 #include "engine/operator.h"
 #include "engine/watermark.h"
 #include "sql/plan.h"
 #include "stream/lineage.h"
 #include "stream/reader.h"
-#include "table/table.h"
 
 namespace millrace::engine {
 
-// How many bad records a job may leave out. Whoever commits resets `in_epoch`: a job that fails goes back to its last
-// commit, and meets those of the epoch again.
-struct SkipBad {
-  uint64_t left = 0;
-  uint64_t in_epoch = 0;  // left out since the last commit
-};
-
 class Scan final : public Operator {
  public:
-  // `feed`: the table whose change feed is read; null: a stream.
-  Scan(const sql::ScanNode& node, const sql::TableDefinition& definition, stream::Source source, table::TablePtr feed);
-  ~Scan() override;
+  Scan(const sql::ScanNode& node, connector::Source source) : node_(node), source_(std::move(source)) {}
 
   // The first positions, as the plan says. Not called when positions were restored.
   Result<void> start();
@@ -44,12 +32,11 @@ class Scan final : public Operator {
   void begin(ProcessingTime now);
 
   // Leaves out bad records for as long as there are some left to skip; shared by the sources of a job.
-  void skip_bad(SkipBad* skip) { skip_bad_ = skip; }
+  void skip_bad(connector::SkipBad* skip) { skip_bad_ = skip; }
 
   // The followed shards are numbered from 0, without gaps; follow() numbers them anew.
   size_t shards() const { return shards_.size(); }
-  const stream::Source& source() const { return source_; }
-  bool is_feed() const { return feed_ != nullptr; }
+  const connector::Source& source() const { return source_; }
   // Takes up the shards whose parents were read to their ends, and lets go the parents. Nothing: all stays.
   Result<std::optional<ShardsChange>> follow(ProcessingTime now);
   // Reads on in the log, about `bytes_max`, if all that was read is pushed. throttled: the process has no descriptor
@@ -60,7 +47,7 @@ class Scan final : public Operator {
   const std::vector<ShardActivity>& activity() const { return activity_; }
   Result<void> end() { return emit(Watermark{end_of_input, false}); }
   // not_found: what is read here has been deleted, and perhaps created again.
-  Result<void> check_source(Environment& environment) const;
+  Result<void> check_source() const;
 
   Result<void> process(int, const data::Batch&) override;
   // Positions, as a state of their own that is always written whole.
@@ -73,38 +60,29 @@ class Scan final : public Operator {
   // From now on nothing is read that is not there yet: what a drain works off.
   Result<void> stop_at_end();
   uint64_t rows() const { return rows_; }
-  uint64_t bad() const;
+  uint64_t bad() const { return source_.decoder->bad(); }
 
  private:
   struct Shard {
     explicit Shard(stream::ShardSource source, SequenceNumber next = {}) : reader(std::move(source), next) {}
     stream::Reader reader;  // next(): of the next record to push; committed(): as of the last commit
   };
-  class FeedDecoder;
 
-  std::string label() const;
-  Result<uint64_t> current_id(Environment& environment) const;
   std::unexpected<Error> another_source() const;
   std::vector<stream::Followed> followed(const stream::ShardSet& set) const;
   std::unexpected<Error> passed_by_retention(ShardId shard, SequenceNumber next) const;
   void take_records(stream::Reader& reader);
-  Result<data::Batch> decode_json(size_t shard);
 
   sql::ScanNode node_;
-  std::string resource_;
-  stream::Source source_;
+  connector::Source source_;
   mutable std::mutex shards_mutex_;  // of the list, which lag() reads from any thread
   std::vector<std::unique_ptr<Shard>> shards_;
   std::optional<std::map<ShardId, SequenceNumber>> drain_ends_;  // of all that a drain reads
   std::vector<ShardActivity> activity_;
   std::vector<log::Record> records_;   // of the batch that is made
   std::vector<log::BlockPtr> blocks_;  // in which they lie
-  std::unique_ptr<data::JsonDecoder> json_;
-  std::unique_ptr<FeedDecoder> feed_;
-  bool may_skip(const Error& error);
-  uint64_t skip_next_time() const;
-
-  SkipBad* skip_bad_ = nullptr;
+  connector::SkipBad skip_none_;
+  connector::SkipBad* skip_bad_ = &skip_none_;
   bool changed_ = false;
   uint64_t rows_ = 0;
 };

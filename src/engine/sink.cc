@@ -3,18 +3,22 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/attribute.h"
-
 namespace millrace::engine {
 
 namespace {
 
+std::vector<size_t> key_places(const sql::SinkNode& node, const sql::TableDefinition& definition) {
+  std::vector<size_t> places;
+  for (size_t n = 0; n < node.columns.size(); ++n) {
+    if (std::ranges::find(definition.primary_key, node.columns[n]) != definition.primary_key.end()) places.push_back(n);
+  }
+  return places;
+}
+
 std::vector<data::Type> key_types(const sql::SinkNode& node, const sql::TableDefinition& definition) {
   std::vector<data::Type> types;
-  for (size_t n = 0; n < node.columns.size(); ++n) {
-    for (int key : definition.primary_key) {
-      if (key == node.columns[n]) types.push_back(definition.columns[key].type);
-    }
+  for (const size_t place : key_places(node, definition)) {
+    types.push_back(definition.columns[static_cast<size_t>(node.columns[place])].type);
   }
   return types;
 }
@@ -22,32 +26,18 @@ std::vector<data::Type> key_types(const sql::SinkNode& node, const sql::TableDef
 }  // namespace
 
 Result<std::unique_ptr<Sink>> Sink::make(const sql::SinkNode& node, const sql::TableDefinition& definition,
-                                         table::TablePtr table) {
-  std::unique_ptr<Sink> sink(new Sink(node, definition, std::move(table)));
+                                         std::unique_ptr<connector::Sink> target) {
+  std::unique_ptr<Sink> sink(new Sink(node, definition, std::move(target)));
   for (const auto& projection : node.projections) TRY(sink->evaluator_.prepare(projection));
   return sink;
 }
 
-Sink::Sink(const sql::SinkNode& node, const sql::TableDefinition& definition, table::TablePtr table)
+Sink::Sink(const sql::SinkNode& node, const sql::TableDefinition& definition, std::unique_ptr<connector::Sink> target)
     : node_(node),
-      table_(std::move(table)),
+      target_(std::move(target)),
+      key_places_(key_places(node, definition)),
       encoder_(key_types(node, definition)),
-      keys_(std::make_unique<KeyTable>()) {
-  for (int column : node.columns) names_.push_back(definition.columns[column].name);
-  if (!table_) return;
-  key_.emplace(table_, names_);
-  const auto physical = std::ranges::count_if(definition.columns, [](const auto& column) { return !column.computed; });
-  const bool partial = std::cmp_less(names_.size(), physical);
-  if (partial) erased_.emplace();
-  for (size_t n = 0; n < names_.size(); ++n) {
-    by_name_.push_back(n);
-    const bool range = table_->range_key && names_[n] == table_->range_key->name;
-    const bool of_key = range || names_[n] == table_->hash_key.name;
-    if (of_key) key_places_.push_back(n);
-    if (partial && !of_key) erased_->push_back(names_[n]);
-  }
-  std::ranges::sort(by_name_, {}, [this](size_t n) { return std::string_view(names_[n]); });
-}
+      keys_(std::make_unique<KeyTable>()) {}
 
 Result<void> Sink::process(int, const data::Batch& batch) {
   auto arena = std::make_shared<data::StringArena>();
@@ -59,7 +49,7 @@ Result<void> Sink::process(int, const data::Batch& batch) {
     out.columns.push_back(evaluator_.column(*projection, batch, *arena));
   }
   out.owners.push_back(std::move(arena));
-  if (!table_) {
+  if (!target_) {
     dropped_ += batch.rows;
     return {};
   }
@@ -76,30 +66,16 @@ Result<void> Sink::process(int, const data::Batch& batch) {
   return {};
 }
 
-uint64_t Sink::take_writes(std::vector<SinkWrite>& writes, data::StringArena& arena) {
-  if (!table_) return std::exchange(dropped_, 0);
+uint64_t Sink::take_writes(std::vector<connector::Write>& writes, data::StringArena& arena) {
+  if (!target_) return std::exchange(dropped_, 0);
   const size_t before = writes.size();
-  std::string attributes;
+  std::vector<connector::Sink::Row> rows;
+  rows.reserve(last_.size());
   for (const Place& place : last_) {
     const data::Batch& batch = batches_[place.batch];
-    if (!key_->take(batch.columns, place.row)) {
-      ++row_errors_;
-      continue;
-    }
-    SinkWrite write{table_.get(), arena.copy(key_->bytes()), {}, batch.weight(place.row) < 0};
-    if (write.erase) {
-      write.erased = erased_ ? &*erased_ : nullptr;
-    } else {
-      attributes.clear();
-      table::ItemWriter out(attributes, names_.size());
-      for (size_t n : by_name_) {
-        if (key_->put_attribute(out, n)) continue;
-        row_errors_ += !put_attribute(out, names_[n], *batch.columns[n], place.row);
-      }
-      write.attributes = arena.copy(attributes);
-    }
-    writes.push_back(write);
+    rows.push_back({&batch.columns, place.row, batch.weight(place.row) < 0});
   }
+  row_errors_ += target_->encode(rows, arena, writes);
   batches_.clear();
   last_.clear();
   if (keys_->size() > 0) keys_ = std::make_unique<KeyTable>();

@@ -69,7 +69,7 @@ Result<void> apply_piece(Pipeline& pipeline, std::string_view piece) {
 
 }  // namespace
 
-StateLog::StateLog(table::Tables& tables, std::string_view job) : tables_(tables), prefix_(prefix_of(job)) {}
+StateLog::StateLog(connector::Storage& storage, std::string_view job) : storage_(storage), prefix_(prefix_of(job)) {}
 
 std::string StateLog::prefix_of(std::string_view job) {
   return fmt::format("engine/job/{}/", job);
@@ -80,7 +80,7 @@ std::string StateLog::generation_prefix(uint64_t generation) const {
 }
 
 Result<bool> StateLog::open(uint64_t plan_hash, JobTotals& totals) {
-  TRY_ASSIGN(const auto stored, tables_.get_record(prefix_ + "commit"));
+  TRY_ASSIGN(const auto stored, storage_.get_record(prefix_ + "commit"));
   if (!stored) {
     TRY(find_left_over());
     return false;
@@ -107,7 +107,7 @@ Result<void> StateLog::restore(Pipeline& pipeline, const std::atomic<bool>& give
   std::string piece_number;
   const std::string prefix = generation_prefix(generation_);
   const std::string last = fmt::format("{:016x}", number_);
-  TRY(tables_.scan_records(prefix, [&](std::string_view key, std::string_view value) {
+  TRY(storage_.scan_records(prefix, [&](std::string_view key, std::string_view value) {
     const std::string_view number = key.substr(prefix.size(), 16);
     if (number > last || give_up) return false;
     if (number != piece_number) {
@@ -131,12 +131,12 @@ Result<void> StateLog::restore(Pipeline& pipeline, const std::atomic<bool>& give
 // erases them: a job whose disk is full at its start waits then, as for any other commit.
 Result<void> StateLog::find_left_over() {
   const std::string last = generation_prefix(generation_) + fmt::format("{:016x}", number_);
-  TRY(tables_.scan_records(prefix_ + "state/", [&](std::string_view key, std::string_view) {
+  TRY(storage_.scan_records(prefix_ + "state/", [&](std::string_view key, std::string_view) {
     if (!any_ || key.substr(0, last.size()) > last) left_over_.emplace_back(key);
     return true;
   }));
   const std::string rows = last_rows_prefix();
-  return tables_.scan_records(prefix_ + "rows/", [&](std::string_view key, std::string_view) {
+  return storage_.scan_records(prefix_ + "rows/", [&](std::string_view key, std::string_view) {
     if (!any_ || row_records_ == 0 || !key.starts_with(rows)) left_over_.emplace_back(key);
     return true;
   });
@@ -169,14 +169,14 @@ StateLog::Record StateLog::rows_written(size_t rows, const Held& held) const {
   std::string value;
   base::put_varint(value, rows);
   base::put_varint(value, held.from.value);
-  base::put_varint(value, held.keyspaces.size());
-  for (const store::Keyspace space : held.keyspaces) base::put_varint(value, space.value);
+  base::put_varint(value, held.shards.size());
+  for (const ShardId shard : held.shards) base::put_varint(value, shard.value);
   return {rows_prefix() + "written", std::move(value)};
 }
 
 Result<std::optional<StateLog::Held>> StateLog::held() const {
   if (row_records_ == 0) return std::nullopt;
-  TRY_ASSIGN(const auto stored, tables_.get_record(last_rows_prefix() + "written"));
+  TRY_ASSIGN(const auto stored, storage_.get_record(last_rows_prefix() + "written"));
   if (!stored) return std::nullopt;
   base::ByteReader in(*stored);
   in.varint();
@@ -186,7 +186,7 @@ Result<std::optional<StateLog::Held>> StateLog::held() const {
   held.from = GroupNumber(in.varint());
   const uint64_t count = in.varint();
   for (uint64_t n = 0; n < count && in.ok(); ++n) {
-    held.keyspaces.emplace_back(static_cast<uint32_t>(in.varint()));
+    held.shards.emplace_back(static_cast<uint32_t>(in.varint()));
   }
   if (!in.ok()) return millrace::fail(ErrorKind::corrupt, "the rows of a job's last commit are damaged");
   return held;
@@ -197,7 +197,7 @@ Result<std::optional<StateLog::Unfinished>> StateLog::unfinished_rows() {
   Unfinished unfinished;
   size_t records = 0;
   const std::string prefix = last_rows_prefix();
-  TRY(tables_.scan_records(prefix, [&](std::string_view key, std::string_view value) {
+  TRY(storage_.scan_records(prefix, [&](std::string_view key, std::string_view value) {
     if (key.substr(prefix.size()) == "written") {
       base::ByteReader in(value);
       unfinished.written = in.varint();

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "connector/io.h"
 #include "engine/pipeline.h"
-#include "table/table.h"
 
 namespace millrace::engine {
 
@@ -45,7 +45,7 @@ class StateLog {
     uint64_t row_records = 0;
   };
 
-  StateLog(table::Tables& tables, std::string_view job);
+  StateLog(connector::Storage& storage, std::string_view job);
 
   // What the last commit says of itself, read at once whatever the state's size; false: there is none. `plan_hash` must
   // be what it was then.
@@ -67,10 +67,10 @@ class StateLog {
   // What next() made, for a commit whose rows go ahead: their records, and the header that counts them.
   std::vector<Record> rows_aside(std::string_view rows) const;
   Record header_with_rows(size_t row_records) const;
-  // Which followers wait for the commit's end: of these keyspaces, from this group of the journal on.
+  // Which followers wait for the commit's end: of these targets, from this group of the journal on.
   struct Held {
     GroupNumber from;
-    std::vector<store::Keyspace> keyspaces;
+    std::vector<ShardId> shards;
   };
   // Beside some of such rows: how many have come to their tables. Once all have, the records under rows_prefix() go.
   Record rows_written(size_t rows, const Held& held) const;
@@ -94,7 +94,7 @@ class StateLog {
   Result<void> find_left_over();
   std::string last_rows_prefix() const;
 
-  table::Tables& tables_;
+  connector::Storage& storage_;
   std::string prefix_;
   bool any_ = false;                    // a commit exists
   std::vector<std::string> left_over_;  // pieces of a commit that was not finished

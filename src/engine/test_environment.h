@@ -7,9 +7,11 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "connector/server_io.h"
 #include "data/text.h"
 #include "engine/environment.h"
 #include "engine/lane.h"
@@ -42,8 +44,9 @@ class TestEnvironment final : public Environment, public stream::Sources {
                             return set->now;
                           }};
   }
-  stream::Sources& streams() override { return *this; }
-  table::Tables& tables() override { return *tables_; }
+  table::Tables& tables() { return *tables_; }
+  const connector::Registry& connectors() override { return io_->connectors; }
+  connector::Storage& storage() override { return io_->storage; }
   base::Clock& clock() override { return clock_; }
 
   void add_stream(const std::string& name, uint32_t shards) { add_stream(name, shards, next_id_++); }
@@ -175,9 +178,11 @@ class TestEnvironment final : public Environment, public stream::Sources {
     auto tables = table::Tables::open(*store_, base::system_clock());
     CHECK(tables, "{}", tables.error().message);
     tables_ = std::move(*tables);
+    io_.emplace(*this, *tables_);
   }
   void close() {
     streams_.clear();
+    io_.reset();
     tables_.reset();
     store_.reset();
   }
@@ -209,6 +214,7 @@ class TestEnvironment final : public Environment, public stream::Sources {
   bool owned_ = true;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<table::Tables> tables_;
+  std::optional<connector::ServerIo> io_;
   std::mutex streams_mutex_;  // jobs look them up
   std::map<std::string, OpenStream> streams_;
   uint64_t next_id_ = 1;

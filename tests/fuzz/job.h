@@ -4,6 +4,8 @@
 #include <simdjson.h>
 
 #include "base/clock.h"
+#include "connector/blackhole.h"
+#include "connector/stream_source.h"
 #include "directory.h"
 #include "engine/environment.h"
 #include "engine/pipeline.h"
@@ -15,6 +17,8 @@ namespace millrace::fuzz {
 class JobEnvironment final : public engine::Environment, public stream::Sources {
  public:
   JobEnvironment() {
+    connectors_.add(sql::Connector::kinesis, connector::make_stream_connector(*this));
+    connectors_.add(sql::Connector::blackhole, std::make_unique<connector::Blackhole>());
     io_ = std::move(log::make_io_driver(log::IoMode::blocking).value());
     log::LogOptions options;
     options.directory = directory_.path() + "/clicks";
@@ -35,11 +39,12 @@ class JobEnvironment final : public engine::Environment, public stream::Sources 
   Result<stream::Source> source(std::string_view) override {
     return stream::fixed_source(7, log_.get(), stream::ShardSet::equal(2, ProcessingTime(0)));
   }
-  stream::Sources& streams() override { return *this; }
-  table::Tables& tables() override { CHECK(false, "the job has no tables"); }
+  const connector::Registry& connectors() override { return connectors_; }
+  connector::Storage& storage() override { CHECK(false, "the job makes no commit"); }
   base::Clock& clock() override { return clock_; }
 
  private:
+  connector::Registry connectors_;
   Directory directory_;
   base::ManualClock clock_;
   std::unique_ptr<log::IoDriver> io_;

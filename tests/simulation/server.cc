@@ -14,6 +14,7 @@ Result<void> Server::open(std::unique_ptr<log::IoDriver> io, const engine::LaneO
   TRY_ASSIGN(store_, store::Store::open(
                          {.directory = data_directory + "/tables", .segment_bytes = segment_bytes, .io = io_.get()}));
   TRY_ASSIGN(tables_, table::Tables::open(*store_, clock()));
+  io_of_jobs_.emplace(*streams_, *tables_);
   engine::Jobs::Options options;
   options.lane = lane;
   TRY_ASSIGN(jobs_, engine::Jobs::open(*this, options));
@@ -23,6 +24,7 @@ Result<void> Server::open(std::unique_ptr<log::IoDriver> io, const engine::LaneO
 Server::~Server() {
   if (jobs_) jobs_->close();
   jobs_.reset();
+  io_of_jobs_.reset();
   streams_.reset();
   tables_.reset();
   store_.reset();

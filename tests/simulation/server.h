@@ -3,8 +3,10 @@
 // with its tables, and jobs, all on one data directory of the simulated disk.
 
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "connector/server_io.h"
 #include "engine/jobs.h"
 #include "files.h"
 #include "log/log.h"
@@ -23,8 +25,10 @@ class Server final : public engine::Environment {
   // In the order of the program's end.
   ~Server() override;
 
-  stream::Streams& streams() override { return *streams_; }
-  table::Tables& tables() override { return *tables_; }
+  stream::Streams& streams() { return *streams_; }
+  table::Tables& tables() { return *tables_; }
+  const connector::Registry& connectors() override { return io_of_jobs_->connectors; }
+  connector::Storage& storage() override { return io_of_jobs_->storage; }
   engine::Jobs& jobs() { return *jobs_; }
   base::Clock& clock() override { return base::system_clock(); }  // virtual, as all that asks for the time
 
@@ -33,6 +37,7 @@ class Server final : public engine::Environment {
   std::unique_ptr<stream::Streams> streams_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<table::Tables> tables_;
+  std::optional<connector::ServerIo> io_of_jobs_;
   std::unique_ptr<engine::Jobs> jobs_;
 };
 

@@ -5,7 +5,7 @@
 #include "table/item_writer.h"
 #include "table/table.h"
 
-namespace millrace::engine {
+namespace millrace::connector {
 
 // Sets the row from the attribute; false: it is no value of the column's type (the row stays NULL). New texts go to
 // the arena.
@@ -20,4 +20,4 @@ bool put_attribute(table::ItemWriter& out, std::string_view name, const data::Co
 // Whether a column of this type can be a key attribute of that type.
 bool can_be_key(const data::Type& type, table::KeyType key);
 
-}  // namespace millrace::engine
+}  // namespace millrace::connector

@@ -1,11 +1,11 @@
-#include "engine/item_key.h"
+#include "connector/item_key.h"
 
 #include <gtest/gtest.h>
 
-#include "engine/attribute.h"
+#include "connector/attribute.h"
 #include "table/item.h"
 
-namespace millrace::engine {
+namespace millrace::connector {
 namespace {
 
 using data::Type;
@@ -81,4 +81,4 @@ TEST(ItemKey, refuses_what_is_no_key) {
 }
 
 }  // namespace
-}  // namespace millrace::engine
+}  // namespace millrace::connector

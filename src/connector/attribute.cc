@@ -1,9 +1,9 @@
-#include "engine/attribute.h"
+#include "connector/attribute.h"
 
 #include "data/text.h"
 #include "table/item_json.h"
 
-namespace millrace::engine {
+namespace millrace::connector {
 
 using data::Column;
 using data::TypeKind;
@@ -159,4 +159,4 @@ bool can_be_key(const data::Type& type, KeyType key) {
   return key == KeyType::number && (type.is_numeric() || type.kind == TypeKind::timestamp);
 }
 
-}  // namespace millrace::engine
+}  // namespace millrace::connector

@@ -9,7 +9,7 @@
 #include "table/item_writer.h"
 #include "table/keys.h"
 
-namespace millrace::engine {
+namespace millrace::connector {
 
 class ItemKey {
  public:
@@ -39,4 +39,4 @@ class ItemKey {
   std::string bytes_;
 };
 
-}  // namespace millrace::engine
+}  // namespace millrace::connector

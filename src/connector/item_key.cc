@@ -1,10 +1,10 @@
-#include "engine/item_key.h"
+#include "connector/item_key.h"
 
 #include <algorithm>
 
 #include "data/text.h"
 
-namespace millrace::engine {
+namespace millrace::connector {
 
 using data::TypeKind;
 using table::Number;
@@ -72,4 +72,4 @@ bool ItemKey::put_attribute(table::ItemWriter& out, size_t n) const {
   return false;
 }
 
-}  // namespace millrace::engine
+}  // namespace millrace::connector
