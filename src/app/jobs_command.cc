@@ -12,6 +12,7 @@
 
 #include "app/server_call.h"
 #include "base/json_string.h"
+#include "connector/known.h"
 #include "sql/plan.h"
 
 namespace millrace::app {
@@ -132,7 +133,7 @@ int run_sql(const SqlOptions& options) {
   auto script = read_script(options.file);
   if (!script) return refuse(script.error());
   // Compiled here first, so that a mistake is shown with the file's name and without a server.
-  auto plan = sql::compile(*script);
+  auto plan = sql::compile(*script, connector::known_connectors());
   if (!plan) return refuse(plan.error().within(options.file));
   if (options.explain) {
     fmt::print("{}", sql::explain(*plan));

@@ -3,6 +3,7 @@
 #include "connector/arrived.h"
 #include "connector/attribute.h"
 #include "connector/declared_table.h"
+#include "connector/options.h"
 #include "connector/read_columns.h"
 #include "table/item_json.h"
 
@@ -127,6 +128,28 @@ class FeedConnector final : public Connector {
 };
 
 }  // namespace
+
+sql::ConnectorDescription describe_feeds() {
+  sql::ConnectorDescription description{.name = "dynamodb-streams", .label = "change feed of table", .source = true};
+  description.key = sql::ConnectorDescription::Key::item;
+  description.retracts = true;
+  description.resource_example = table_name_example;
+  description.options = {
+      table_name(),
+      ignored("aws.region"),
+      endpoint(),
+      {.key = "scan.changelog-mode",
+       .value = OptionDescription::Value::choice,
+       .meaning = OptionDescription::Meaning::changelog_mode,
+       .choices = {"all", "insert-only"}},
+      start_position("source.init.position", "source.init.timestamp"),
+      {.key = "source.init.timestamp"},
+      idle_timeout(),
+      ahead_max(),
+      ignore_parse_errors(),
+  };
+  return description;
+}
 
 std::unique_ptr<Connector> make_feed_connector(table::Tables& tables) {
   return std::make_unique<FeedConnector>(tables);

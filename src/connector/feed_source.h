@@ -4,10 +4,12 @@
 // counted and skipped.
 
 #include "connector/io.h"
+#include "sql/connector.h"
 #include "table/table.h"
 
 namespace millrace::connector {
 
+sql::ConnectorDescription describe_feeds();
 std::unique_ptr<Connector> make_feed_connector(table::Tables& tables);
 
 }  // namespace millrace::connector

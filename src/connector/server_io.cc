@@ -8,10 +8,10 @@
 namespace millrace::connector {
 
 ServerIo::ServerIo(stream::Sources& streams, table::Tables& tables) : storage(tables) {
-  connectors.add(sql::Connector::kinesis, make_stream_connector(streams));
-  connectors.add(sql::Connector::dynamodb_streams, make_feed_connector(tables));
-  connectors.add(sql::Connector::dynamodb, make_table_connector(tables));
-  connectors.add(sql::Connector::blackhole, std::make_unique<Blackhole>());
+  connectors.add(describe_streams(), make_stream_connector(streams));
+  connectors.add(describe_feeds(), make_feed_connector(tables));
+  connectors.add(describe_tables(), make_table_connector(tables));
+  connectors.add(describe_blackhole(), std::make_unique<Blackhole>());
 }
 
 }  // namespace millrace::connector

@@ -1,6 +1,7 @@
 #include "connector/stream_source.h"
 
 #include "connector/arrived.h"
+#include "connector/options.h"
 #include "connector/read_columns.h"
 #include "data/json_decoder.h"
 
@@ -60,6 +61,41 @@ class StreamConnector final : public Connector {
 };
 
 }  // namespace
+
+sql::ConnectorDescription describe_streams() {
+  using Value = OptionDescription::Value;
+  using Meaning = OptionDescription::Meaning;
+  sql::ConnectorDescription description{.name = "kinesis", .label = "stream", .source = true};
+  description.key = sql::ConnectorDescription::Key::none;
+  description.resource_example = "'stream.arn' = 'arn:aws:kinesis:...:stream/NAME' or 'stream' = 'NAME'";
+  description.start = sql::ScanNode::Start::latest;  // Flink's default
+  description.options = {
+      {.key = "stream.arn",
+       .meaning = Meaning::resource_arn,
+       .example = "arn:aws:kinesis:us-east-1:000000000000:stream/NAME"},
+      {.key = "stream", .meaning = Meaning::resource},
+      ignored("aws.region"),
+      endpoint(),
+      ignored("aws.credentials.provider"),
+      ignored("aws.credentials.basic.accesskeyid"),
+      ignored("aws.credentials.basic.secretkey"),
+      start_position("source.init.position", "source.init.timestamp"),
+      {.key = "source.init.timestamp"},
+      start_position("scan.stream.initpos", "scan.stream.initpos-timestamp"),
+      {.key = "scan.stream.initpos-timestamp"},
+      ignored("source.reader.type"),
+      ignored("source.reader.empty-records-fetch-interval"),
+      ignored("source.shard.discovery.interval"),
+      ignored("source.efo.consumer.name"),
+      ignored("source.efo.lifecycle"),
+      idle_timeout(),
+      ahead_max(),
+      {.key = "format", .value = Value::choice, .choices = {"json"}, .example = "json", .needed = true},
+      ignore_parse_errors(),
+      {.key = "json.timestamp-format.standard", .value = Value::choice, .choices = {"SQL", "ISO-8601"}},
+  };
+  return description;
+}
 
 std::unique_ptr<Connector> make_stream_connector(stream::Sources& streams) {
   return std::make_unique<StreamConnector>(streams);

@@ -3,9 +3,11 @@
 // https://nightlies.apache.org/flink/flink-docs-stable/docs/connectors/table/kinesis/
 
 #include "connector/io.h"
+#include "sql/connector.h"
 
 namespace millrace::connector {
 
+sql::ConnectorDescription describe_streams();
 std::unique_ptr<Connector> make_stream_connector(stream::Sources& streams);
 
 }  // namespace millrace::connector

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "connector/declared_table.h"
+#include "connector/options.h"
 #include "connector/table_lookup.h"
 #include "connector/table_sink.h"
 
@@ -50,6 +51,31 @@ class TableConnector final : public Connector {
 };
 
 }  // namespace
+
+sql::ConnectorDescription describe_tables() {
+  using Value = OptionDescription::Value;
+  sql::ConnectorDescription description{.name = "dynamodb", .label = "table", .sink = true, .lookup = true};
+  description.key = sql::ConnectorDescription::Key::item;
+  description.resource_example = table_name_example;
+  description.other_source = "'dynamodb-streams' reads a table's changes";
+  // Rows are committed with the job's state, so what says how to batch and to try again has no effect.
+  description.options = {
+      table_name(),
+      ignored("aws.region"),
+      endpoint(),
+      ignored("aws.credentials.provider"),
+      ignored("aws.credentials.basic.accesskeyid"),
+      ignored("aws.credentials.basic.secretkey"),
+      {.key = "sink.batch.max-size", .value = Value::count},
+      {.key = "sink.requests.max-inflight", .value = Value::count},
+      {.key = "sink.requests.max-buffered", .value = Value::count},
+      {.key = "sink.flush-buffer.size", .value = Value::count},
+      {.key = "sink.flush-buffer.timeout", .value = Value::count},
+      {.key = "sink.fail-on-error", .value = Value::boolean},
+      {.key = "sink.ignore-nulls", .value = Value::boolean},
+  };
+  return description;
+}
 
 std::unique_ptr<Connector> make_table_connector(table::Tables& tables) {
   return std::make_unique<TableConnector>(tables);

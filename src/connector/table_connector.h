@@ -7,10 +7,12 @@
 // when its stored bytes have changed.
 
 #include "connector/io.h"
+#include "sql/connector.h"
 #include "table/table.h"
 
 namespace millrace::connector {
 
+sql::ConnectorDescription describe_tables();
 std::unique_ptr<Connector> make_table_connector(table::Tables& tables);
 
 }  // namespace millrace::connector

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "connector/known.h"
 #include "engine/jobs.h"
 #include "engine/test_environment.h"
 #include "log/log.h"
@@ -125,7 +126,7 @@ class RefusedCommits : public testing::Test {
   }
   std::unique_ptr<Lane> start(LaneOptions options = {}) {
     options.retry_wait_ms = 1;
-    const auto plan = sql::compile(script);
+    const auto plan = sql::compile(script, connector::known_connectors());
     CHECK(plan, "{}", plan.error().message);
     auto lane = make_lane(*plan, "job", 1, environment_, options);
     CHECK(lane, "{}", lane.error().message);
@@ -268,7 +269,7 @@ TEST_F(RefusedCommits, of_several_transactions_are_finished_by_the_next_run_wher
     RefusingEnvironment environment(real);
     real.add_stream("clicks", 1);
     real.add_table("Counts", {"product"}, {}, table::ViewType::new_image);
-    const auto plan = sql::compile(script);
+    const auto plan = sql::compile(script, connector::known_connectors());
     ASSERT_TRUE(plan);
     const auto run = [&](LaneOptions options) {
       options.retry_wait_ms = 1;
@@ -371,7 +372,7 @@ TEST_F(RefusedCommits, of_large_items_are_divided_by_what_the_journal_takes) {
   std::string counting(script);
   const std::string table_name = "'table-name' = 'Counts'";
   counting.replace(counting.find(table_name), table_name.size(), "'table-name' = 'Large'");
-  const auto plan = sql::compile(counting);
+  const auto plan = sql::compile(counting, connector::known_connectors());
   ASSERT_TRUE(plan) << plan.error().message;
   auto lane = make_lane(*plan, "job", 1, environment_);
   ASSERT_TRUE(lane) << lane.error().message;

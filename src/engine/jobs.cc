@@ -182,7 +182,7 @@ Result<void> Jobs::forget_state(const std::string& name) {
 
 // Called within a Change of the job, or before anybody else knows the jobs.
 Result<void> Jobs::start(const std::string& name, Entry& entry, bool restored, uint64_t skip_bad_records) {
-  TRY_ASSIGN(const sql::Plan plan, sql::compile(entry.script));
+  TRY_ASSIGN(const sql::Plan plan, sql::compile(entry.script, environment_.connectors().descriptions()));
   uint64_t run = 0;
   {
     std::lock_guard lock(mutex_);
@@ -256,7 +256,7 @@ Result<void> Jobs::submit(std::string_view name_view, std::string_view script) {
     return millrace::fail(ErrorKind::limit_exceeded, "a script has at most {} bytes", options_.script_bytes_max);
   }
   // Errors of the script first, whatever else is wrong.
-  TRY(sql::compile(script));
+  TRY(sql::compile(script, environment_.connectors().descriptions()));
   bool exists = false;
   {
     const Change change(*this, name);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "connector/known.h"
 #include "engine/lane.h"
 #include "engine/test_environment.h"
 #include "table/item.h"
@@ -22,7 +23,7 @@ TEST(OversizedRow, is_left_out_and_counted) {
   TestEnvironment environment;
   environment.add_stream("notes", 1);
   environment.add_table("Notes", {"id", table::KeyType::string});
-  const auto plan = sql::compile(script);
+  const auto plan = sql::compile(script, connector::known_connectors());
   ASSERT_TRUE(plan) << plan.error().message;
   const auto make = [&] {
     auto lane = make_lane(*plan, "test", 1, environment);

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/json_string.h"
+#include "connector/known.h"
 #include "engine/lane.h"
 #include "engine/test_environment.h"
 
@@ -175,7 +176,7 @@ class FileRun {
 
   void start() {
     lane_.reset();
-    const auto plan = sql::compile(script_);
+    const auto plan = sql::compile(script_, connector::known_connectors());
     ASSERT_TRUE(plan) << plan.error().message;
     auto lane = make_lane(*plan, "test", 1, environment_);
     ASSERT_TRUE(lane) << lane.error().message;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "connector/known.h"
 #include "engine/lane.h"
 #include "engine/test_environment.h"
 
@@ -25,7 +26,7 @@ class StateLogTest : public testing::Test {
     environment_.add_table("Notes", {"product"});
   }
   Result<std::unique_ptr<Lane>> start(uint64_t plan_hash = 1) {
-    const auto plan = sql::compile(script);
+    const auto plan = sql::compile(script, connector::known_connectors());
     CHECK(plan, "{}", plan.error().message);
     return make_lane(*plan, "job", plan_hash, environment_);
   }

@@ -8,10 +8,15 @@
 #include <random>
 #include <sstream>
 
+#include "connector/known.h"
 #include "sql/plan.h"
 
 namespace millrace::sql {
 namespace {
+
+Result<Plan> compile(std::string_view script) {
+  return sql::compile(script, connector::known_connectors());
+}
 
 std::filesystem::path repository() {
   return std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();

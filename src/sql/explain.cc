@@ -44,13 +44,11 @@ class Describer {
 
   std::string describe(const ScanNode& node) const {
     const TableDefinition& source = table(node.table);
-    const bool stream = source.connector == Connector::kinesis;
     if (!full_) return fmt::format("Scan[{}]", source.name);
     const std::string_view start = node.start == ScanNode::Start::latest         ? "LATEST"
                                    : node.start == ScanNode::Start::trim_horizon ? "TRIM_HORIZON"
                                                                                  : "AT_TIMESTAMP";
-    std::string text = fmt::format("Scan[{}: {} {} from {}", source.name, stream ? "stream" : "change feed of table",
-                                   source.resource, start);
+    std::string text = fmt::format("Scan[{}: {} from {}", source.name, source.label, start);
     if (node.start == ScanNode::Start::at_timestamp) text += fmt::format(" {} ms", node.start_ms);
     if (node.ignore_parse_errors) text += ", skips bad records";
     return text + fmt::format("; {}]", column_names_of(source, node.columns));
@@ -136,8 +134,7 @@ class Describer {
       parts.push_back(projection_text(target.columns[static_cast<size_t>(node.columns[i])].name, node.projections[i],
                                       schema(node.input)));
     }
-    const std::string where = target.connector == Connector::blackhole ? "blackhole" : "table " + target.resource;
-    return fmt::format("Sink[{}: {}; {}]", target.name, where, join(parts));
+    return fmt::format("Sink[{}: {}; {}]", target.name, target.label, join(parts));
   }
 
   const Plan& plan_;

@@ -11,93 +11,8 @@
 namespace millrace::sql {
 namespace {
 
-enum class Kind : uint8_t {
-  text,      // not empty
-  ignored,   // any value: taken so that a script for Flink runs unchanged, without effect
-  endpoint,  // of this machine: the server that runs the job is the one that is read and written
-  boolean,
-  duration,
-  duration_or_off,
-  count,
-  json,      // 'json'
-  position,  // TRIM_HORIZON, LATEST, AT_TIMESTAMP
-  changelog_mode,
-  timestamp_standard,
-};
-
-struct Option {
-  std::string key;
-  Kind kind = Kind::text;
-};
-
-const std::vector<Option>& options_of(Connector connector) {
-  static const std::vector<Option> kinesis = {
-      {"connector", Kind::text},
-      {"stream.arn", Kind::text},
-      {"stream", Kind::text},
-      {"aws.region", Kind::ignored},
-      {"aws.endpoint", Kind::endpoint},
-      {"aws.credentials.provider", Kind::ignored},
-      {"aws.credentials.basic.accesskeyid", Kind::ignored},
-      {"aws.credentials.basic.secretkey", Kind::ignored},
-      {"source.init.position", Kind::position},
-      {"source.init.timestamp", Kind::text},
-      {"scan.stream.initpos", Kind::position},
-      {"scan.stream.initpos-timestamp", Kind::text},
-      {"source.reader.type", Kind::ignored},
-      {"source.reader.empty-records-fetch-interval", Kind::ignored},
-      {"source.shard.discovery.interval", Kind::ignored},
-      {"source.efo.consumer.name", Kind::ignored},
-      {"source.efo.lifecycle", Kind::ignored},
-      {"scan.watermark.idle-timeout", Kind::duration},
-      {"scan.event-time.ahead-max", Kind::duration_or_off},
-      {"format", Kind::json},
-      {"json.ignore-parse-errors", Kind::boolean},
-      {"json.timestamp-format.standard", Kind::timestamp_standard},
-  };
-  static const std::vector<Option> dynamodb_streams = {
-      {"connector", Kind::text},
-      {"table-name", Kind::text},
-      {"aws.region", Kind::ignored},
-      {"aws.endpoint", Kind::endpoint},
-      {"scan.changelog-mode", Kind::changelog_mode},
-      {"source.init.position", Kind::position},
-      {"source.init.timestamp", Kind::text},
-      {"scan.watermark.idle-timeout", Kind::duration},
-      {"scan.event-time.ahead-max", Kind::duration_or_off},
-      {"json.ignore-parse-errors", Kind::boolean},
-  };
-  static const std::vector<Option> dynamodb = {
-      {"connector", Kind::text},
-      {"table-name", Kind::text},
-      {"aws.region", Kind::ignored},
-      {"aws.endpoint", Kind::endpoint},
-      {"aws.credentials.provider", Kind::ignored},
-      {"aws.credentials.basic.accesskeyid", Kind::ignored},
-      {"aws.credentials.basic.secretkey", Kind::ignored},
-      {"sink.batch.max-size", Kind::count},
-      {"sink.requests.max-inflight", Kind::count},
-      {"sink.requests.max-buffered", Kind::count},
-      {"sink.flush-buffer.size", Kind::count},
-      {"sink.flush-buffer.timeout", Kind::count},
-      {"sink.fail-on-error", Kind::boolean},
-      {"sink.ignore-nulls", Kind::boolean},
-  };
-  static const std::vector<Option> blackhole = {{"connector", Kind::text}};
-  switch (connector) {
-    case Connector::kinesis:
-      return kinesis;
-    case Connector::dynamodb_streams:
-      return dynamodb_streams;
-    case Connector::dynamodb:
-      return dynamodb;
-    case Connector::blackhole:
-      return blackhole;
-  }
-  return blackhole;
-}
-
-const std::vector<std::string> connector_names = {"kinesis", "dynamodb-streams", "dynamodb", "blackhole"};
+using Value = OptionDescription::Value;
+using Meaning = OptionDescription::Meaning;
 
 std::string lower_of(std::string_view text) {
   std::string lower(text);
@@ -107,10 +22,10 @@ std::string lower_of(std::string_view text) {
   return lower;
 }
 
-Result<> check_one_of(const ParsedOption& option, const std::vector<std::string>& values, bool capitals) {
-  const std::string value = capitals ? capitals_of(option.value.text) : lower_of(option.value.text);
+Result<> check_one_of(const ParsedOption& option, const std::vector<std::string>& values) {
+  const std::string value = lower_of(option.value.text);
   for (const std::string& known : values) {
-    if (value == (capitals ? capitals_of(known) : lower_of(known))) return {};
+    if (value == lower_of(known)) return {};
   }
   return fail_at(option.value.position, "'{}' cannot be '{}'{}", option.key.text, option.value.text,
                  suggestion(option.value.text, values, "it can be"));
@@ -124,42 +39,36 @@ bool is_this_machine(std::string_view url) {
   return base::is_loopback(host) || host == "0.0.0.0";
 }
 
-Result<> check_value(const ParsedOption& option, Kind kind) {
+Result<> check_value(const ParsedOption& option, const OptionDescription& description) {
   const std::string& value = option.value.text;
-  switch (kind) {
-    case Kind::ignored:
+  switch (description.value) {
+    case Value::ignored:
       return {};
-    case Kind::endpoint:
+    case Value::endpoint:
       if (is_this_machine(value)) return {};
       return fail_at(
           option.value.position,
           "'{}' names another server, '{}'; a job reads and writes the streams and tables of the server that "
           "runs it: leave the option out",
           option.key.text, value);
-    case Kind::text:
+    case Value::text:
       if (value.empty()) return fail_at(option.value.position, "'{}' must not be empty", option.key.text);
       return {};
-    case Kind::boolean:
-      return check_one_of(option, {"true", "false"}, false);
-    case Kind::json:
-      return check_one_of(option, {"json"}, false);
-    case Kind::position:
-      return check_one_of(option, {"TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"}, true);
-    case Kind::changelog_mode:
-      return check_one_of(option, {"all", "insert-only"}, false);
-    case Kind::timestamp_standard:
-      return check_one_of(option, {"SQL", "ISO-8601"}, true);
-    case Kind::duration:
+    case Value::boolean:
+      return check_one_of(option, {"true", "false"});
+    case Value::choice:
+      return check_one_of(option, description.choices);
+    case Value::duration:
       if (!parse_duration(value)) {
         return fail_at(option.value.position, "'{}' is no duration; write '5 s', '500 ms' or '1 min'", value);
       }
       return {};
-    case Kind::duration_or_off:
+    case Value::duration_or_off:
       if (lower_of(value) != "off" && !parse_duration(value)) {
         return fail_at(option.value.position, "'{}' is no duration; write '1 min', '5 s' or 'off'", value);
       }
       return {};
-    case Kind::count: {
+    case Value::count: {
       const auto number = data::parse_int64(value);
       if (!number || *number <= 0) {
         return fail_at(option.value.position, "'{}' must be a whole number greater than 0", option.key.text);
@@ -177,17 +86,28 @@ const ParsedOption* find(const ParsedCreateTable& table, std::string_view key) {
   return nullptr;
 }
 
-Result<Connector> connector_of(const ParsedCreateTable& table) {
+// The first option of that meaning that is given.
+const ParsedOption* find(const ParsedCreateTable& table, const ConnectorDescription& connector, Meaning meaning) {
+  for (const OptionDescription& option : connector.options) {
+    if (option.meaning != meaning) continue;
+    if (const ParsedOption* given = find(table, option.key)) return given;
+  }
+  return nullptr;
+}
+
+Result<const ConnectorDescription*> connector_of(const ParsedCreateTable& table,
+                                                 const std::vector<ConnectorDescription>& connectors) {
+  std::vector<std::string> names;
+  for (const ConnectorDescription& connector : connectors) names.push_back(connector.name);
   const ParsedOption* option = find(table, "connector");
   if (option == nullptr) {
-    return fail_at(table.name.position, "the table {} has no 'connector'; there are: {}", table.name.text,
-                   join(connector_names));
+    return fail_at(table.name.position, "the table {} has no 'connector'; there are: {}", table.name.text, join(names));
   }
-  for (size_t i = 0; i < connector_names.size(); ++i) {
-    if (option->value.text == connector_names[i]) return static_cast<Connector>(i);
+  for (const ConnectorDescription& connector : connectors) {
+    if (option->value.text == connector.name) return &connector;
   }
   return fail_at(option->value.position, "there is no connector '{}'{}", option->value.text,
-                 suggestion(option->value.text, connector_names, "there are"));
+                 suggestion(option->value.text, names, "there are"));
 }
 
 // Epoch seconds with a fraction, or a time with an offset, as Flink's connector takes them.
@@ -198,9 +118,25 @@ std::optional<int64_t> parse_start(std::string_view text) {
   return static_cast<int64_t>(*seconds);
 }
 
-Result<> check_start(const ParsedCreateTable& table, std::string_view position_key, std::string_view time_key,
-                     CheckedOptions& checked) {
-  const ParsedOption* position = find(table, position_key);
+Result<> check_start(const ParsedCreateTable& table, CheckedOptions& checked) {
+  checked.start = checked.connector->start;
+  const ParsedOption* position = nullptr;
+  const OptionDescription* said = nullptr;
+  for (const OptionDescription& option : checked.connector->options) {
+    if (option.meaning != Meaning::start) continue;
+    if (said == nullptr) said = &option;
+    const ParsedOption* given = find(table, option.key);
+    if (given == nullptr) continue;
+    if (position != nullptr) {
+      return fail_at(position->key.position, "'{}' and '{}' say the same; give one of them", position->key.text,
+                     given->key.text);
+    }
+    position = given;
+    said = &option;
+  }
+  if (said == nullptr) return {};
+  const std::string& position_key = said->key;
+  const std::string& time_key = said->time_key;
   const ParsedOption* time = find(table, time_key);
   if (position != nullptr) {
     const std::string value = capitals_of(position->value.text);
@@ -224,35 +160,39 @@ Result<> check_start(const ParsedCreateTable& table, std::string_view position_k
   return {};
 }
 
-Result<std::string> stream_of(const ParsedCreateTable& table) {
-  const ParsedOption* arn = find(table, "stream.arn");
-  const ParsedOption* stream = find(table, "stream");
-  if (arn == nullptr && stream == nullptr) {
-    return fail_at(table.name.position,
-                   "the table {} needs 'stream.arn' = 'arn:aws:kinesis:...:stream/NAME' or 'stream' = "
-                   "'NAME'",
-                   table.name.text);
+// Its last part, after the part that tells the kind in the example: "arn:aws:kinesis:...:stream/NAME".
+Result<std::string> name_in_arn(const ParsedOption& option, const OptionDescription& description) {
+  const std::string& text = option.value.text;
+  const std::string& example = description.example;
+  const std::string kind = example.substr(example.rfind(':'), example.rfind('/') + 1 - example.rfind(':'));
+  const size_t at = text.find(kind);
+  if (text.starts_with("arn:") && at != std::string::npos && at + kind.size() < text.size()) {
+    return text.substr(at + kind.size());
   }
-  if (arn == nullptr) return stream->value.text;
-  const std::string& text = arn->value.text;
-  const size_t slash = text.find(":stream/");
-  if (!text.starts_with("arn:") || slash == std::string::npos || slash + 8 == text.size()) {
-    return fail_at(arn->value.position,
-                   "'{}' is no stream's ARN; write 'arn:aws:kinesis:us-east-1:000000000000:stream/NAME'", text);
+  return fail_at(option.value.position, "'{}' is no {}'s ARN; write '{}'", text, kind.substr(1, kind.size() - 2),
+                 example);
+}
+
+Result<std::string> resource_of(const ParsedCreateTable& table, const ConnectorDescription& connector) {
+  if (connector.resource_example.empty()) return std::string();
+  const ParsedOption* const plain = find(table, connector, Meaning::resource);
+  std::optional<std::string> name;
+  for (const OptionDescription& option : connector.options) {
+    if (option.meaning != Meaning::resource_arn) continue;
+    const ParsedOption* const arn = find(table, option.key);
+    if (arn == nullptr) continue;
+    TRY_ASSIGN(name, name_in_arn(*arn, option));
+    if (plain != nullptr && plain->value.text != *name) {
+      return fail_at(plain->value.position, "'{}' names {} and '{}' names {}; one of them is enough", plain->key.text,
+                     plain->value.text, arn->key.text, *name);
+    }
   }
-  std::string name = text.substr(slash + 8);
-  if (stream != nullptr && stream->value.text != name) {
-    return fail_at(stream->value.position, "'stream' names {} and 'stream.arn' names {}; one of them is enough",
-                   stream->value.text, name);
-  }
-  return name;
+  if (name) return *name;
+  if (plain != nullptr) return plain->value.text;
+  return fail_at(table.name.position, "the table {} needs {}", table.name.text, connector.resource_example);
 }
 
 }  // namespace
-
-std::string_view connector_name(Connector connector) {
-  return connector_names[static_cast<size_t>(connector)];
-}
 
 std::optional<int64_t> parse_duration(std::string_view text) {
   text = data::trimmed(text);
@@ -281,65 +221,42 @@ std::optional<int64_t> parse_duration(std::string_view text) {
   return std::nullopt;
 }
 
-Result<CheckedOptions> check_options(const ParsedCreateTable& table) {
+Result<CheckedOptions> check_options(const ParsedCreateTable& table,
+                                     const std::vector<ConnectorDescription>& connectors) {
   CheckedOptions checked;
-  TRY_ASSIGN(checked.connector, connector_of(table));
-  std::vector<std::string> known;
-  for (const Option& option : options_of(checked.connector)) known.push_back(option.key);
+  TRY_ASSIGN(checked.connector, connector_of(table, connectors));
+  const ConnectorDescription& connector = *checked.connector;
+  std::vector<std::string> known{"connector"};
+  for (const OptionDescription& option : connector.options) known.push_back(option.key);
   for (const ParsedOption& option : table.options) {
-    const auto& all = options_of(checked.connector);
-    const auto found = std::find_if(all.begin(), all.end(), [&](const Option& o) { return o.key == option.key.text; });
-    if (found == all.end()) {
-      return fail_at(option.key.position, "the connector {} has no option '{}'{}", connector_name(checked.connector),
-                     option.key.text, suggestion(option.key.text, known, "it has"));
+    const auto found = std::ranges::find(connector.options, option.key.text, &OptionDescription::key);
+    if (found != connector.options.end()) {
+      TRY(check_value(option, *found));
+    } else if (option.key.text != "connector") {
+      return fail_at(option.key.position, "the connector {} has no option '{}'{}", connector.name, option.key.text,
+                     suggestion(option.key.text, known, "it has"));
     }
-    TRY(check_value(option, found->kind));
     if (!checked.options.emplace(option.key.text, option.value.text).second) {
       return fail_at(option.key.position, "the option '{}' is given twice", option.key.text);
     }
   }
-  if (const ParsedOption* idle = find(table, "scan.watermark.idle-timeout")) {
+  if (const ParsedOption* idle = find(table, connector, Meaning::idle_timeout)) {
     checked.idle_timeout_ms = parse_duration(idle->value.text);
   }
-  if (const ParsedOption* ahead = find(table, "scan.event-time.ahead-max")) {
+  if (const ParsedOption* ahead = find(table, connector, Meaning::ahead_max)) {
     checked.ahead_max_ms = parse_duration(ahead->value.text);
   }
-  const auto parse_errors = checked.options.find("json.ignore-parse-errors");
-  checked.ignore_parse_errors = parse_errors != checked.options.end() && lower_of(parse_errors->second) == "true";
-  switch (checked.connector) {
-    case Connector::kinesis: {
-      TRY_ASSIGN(checked.resource, stream_of(table));
-      if (find(table, "format") == nullptr) {
-        return fail_at(table.name.position, "the table {} needs 'format' = 'json'", table.name.text);
-      }
-      checked.start = ScanNode::Start::latest;  // Flink's default
-      const bool legacy = find(table, "scan.stream.initpos") != nullptr;
-      const ParsedOption* both = find(table, "source.init.position");
-      if (legacy && both != nullptr) {
-        return fail_at(both->key.position,
-                       "'source.init.position' and 'scan.stream.initpos' say the same; give one of them");
-      }
-      TRY(legacy ? check_start(table, "scan.stream.initpos", "scan.stream.initpos-timestamp", checked)
-                 : check_start(table, "source.init.position", "source.init.timestamp", checked));
-      return checked;
-    }
-    case Connector::dynamodb_streams: {
-      const auto mode = checked.options.find("scan.changelog-mode");
-      checked.retracts = mode == checked.options.end() || lower_of(mode->second) == "all";
-      TRY(check_start(table, "source.init.position", "source.init.timestamp", checked));
-      break;
-    }
-    case Connector::dynamodb:
-      break;
-    case Connector::blackhole:
-      return checked;
+  if (const ParsedOption* ignore = find(table, connector, Meaning::ignore_parse_errors)) {
+    checked.ignore_parse_errors = lower_of(ignore->value.text) == "true";
   }
-  const auto name = checked.options.find("table-name");
-  if (name == checked.options.end()) {
-    return fail_at(table.name.position, "the table {} needs 'table-name' = 'NAME', the table on the server",
-                   table.name.text);
+  const ParsedOption* mode = find(table, connector, Meaning::changelog_mode);
+  checked.retracts = connector.retracts && (mode == nullptr || lower_of(mode->value.text) == "all");
+  TRY_ASSIGN(checked.resource, resource_of(table, connector));
+  for (const OptionDescription& option : connector.options) {
+    if (!option.needed || find(table, option.key) != nullptr) continue;
+    return fail_at(table.name.position, "the table {} needs '{}' = '{}'", table.name.text, option.key, option.example);
   }
-  checked.resource = name->second;
+  TRY(check_start(table, checked));
   return checked;
 }
 

@@ -1,15 +1,14 @@
 #pragma once
-// What may stand in WITH (...) and in SET: which connectors and options exist, what their values may be, and
-// what they mean for the plan. An unknown option or a bad value is a located error that lists what is known.
-// The names are Flink's: https://nightlies.apache.org/flink/flink-docs-stable/docs/connectors/table/kinesis/ and
-// .../dynamodb/. Pure functions.
+// What stands in WITH (...), checked against the descriptions of connectors (connector.h) and brought to what it means
+// for the plan; and what may stand in SET. An unknown option or a bad value is a located error that lists what is
+// known. Pure functions.
 
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "sql/plan.h"
+#include "sql/connector.h"
 #include "sql/syntax.h"
 
 namespace millrace::sql {
@@ -17,7 +16,7 @@ namespace millrace::sql {
 inline constexpr int64_t ahead_max_default_ms = 60'000;
 
 struct CheckedOptions {
-  Connector connector = Connector::kinesis;
+  const ConnectorDescription* connector = nullptr;
   std::string resource;
   ScanNode::Start start = ScanNode::Start::trim_horizon;
   int64_t start_ms = 0;
@@ -28,9 +27,8 @@ struct CheckedOptions {
   std::map<std::string, std::string> options;
 };
 
-Result<CheckedOptions> check_options(const ParsedCreateTable& table);
-
-std::string_view connector_name(Connector connector);
+Result<CheckedOptions> check_options(const ParsedCreateTable& table,
+                                     const std::vector<ConnectorDescription>& connectors);
 
 // "5 s", "500 ms", "1 min", as Flink writes durations; a number alone is milliseconds.
 std::optional<int64_t> parse_duration(std::string_view text);

@@ -85,14 +85,6 @@ struct Aggregate {
   data::Type type;
 };
 
-enum class Connector : uint8_t {
-  kinesis,           // source: a stream; 'stream.arn' or 'stream' names it
-  dynamodb_streams,  // source: the change feed of a table ('table-name'); with retractions for updates and
-                     // deletes
-  dynamodb,          // sink and lookup: a table ('table-name')
-  blackhole,         // sink: counts rows and drops them
-};
-
 struct ColumnDefinition {
   std::string name;
   data::Type type;
@@ -101,8 +93,9 @@ struct ColumnDefinition {
 
 struct TableDefinition {
   std::string name;  // in the script
-  Connector connector = Connector::kinesis;
-  std::string resource;  // the name of the stream or table on the server
+  std::string connector;
+  std::string resource;  // the name of the stream or table on the server; empty: the connector has none
+  std::string label;     // "stream clicks", for EXPLAIN
   std::vector<ColumnDefinition> columns;
   std::vector<int> primary_key;
   std::map<std::string, std::string> options;  // as written, checked by the planner: an unknown one is an error
@@ -224,9 +217,10 @@ struct Plan {
 };
 
 // Compiles a script: CREATE TABLE, CREATE VIEW, SET, INSERT INTO, EXECUTE STATEMENT SET BEGIN ... END. All
-// INSERTs make one plan (one job). Errors are invalid_argument with "line L, column C: what is wrong; what
-// would work".
-Result<Plan> compile(std::string_view script);
+// INSERTs make one plan (one job). `connectors` are those that CREATE TABLE may name (connector.h). Errors are
+// invalid_argument with "line L, column C: what is wrong; what would work".
+struct ConnectorDescription;
+Result<Plan> compile(std::string_view script, const std::vector<ConnectorDescription>& connectors);
 
 // The plan as indented text, one line per node, with changelog mode and state.
 std::string explain(const Plan& plan);

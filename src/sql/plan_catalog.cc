@@ -20,6 +20,18 @@ std::optional<int> Planner::find_table(std::string_view name) const {
   return std::nullopt;
 }
 
+const ConnectorDescription& Planner::connector_of(int table) const {
+  return *sources_[static_cast<size_t>(table)].options.connector;
+}
+
+std::string Planner::connectors_that(bool ConnectorDescription::*can) const {
+  std::vector<std::string> names;
+  for (const ConnectorDescription& connector : connectors_) {
+    if (connector.*can) names.push_back("'" + connector.name + "'");
+  }
+  return join(names, " or ");
+}
+
 std::vector<std::string> Planner::relation_names() const {
   std::vector<std::string> names;
   for (const TableDefinition& table : tables_) names.push_back(table.name);
@@ -44,11 +56,13 @@ Result<> Planner::create_table(const ParsedCreateTable& parsed) {
   if (exists) return {};
   Source source;
   source.position = parsed.name.position;
-  TRY_ASSIGN(source.options, check_options(parsed));
+  TRY_ASSIGN(source.options, check_options(parsed, connectors_));
   TableDefinition table;
   table.name = parsed.name.text;
-  table.connector = source.options.connector;
+  const ConnectorDescription& connector = *source.options.connector;
+  table.connector = connector.name;
   table.resource = source.options.resource;
+  table.label = table.resource.empty() ? connector.label : connector.label + " " + table.resource;
   table.options = source.options.options;
 
   TRY(check_size(parsed.columns.size(), parsed.name.position));
@@ -89,18 +103,19 @@ Result<> Planner::create_table(const ParsedCreateTable& parsed) {
     if (std::find(table.primary_key.begin(), table.primary_key.end(), column) != table.primary_key.end()) {
       return fail_at(name.position, "the column '{}' is in the primary key twice", name.text);
     }
-    if (table.connector != Connector::blackhole &&
+    if (connector.key != ConnectorDescription::Key::any &&
         table.columns[static_cast<size_t>(column)].type.kind == TypeKind::boolean) {
       return fail_at(name.position, "the key of a table is made of texts, numbers and timestamps; '{}' is BOOLEAN",
                      name.text);
     }
     table.primary_key.push_back(column);
   }
-  if (table.connector == Connector::kinesis && !table.primary_key.empty()) {
-    return fail_at(parsed.primary_key[0].position, "the records of a stream have no key; leave the PRIMARY KEY out");
+  if (connector.key == ConnectorDescription::Key::none && !table.primary_key.empty()) {
+    return fail_at(parsed.primary_key[0].position, "the records of a {} have no key; leave the PRIMARY KEY out",
+                   connector.label);
   }
   constexpr size_t key_columns_max = 2;  // DynamoDB's hash and range key
-  if (table.connector != Connector::blackhole && table.primary_key.size() > key_columns_max) {
+  if (connector.key != ConnectorDescription::Key::any && table.primary_key.size() > key_columns_max) {
     return fail_at(parsed.primary_key[2].position, "the key of a table has one or two columns, not {}",
                    table.primary_key.size());
   }
@@ -139,11 +154,10 @@ Result<> Planner::create_view(const ParsedCreateView& parsed) {
 Result<Planner::Relation> Planner::read_table(int index, Position position) {
   const TableDefinition& table = tables_[static_cast<size_t>(index)];
   Source& source = sources_[static_cast<size_t>(index)];
-  if (table.connector == Connector::dynamodb || table.connector == Connector::blackhole) {
-    const bool lookup = table.connector == Connector::dynamodb;
-    return fail_at(position, "{} cannot be read as a stream: its connector {} is for INSERT INTO{}", table.name,
-                   connector_name(table.connector),
-                   lookup ? " and for JOIN ... FOR SYSTEM_TIME AS OF; 'dynamodb-streams' reads a table's changes" : "");
+  if (const ConnectorDescription& connector = connector_of(index); !connector.source) {
+    return fail_at(position, "{} cannot be read as a stream: its connector {} is for INSERT INTO{}{}", table.name,
+                   connector.name, connector.lookup ? " and for JOIN ... FOR SYSTEM_TIME AS OF" : "",
+                   connector.other_source.empty() ? "" : "; " + connector.other_source);
   }
   if (source.relation) return *source.relation;
 

@@ -17,6 +17,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "connector/known.h"
 #include "sql/plan.h"
 
 namespace millrace::sql {
@@ -87,7 +88,7 @@ TEST_P(PlanFile, GivesWhatIsExpected) {
   const bool update = std::getenv("MILLRACE_UPDATE_TESTS") != nullptr;
   const int tables_lines = static_cast<int>(std::count(file.tables.begin(), file.tables.end(), '\n'));
   for (Case& c : file.cases) {
-    const auto plan = compile(file.tables + c.script);
+    const auto plan = compile(file.tables + c.script, connector::known_connectors());
     const std::string kind = plan ? "plan" : "error";
     const std::string actual = plan ? explain(*plan) : relative(plan.error().message, tables_lines) + "\n";
     if (update) {

@@ -18,14 +18,12 @@ Result<> Planner::insert(const ParsedInsert& parsed) {
                    suggestion(parsed.table.text, names, "there are"));
   }
   const TableDefinition& table = tables_[static_cast<size_t>(*index)];
-  const bool writable = table.connector == Connector::dynamodb || table.connector == Connector::blackhole;
-  if (!writable) {
-    return fail_at(parsed.table.position,
-                   "{} cannot be written: its connector {} is a source; INSERT INTO needs 'dynamodb' "
-                   "or 'blackhole'",
-                   table.name, connector_name(table.connector));
+  const ConnectorDescription& connector = connector_of(*index);
+  if (!connector.sink) {
+    return fail_at(parsed.table.position, "{} cannot be written: its connector {} is a source; INSERT INTO needs {}",
+                   table.name, connector.name, connectors_that(&ConnectorDescription::sink));
   }
-  if (table.connector == Connector::dynamodb && table.primary_key.empty()) {
+  if (connector.key == ConnectorDescription::Key::item && table.primary_key.empty()) {
     return fail_at(parsed.table.position,
                    "{} needs a PRIMARY KEY (...) NOT ENFORCED to be written: it names the item that a "
                    "row replaces",
@@ -101,7 +99,7 @@ Result<> Planner::check_key(const ParsedInsert& parsed, const SinkNode& sink) co
   }
   const bool upserts = graph_.upserts(sink.input);
   if (!upserts && !graph_.retracts(sink.input)) return {};
-  if (table.connector == Connector::blackhole && table.primary_key.empty()) return {};
+  if (connector_of(sink.table).key == ConnectorDescription::Key::any && table.primary_key.empty()) return {};
   const auto describe = [&](std::vector<int> columns, const data::Schema& schema) {
     std::vector<std::string> names;
     for (const int column : columns) {
@@ -192,9 +190,9 @@ Plan Planner::finish() {
   return plan;
 }
 
-Result<Plan> compile(std::string_view script) {
+Result<Plan> compile(std::string_view script, const std::vector<ConnectorDescription>& connectors) {
   TRY_ASSIGN(const auto statements, parse(script));
-  return Planner().plan(statements);
+  return Planner(connectors).plan(statements);
 }
 
 }  // namespace millrace::sql

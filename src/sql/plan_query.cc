@@ -203,11 +203,9 @@ Result<Planner::Relation> Planner::plan_lookup(Relation input, const ParsedJoin&
                                       suggestion(join.table.text, relation_names(), "there are")));
   }
   const TableDefinition& table = tables_[static_cast<size_t>(*index)];
-  if (table.connector != Connector::dynamodb) {
-    return fail_at(join.table.position,
-                   "{} cannot be looked up: its connector is {}; a lookup needs 'connector' = "
-                   "'dynamodb'",
-                   table.name, connector_name(table.connector));
+  if (const ConnectorDescription& connector = connector_of(*index); !connector.lookup) {
+    return fail_at(join.table.position, "{} cannot be looked up: its connector is {}; a lookup needs 'connector' = {}",
+                   table.name, connector.name, connectors_that(&ConnectorDescription::lookup));
   }
   if (table.primary_key.empty()) {
     return fail_at(join.table.position, "{} cannot be looked up: it has no PRIMARY KEY", table.name);

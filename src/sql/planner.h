@@ -20,7 +20,7 @@ inline constexpr size_t nodes_max = 500;      // of the plan, before it is made 
 
 class Planner {
  public:
-  Planner() : graph_(tables_) {}
+  explicit Planner(const std::vector<ConnectorDescription>& connectors) : connectors_(connectors), graph_(tables_) {}
   Planner(const Planner&) = delete;
   Planner& operator=(const Planner&) = delete;
 
@@ -65,6 +65,9 @@ class Planner {
   Result<> check_new_name(const Name& name, bool if_not_exists, bool& exists) const;
   Result<> set(const ParsedSet& parsed);
   std::optional<int> find_table(std::string_view name) const;
+  const ConnectorDescription& connector_of(int table) const;
+  // "'a' or 'b'": those of which `can` holds.
+  std::string connectors_that(bool ConnectorDescription::*can) const;
   std::vector<std::string> relation_names() const;
   Result<Relation> read_table(int table, Position position);
   Result<Relation> read(const Name& name);
@@ -102,6 +105,7 @@ class Planner {
   Result<> check_key(const ParsedInsert& parsed, const SinkNode& sink) const;
   Plan finish();
 
+  const std::vector<ConnectorDescription>& connectors_;
   std::vector<TableDefinition> tables_;
   std::vector<Source> sources_;  // one per table
   std::map<std::string, Relation, std::less<>> views_;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "connector/blackhole.h"
+#include "connector/known.h"
 #include "connector/stream_source.h"
 #include "directory.h"
 #include "engine/environment.h"
@@ -17,8 +18,8 @@ namespace millrace::fuzz {
 class JobEnvironment final : public engine::Environment, public stream::Sources {
  public:
   JobEnvironment() {
-    connectors_.add(sql::Connector::kinesis, connector::make_stream_connector(*this));
-    connectors_.add(sql::Connector::blackhole, std::make_unique<connector::Blackhole>());
+    connectors_.add(connector::describe_streams(), connector::make_stream_connector(*this));
+    connectors_.add(connector::describe_blackhole(), std::make_unique<connector::Blackhole>());
     io_ = std::move(log::make_io_driver(log::IoMode::blocking).value());
     log::LogOptions options;
     options.directory = directory_.path() + "/clicks";
@@ -77,7 +78,7 @@ END;
 
 inline const sql::Plan& job_plan() {
   static const sql::Plan plan = [] {
-    auto compiled = sql::compile(job_script);
+    auto compiled = sql::compile(job_script, connector::known_connectors());
     CHECK(compiled.has_value(), "{}", compiled.error().message);
     return *std::move(compiled);
   }();

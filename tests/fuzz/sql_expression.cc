@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "connector/known.h"
 #include "data/text.h"
 #include "engine/expression.h"
 #include "input.h"
@@ -63,7 +64,7 @@ Result<sql::Plan> compile(std::string_view expression) {
       "INSERT INTO output SELECT CAST((";
   script += expression;
   script += "\n) AS STRING) FROM input;";
-  return sql::compile(script);
+  return sql::compile(script, connector::known_connectors());
 }
 
 // Where a column's name stands as a word of its own, its value.
@@ -152,7 +153,7 @@ const data::Batch& row_of(size_t row) {
             "'json'); CREATE TABLE output (x {}) WITH ('connector' = 'blackhole'); INSERT INTO output "
             "SELECT {} FROM input;",
             column.declared, column.values[n]);
-        const auto plan = sql::compile(script);
+        const auto plan = sql::compile(script, connector::known_connectors());
         CHECK(plan.has_value(), "{}: {}", script, plan.error().message);
         data::Batch empty;
         empty.rows = 1;
