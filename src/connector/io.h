@@ -51,7 +51,8 @@ struct Source {
   std::string kind;  // "stream"
   std::string name;
   stream::Source records;
-  bool own_log = true;  // false: the log has others' records, too, and perhaps what the job writes itself
+  bool aggregated = false;  // its records may hold user records, each of which is decoded (stream/aggregated.h)
+  bool own_log = true;      // false: the log has others' records, too, and perhaps what the job writes itself
   std::unique_ptr<Decoder> decoder;
   // The id that the name stands for now: records.id, unless it was deleted and created again. not_found: deleted.
   std::function<Result<uint64_t>()> current_id;

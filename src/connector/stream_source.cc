@@ -47,7 +47,7 @@ class StreamConnector final : public Connector {
   Result<Source> source(const sql::TableDefinition& definition, const sql::ScanNode& node) override {
     const std::string& name = definition.resource;
     TRY_ASSIGN(stream::Source records, streams_.source(name));
-    Source source{.kind = "stream", .name = name, .records = std::move(records)};
+    Source source{.kind = "stream", .name = name, .records = std::move(records), .aggregated = true};
     source.decoder = std::make_unique<JsonRecords>(read_columns(node, definition), node.ignore_parse_errors, name);
     source.current_id = [this, name]() -> Result<uint64_t> {
       TRY_ASSIGN(const stream::Source now, streams_.source(name));

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <thread>
 
 #include "engine/test_environment.h"
+#include "stream/test_aggregated.h"
 
 namespace millrace::engine {
 namespace {
@@ -99,6 +101,58 @@ TEST_F(JobsTest, a_job_runs_stops_resumes_and_survives_a_restart) {
   ASSERT_TRUE(
       environment_.tables().scan_records("engine/", [&](std::string_view, std::string_view) { return ++left; }));
   EXPECT_EQ(left, 0u);
+}
+
+TEST_F(JobsTest, user_records_of_aggregated_ones_are_rows_of_their_own) {
+  create_all();
+  open();
+  ASSERT_EQ(error_of(jobs_->submit("job", counting_script)), "none");
+  // Of more than a batch, in both of its bounds; "b" is of another shard, where the producer has put it, too.
+  constexpr uint64_t third = 2'800;
+  constexpr uint64_t many = 3 * third;
+  static_assert(many > 2 * data::batch_rows_max);
+  std::vector<stream::TestUserRecord> users;
+  for (uint64_t n = 0; n < many; ++n) {
+    users.push_back({n % 2 == 0 ? "a" : "c", fmt::format(R"({{"product":"p{}","ms":{}}})", n % 3, 1000 + n)});
+  }
+  users.push_back({"b", R"({"product":"p0","ms":1000})"});
+  click("p0", 1000);
+  environment_.send("clicks", 0, stream::make_aggregated(users));
+  environment_.send("clicks", 0, stream::make_aggregated({{"b", "{}"}}));
+  click("p1", 2000);
+  environment_.send("clicks", 1, stream::make_aggregated({users.back()}));
+  await_rows(many + 3);
+  ASSERT_EQ(error_of(jobs_->stop("job")), "none");
+  EXPECT_EQ(jobs_->status("job")->rows_in, many + 3);
+  const auto counts = [this] {
+    auto rows = environment_.rows("Counts");
+    std::ranges::sort(rows);
+    return rows;
+  };
+  const auto expected = [](uint64_t p0, uint64_t p1, uint64_t p2) {
+    std::vector<std::string> rows;
+    for (const auto& [product, n] : {std::pair("p0", p0), std::pair("p1", p1), std::pair("p2", p2)}) {
+      rows.push_back(fmt::format(R"({{"n":{{"N":"{}"}},"product":{{"S":"{}"}}}})", n, product));
+    }
+    std::ranges::sort(rows);
+    return rows;
+  };
+  EXPECT_EQ(counts(), expected(third + 2, third + 1, third));
+
+  // A bad one is named by its record, and left out by itself.
+  jobs_.reset();
+  environment_.reopen();
+  open();
+  users = {{"a", R"({"product":"p2","ms":3000})"}, {"a", "no JSON"}, {"a", R"({"product":"p2","ms":3001})"}};
+  environment_.send("clicks", 0, stream::make_aggregated(users));
+  ASSERT_EQ(error_of(jobs_->resume("job")), "none");
+  await_state(JobState::failed);
+  EXPECT_NE(jobs_->status("job")->reason.find("record 4 of shard 0"), std::string::npos)
+      << jobs_->status("job")->reason;
+  ASSERT_EQ(error_of(jobs_->resume("job", 1)), "none");
+  await_rows(many + 5);
+  ASSERT_EQ(error_of(jobs_->stop("job")), "none");
+  EXPECT_EQ(counts(), expected(third + 2, third + 1, third + 2));
 }
 
 TEST_F(JobsTest, a_failed_job_goes_on_after_the_bad_records_that_it_is_told_to_skip) {

@@ -1,6 +1,10 @@
 #include "engine/scan.h"
 
+#include <algorithm>
+#include <span>
+
 #include "log/log.h"
+#include "stream/aggregated.h"
 
 namespace millrace::engine {
 
@@ -128,31 +132,59 @@ void Scan::take_records(stream::Reader& reader) {
     const log::Record* const record = reader.peek();
     if (record == nullptr) return;
     if (blocks_.empty() || blocks_.back() != reader.block()) blocks_.push_back(reader.block());
-    records_.push_back(*record);
+    if (!source_.aggregated || !stream::may_be_aggregated(record->data) ||
+        !take_user_records(*record, reader.source().id)) {
+      records_.push_back(*record);
+    }
     reader.pop();
   }
+}
+
+// All of one, however many it has: a position is one of the log's.
+bool Scan::take_user_records(const log::Record& record, ShardId shard) {
+  const stream::ShardSetPtr set = source_.records.shards();
+  const auto users = stream::open_aggregated(record.data, set->find(shard));
+  if (!users) return false;
+  for (const stream::UserRecord& user : *users) {
+    records_.push_back({record.sequence, record.time, user.key, user.data});
+  }
+  return true;
+}
+
+// One batch, but for aggregated records, which may have more rows than that takes.
+Result<std::vector<data::Batch>> Scan::decode(size_t number) {
+  std::vector<data::Batch> batches;
+  const size_t records_max = source_.decoder->records_max();
+  for (std::span<const log::Record> left(records_); !left.empty();) {
+    const auto some = left.first(std::min(records_max, left.size()));
+    left = left.subspan(some.size());
+    TRY_ASSIGN(data::Batch batch, source_.decoder->decode(number, some, *skip_bad_));
+    batch.owners.insert(batch.owners.end(), blocks_.begin(), blocks_.end());
+    batch.shard = static_cast<uint32_t>(number);
+    batch.arrived = some.back().time;
+    batches.push_back(std::move(batch));
+  }
+  return batches;
 }
 
 Result<size_t> Scan::pump(size_t number, ProcessingTime now) {
   stream::Reader& reader = shards_[number]->reader;
   const SequenceNumber first = reader.next();
   take_records(reader);
+  changed_ |= reader.next() != first;
   activity_[number].at_end = records_.empty();
   if (records_.empty()) return 0;
   activity_[number].last_activity = now;
 
-  auto decoded = source_.decoder->decode(number, records_, *skip_bad_);
-  if (!decoded) {
+  auto batches = decode(number);
+  if (!batches) {
     reader.seek(first);  // nothing of it was pushed
-    return std::unexpected(std::move(decoded).error());
+    return std::unexpected(std::move(batches).error());
   }
-  data::Batch batch = std::move(*decoded);
-  batch.owners.insert(batch.owners.end(), blocks_.begin(), blocks_.end());
-  batch.shard = static_cast<uint32_t>(number);
-  batch.arrived = records_.back().time;
-  changed_ = true;
-  rows_ += batch.rows;
-  TRY(emit(batch));
+  for (const data::Batch& batch : *batches) {
+    rows_ += batch.rows;
+    TRY(emit(batch));
+  }
   return records_.size();
 }
 

@@ -2,11 +2,12 @@
 // A source: reads blocks of its shards from the log, has the connector decode the columns that the plan needs, and
 // emits batches of one shard each. Knows the position of every shard.
 //
-// A record that cannot be decoded is an error that stops the job. A job that goes on after it may be told to leave out
-// some such records all the same (skip_bad), each named in the log.
-// A shard that was split or merged is read to its end, then its children are (stream/lineage.h): follow() takes them
-// up, and the state has the positions of those that are followed. Positions belong to one source, not to its name: one
-// that was deleted and created again is another. The lane's thread, but for lag().
+// Aggregated records are opened (stream/aggregated.h): their user records are decoded, and have no positions of their
+// own. A record that cannot be decoded is an error that stops the job. A job that goes on after it may be told to leave
+// out some such records all the same (skip_bad), each named in the log. A shard that was split or merged is read to its
+// end, then its children are (stream/lineage.h): follow() takes them up, and the state has the positions of those that
+// are followed. Positions belong to one source, not to its name: one that was deleted and created again is another. The
+// lane's thread, but for lag().
 
 #include <map>
 #include <memory>
@@ -42,7 +43,8 @@ class Scan final : public Operator {
   // Reads on in the log, about `bytes_max`, if all that was read is pushed. throttled: the process has no descriptor
   // left; nothing has changed, try again.
   Result<void> read(size_t shard, size_t bytes_max);
-  // Decodes and pushes at most one batch of what was read; the number of records it took, 0 at the shard's end.
+  // Decodes and pushes at most a batch's records of what was read, or all that one aggregated record has more; the
+  // number of records it took, 0 at the shard's end.
   Result<size_t> pump(size_t shard, ProcessingTime now);
   const std::vector<ShardActivity>& activity() const { return activity_; }
   Result<void> end() { return emit(Watermark{end_of_input, false}); }
@@ -72,6 +74,8 @@ class Scan final : public Operator {
   std::vector<stream::Followed> followed(const stream::ShardSet& set) const;
   std::unexpected<Error> passed_by_retention(ShardId shard, SequenceNumber next) const;
   void take_records(stream::Reader& reader);
+  bool take_user_records(const log::Record& record, ShardId shard);
+  Result<std::vector<data::Batch>> decode(size_t number);
 
   sql::ScanNode node_;
   connector::Source source_;
@@ -79,7 +83,7 @@ class Scan final : public Operator {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::optional<std::map<ShardId, SequenceNumber>> drain_ends_;  // of all that a drain reads
   std::vector<ShardActivity> activity_;
-  std::vector<log::Record> records_;   // of the batch that is made
+  std::vector<log::Record> records_;   // that pump() takes, aggregated ones opened
   std::vector<log::BlockPtr> blocks_;  // in which they lie
   connector::SkipBad skip_none_;
   connector::SkipBad* skip_bad_ = &skip_none_;
