@@ -175,12 +175,16 @@ Result<void> read_mapping(const File& file, const toml::table& table, Configurat
                  {"batch_window_ms", whole(definition.batch_window_ms, 0, 300'000)},
                  {"retries_max", whole(definition.retries_max, -1, 10'000)},
                  {"on_failure_table", text(definition.on_failure_table)},
+                 {"deaggregate", flag(definition.deaggregate)},
                  {"enabled", flag(definition.enabled)}},
                 " in [[mapping]]"));
   if (start == "latest") {
     definition.start = function::MappingDefinition::Start::latest;
   } else if (!start.empty() && start != "trim_horizon") {
     return file.error(table, fmt::format("`start` is \"{}\"; it may be \"trim_horizon\" or \"latest\"", start));
+  }
+  if (definition.deaggregate && definition.stream.empty()) {
+    return file.error(table, "`deaggregate` is for the records of a `stream`");
   }
   if (definition.name.empty() || definition.function.empty() || definition.stream.empty() == definition.table.empty()) {
     return file.error(table, "[[mapping]] needs `name`, `function` and either `stream` or `table`");

@@ -9,22 +9,46 @@
 
 namespace millrace::function {
 
-void put_stream_record(std::string& out, const EventSource& source, const log::Record& record) {
+namespace {
+
+void put_record(std::string& out, const EventSource& source, const log::Record& record,
+                const stream::UserRecord* user) {
   const std::string sequence = source.numbers.text(record.sequence);
   out += R"({"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":)";
-  base::append_json_string(out, record.key);
+  base::append_json_string(out, user != nullptr ? user->key : record.key);
+  if (user != nullptr && user->explicit_hash_key) {
+    out += R"(,"explicitHashKey":)";
+    base::append_json_string(out, *user->explicit_hash_key);
+  }
   out += R"(,"sequenceNumber":")";
   out += sequence;
-  out += R"(","data":")";
-  base::append_base64(out, record.data);
+  out += '"';
+  std::string place;
+  if (user != nullptr) {
+    fmt::format_to(std::back_inserter(out), R"(,"subSequenceNumber":{},"aggregated":true)", user->number);
+    place = fmt::format(":{}", user->number);
+  }
+  out += R"(,"data":")";
+  base::append_base64(out, user != nullptr ? user->data : record.data);
   fmt::format_to(std::back_inserter(out), R"(","approximateArrivalTimestamp":{}.{:03}}},)", record.time.value / 1000,
                  record.time.value % 1000);
   fmt::format_to(
       std::back_inserter(out),
-      R"("eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"{}:{}",)"
+      R"("eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"{}:{}{}",)"
       R"("eventName":"aws:kinesis:record",)"
       R"("invokeIdentityArn":"arn:aws:iam::000000000000:role/millrace","awsRegion":"{}","eventSourceARN":"{}"}})",
-      source.shard_name, sequence, source.region, source.arn);
+      source.shard_name, sequence, place, source.region, source.arn);
+}
+
+}  // namespace
+
+void put_stream_record(std::string& out, const EventSource& source, const log::Record& record) {
+  put_record(out, source, record, nullptr);
+}
+
+void put_user_record(std::string& out, const EventSource& source, const log::Record& record,
+                     const stream::UserRecord& user) {
+  put_record(out, source, record, &user);
 }
 
 Result<void> put_change_record(std::string& out, const EventSource& source, const log::Record& record) {

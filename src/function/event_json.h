@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/sequence_format.h"
 #include "log/block.h"
+#include "stream/aggregated.h"
 #include "table/table.h"
 
 namespace millrace::function {
@@ -26,6 +27,10 @@ struct EventSource {
 
 // Appends one element of "Records".
 void put_stream_record(std::string& out, const EventSource& source, const log::Record& record);
+// What a consumer library makes of an aggregated record: an element for each user record, which also has `aggregated`,
+// `subSequenceNumber`, `explicitHashKey` if there is one, and an eventID of its own.
+void put_user_record(std::string& out, const EventSource& source, const log::Record& record,
+                     const stream::UserRecord& user);
 Result<void> put_change_record(std::string& out, const EventSource& source, const log::Record& record);
 
 }  // namespace millrace::function

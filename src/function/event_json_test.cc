@@ -25,5 +25,25 @@ TEST(EventJson, a_record_of_a_stream_looks_as_lambda_shows_it) {
       R"("eventSourceARN":"arn:aws:kinesis:us-east-2:000000000000:stream/clicks"})");
 }
 
+TEST(EventJson, user_records_of_an_aggregated_one_are_told_apart) {
+  EventSource source;
+  source.region = "us-east-1";
+  source.arn = "ARN";
+  source.shard_name = "shardId-000000000000";
+  source.numbers = base::SequenceFormat(ShardId(0), 42);
+  const log::Record record{SequenceNumber(1), ProcessingTime(1'007), "ignored", "the whole"};
+  std::string out;
+  put_user_record(out, source, record, {"key", "Hello", "12", 3});
+  const std::string sequence = source.numbers.text(SequenceNumber(1));
+  EXPECT_EQ(out, fmt::format(R"({{"kinesis":{{"kinesisSchemaVersion":"1.0","partitionKey":"key",)"
+                             R"("explicitHashKey":"12","sequenceNumber":"{0}","subSequenceNumber":3,"aggregated":true,)"
+                             R"("data":"SGVsbG8=","approximateArrivalTimestamp":1.007}},)"
+                             R"("eventSource":"aws:kinesis","eventVersion":"1.0",)"
+                             R"("eventID":"shardId-000000000000:{0}:3","eventName":"aws:kinesis:record",)"
+                             R"("invokeIdentityArn":"arn:aws:iam::000000000000:role/millrace",)"
+                             R"("awsRegion":"us-east-1","eventSourceARN":"ARN"}})",
+                             sequence));
+}
+
 }  // namespace
 }  // namespace millrace::function

@@ -50,6 +50,8 @@ struct MappingDefinition {
   int retries_max = -1;         // -1: for ever, as in Lambda
   std::string
       on_failure_table;  // key: mapping (S, hash), batch (S, range); empty: failed batches are only counted and logged
+  // User records of aggregated ones (stream/aggregated.h) are handed out each by itself. Lambda does not do that.
+  bool deaggregate = false;
   bool enabled = true;
 };
 

@@ -70,6 +70,7 @@ Result<void> Mapping::follow_source() {
 
 std::shared_ptr<MappingShard> Mapping::make_shard(const Found& found, ShardId shard, SequenceNumber position) {
   MappingShard::Source source{found.source.shard(shard), found.identity, found.event};
+  if (const stream::Shard* of = found.source.shards()->find(shard)) source.range = *of;
   if (!source.event.table) {
     source.event.shard_name = stream::shard_name(shard);
     source.event.numbers = base::SequenceFormat(shard, found.source.id);

@@ -8,6 +8,7 @@
 #include "base/storage_failures.h"
 #include "function/error_text.h"
 #include "log/log.h"
+#include "stream/aggregated.h"
 
 namespace millrace::function {
 
@@ -166,6 +167,29 @@ Result<bool> MappingShard::read_ahead() {
   return false;
 }
 
+// With all user records of an aggregated one, none of which has a position of its own: perhaps none at all.
+Result<void> MappingShard::put_record(std::string& event, const log::Record& record) const {
+  const auto begin = [&event] {
+    if (event.size() > event_begin.size()) event += ',';
+  };
+  if (source_.event.table) {
+    begin();
+    return put_change_record(event, source_.event, record);
+  }
+  if (context_.definition.deaggregate && stream::may_be_aggregated(record.data)) {
+    if (const auto users = stream::open_aggregated(record.data, source_.range ? &*source_.range : nullptr)) {
+      for (const stream::UserRecord& user : *users) {
+        begin();
+        put_user_record(event, source_.event, record, user);
+      }
+      return {};
+    }
+  }
+  begin();
+  put_stream_record(event, source_.event, record);
+  return {};
+}
+
 Result<MappingShard::Batch> MappingShard::make_batch(size_t records_max, size_t bytes_max) {
   Batch batch;
   reader_.seek(reader_.committed());
@@ -179,12 +203,7 @@ Result<MappingShard::Batch> MappingShard::make_batch(size_t records_max, size_t 
       continue;
     }
     const size_t before = batch.event.size();
-    if (batch.records > 0) batch.event += ',';
-    if (source_.event.table) {
-      TRY(put_change_record(batch.event, source_.event, *record));
-    } else {
-      put_stream_record(batch.event, source_.event, *record);
-    }
+    TRY(put_record(batch.event, *record));
     if (batch.records > 0 && batch.event.size() + event_end.size() > bytes_max) {
       batch.event.resize(before);
       break;

@@ -59,6 +59,7 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
     stream::ShardSource shard;
     SourceIdentity identity;
     EventSource event;
+    std::optional<stream::Shard> range = {};  // of a stream's shard: its hash keys
   };
 
   MappingShard(const Context& context, Source source, SequenceNumber position);
@@ -84,6 +85,7 @@ class MappingShard : public std::enable_shared_from_this<MappingShard> {
   Result<void> put_position(table::Transaction& transaction, SequenceNumber next) const;
   bool wait_for_more();
   Result<Batch> make_batch(size_t records_max, size_t bytes_max);
+  Result<void> put_record(std::string& event, const log::Record& record) const;
   Result<bool> read_ahead();
   void source_failed(const Error& error);
 
