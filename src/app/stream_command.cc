@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "base/base64.h"
 #include "base/json_string.h"
@@ -11,6 +12,7 @@
 #include "base/suggest.h"
 #include "client/stream_follower.h"
 #include "data/text.h"
+#include "stream/aggregated.h"
 
 namespace millrace::app {
 namespace {
@@ -183,14 +185,16 @@ std::string readable(std::string_view bytes) {
   return out;
 }
 
-void print_record(const client::ReadRecord& record, bool json) {
+// `number`: among the user records of an aggregated one.
+void print_record(const client::ReadRecord& record, std::optional<size_t> number, bool json) {
   if (!json) {
     fmt::print("{} {} {} {}\n", shown_time(record.arrived_ms), record.shard, readable(record.key),
                readable(record.data));
     return;
   }
-  std::string line = fmt::format(R"({{"shard":"{}","sequence":"{}","arrived_ms":{},"key":{})", record.shard,
-                                 record.sequence, record.arrived_ms, json_string(record.key));
+  std::string line = fmt::format(R"({{"shard":"{}","sequence":"{}",{}"arrived_ms":{},"key":{})", record.shard,
+                                 record.sequence, number ? fmt::format("\"sub_sequence\":{},", *number) : "",
+                                 record.arrived_ms, json_string(record.key));
   if (simdjson::validate_utf8(record.data.data(), record.data.size())) {
     line += ",\"data\":" + json_string(record.data);
   } else {
@@ -225,11 +229,21 @@ Result<void> tail(Streams& streams, const StreamOptions& options) {
   if (auto started = follower.start(from); !started) return std::unexpected(streams.explained(started.error()));
   client::Patience patience(retry_for_ms);
   uint64_t printed = 0;
-  const auto print = [&](const client::ReadRecord& record) {
+  const auto print_one = [&](const client::ReadRecord& record, std::optional<size_t> number) {
     if (!options.key.empty() && record.key != options.key) return true;
     if (!options.match.empty() && !record.data.contains(options.match)) return true;
-    print_record(record, options.json);
+    print_record(record, number, options.json);
     return ++printed != options.limit;
+  };
+  const auto print = [&](const client::ReadRecord& record) {
+    const auto users = stream::open_aggregated(record.data, nullptr);
+    if (!users) return print_one(record, std::nullopt);
+    return std::ranges::all_of(*users, [&](const stream::UserRecord& user) {
+      client::ReadRecord one = record;
+      one.key = user.key;
+      one.data = user.data;
+      return print_one(one, user.number);
+    });
   };
   for (;;) {
     const auto count = follower.read(print);
