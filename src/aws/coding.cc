@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "aws/cbor.h"
+#include "aws/query.h"
 #include "base/base64.h"
 
 namespace millrace::aws {
@@ -330,6 +331,7 @@ std::optional<Coding> coding_of(std::string_view type, Coding usual) {
   for (const Coding coding : {Coding::json_1_0, Coding::json_1_1, Coding::cbor_1_1}) {
     if (type.starts_with(content_type(coding))) return coding;
   }
+  if (type.starts_with("application/x-www-form-urlencoded")) return Coding::query;
   if (type.empty() || type.find("json") != std::string_view::npos) return usual;
   return std::nullopt;
 }
@@ -344,6 +346,10 @@ RequestReader::~RequestReader() = default;
 std::expected<Value, AwsError> RequestReader::read(Coding coding, std::string_view body, const Shape& shape) {
   if (body.empty()) return Value(Value::Members());
   if (is_cbor(coding)) return CborReader(body).read(shape);
+  if (coding == Coding::query) {
+    TRY_ASSIGN(const Form form, Form::parse(body));
+    return form.read(shape);
+  }
   return read_json(state_->parser, body, shape);
 }
 

@@ -114,6 +114,8 @@ std::string_view content_type(Coding coding) {
       return "application/x-amz-json-1.1";
     case Coding::cbor_1_1:
       return "application/x-amz-cbor-1.1";
+    case Coding::query:
+      return "text/xml";
   }
   return {};
 }
@@ -129,6 +131,7 @@ AwsError to_aws_error(const Protocol& protocol, const Error& error) {
       mapped = map_dynamodb(error.kind);
       break;
     case ErrorNames::millrace:
+    case ErrorNames::query:
       mapped = map_millrace(error.kind);
       break;
   }

@@ -13,15 +13,17 @@
 
 namespace millrace::aws {
 
-enum class Coding : uint8_t { json_1_0, json_1_1, cbor_1_1 };
+inline constexpr std::string_view usual_account_id = "000000000000";
+
+enum class Coding : uint8_t { json_1_0, json_1_1, cbor_1_1, query };  // query: a form, answered in XML
 
 constexpr bool is_cbor(Coding coding) {
   return coding == Coding::cbor_1_1;
 }
-// "application/x-amz-json-1.1"
+// Of answers: "application/x-amz-json-1.1".
 std::string_view content_type(Coding coding);
 
-enum class ErrorNames { kinesis, dynamodb, dynamodb_streams, millrace };
+enum class ErrorNames { kinesis, dynamodb, dynamodb_streams, millrace, query };
 
 struct Protocol {
   std::string_view target_prefix;  // X-Amz-Target is the prefix, then the operation: "Kinesis_20131202."
@@ -32,6 +34,9 @@ struct Protocol {
   bool body_crc32;   // x-amz-crc32 on each reply
   bool extended_id;  // x-amz-id-2 on each reply
   bool has_cbor;     // requests may be CBOR
+  // Of one that is spoken as a form: what its Version says, and its answers' namespace. Empty: it is not.
+  std::string_view query_version = {};
+  std::string_view query_namespace = {};
 };
 
 inline constexpr Protocol kinesis_protocol{
@@ -63,6 +68,19 @@ inline constexpr Protocol dynamodb_streams_protocol{
     .body_crc32 = true,
     .extended_id = false,
     .has_cbor = false,
+};
+// Who is calling: what many tools ask first.
+inline constexpr Protocol sts_protocol{
+    .target_prefix = "AWSSecurityTokenServiceV20110615.",
+    .signing_name = "sts",
+    .usual_coding = Coding::query,
+    .error_prefix = "",
+    .error_names = ErrorNames::query,
+    .body_crc32 = false,
+    .extended_id = false,
+    .has_cbor = false,
+    .query_version = "2011-06-15",
+    .query_namespace = "https://sts.amazonaws.com/doc/2011-06-15/",
 };
 // Millrace's own operations: jobs and what else AWS has no call for.
 inline constexpr Protocol millrace_protocol{

@@ -13,6 +13,7 @@
 
 #include "aws/credentials.h"
 #include "aws/event_stream.h"
+#include "aws/query.h"
 #include "aws/sigv4.h"
 #include "aws/validation.h"
 #include "base/storage_failures.h"
@@ -65,6 +66,14 @@ const Protocol* protocol_of(std::string_view target) {
   return nullptr;
 }
 
+// Of those that are spoken as forms.
+const Protocol* protocol_of_version(std::string_view version) {
+  for (const Protocol* protocol : {&sts_protocol}) {
+    if (protocol->query_version == version) return protocol;
+  }
+  return nullptr;
+}
+
 struct TargetHash {
   using is_transparent = void;
   size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
@@ -72,10 +81,16 @@ struct TargetHash {
 
 }  // namespace
 
-Answer::Answer(http::Reply reply, const Protocol& protocol, Coding coding, std::string request_id)
-    : reply_(std::move(reply)), protocol_(&protocol), coding_(coding), request_id_(std::move(request_id)) {}
+Answer::Answer(http::Reply reply, const Protocol& protocol, Coding coding, std::string request_id,
+               std::string_view operation)
+    : reply_(std::move(reply)),
+      protocol_(&protocol),
+      coding_(coding),
+      request_id_(std::move(request_id)),
+      operation_(operation) {}
 
 void Answer::ok(std::string body) {
+  if (coding_ == Coding::query) body = query_answer(*protocol_, operation_, body, request_id_);
   send(200, std::move(body), {});
 }
 
@@ -86,6 +101,10 @@ void Answer::fail(const Error& error) {
 }
 
 void Answer::fail(const AwsError& error) {
+  if (coding_ == Coding::query) {
+    const AwsError said = in_query_words(error);
+    return send(said.status, query_error(*protocol_, said, request_id_), said.name);
+  }
   send(error.status, error_body(*protocol_, coding_, error), error.name);
 }
 
@@ -178,23 +197,50 @@ void Service::add(Operation operation) {
 }
 
 void Service::handle(const http::Request& request, http::Reply reply) {
-  const std::string_view target = request.header("x-amz-target");
-  if (target.empty()) return handle_without_target(request, std::move(reply));
+  if (const std::string_view target = request.header("x-amz-target"); !target.empty()) {
+    return call(protocol_of(target), target, request, std::move(reply));
+  }
+  if (request.method == "POST" && request.path == "/" &&
+      coding_of(request.header("content-type"), Coding::json_1_1) == Coding::query) {
+    return handle_form(request, std::move(reply));
+  }
+  handle_without_target(request, std::move(reply));
+}
+
+void Service::handle_form(const http::Request& request, http::Reply reply) {
+  const auto form = Form::parse(request.body);
+  const Protocol* const protocol = form ? protocol_of_version(form->find("Version")) : nullptr;
+  if (protocol != nullptr) {
+    return call(protocol, fmt::format("{}{}", protocol->target_prefix, form->find("Action")), request,
+                std::move(reply));
+  }
   ++state_->calls;
-  const Protocol* known = protocol_of(target);
+  ++state_->errors;
+  Answer answer(std::move(reply), sts_protocol, Coding::query, make_request_id());
+  if (!form) return answer.fail(form.error());
+  answer.fail(
+      AwsError{400, "InvalidAction",
+               fmt::format("Could not find operation {} for version {}", form->find("Action"), form->find("Version"))});
+}
+
+void Service::call(const Protocol* known, std::string_view target, const http::Request& request, http::Reply reply) {
+  ++state_->calls;
   const Protocol& protocol = known == nullptr ? millrace_protocol : *known;
   const std::string_view type = request.header("content-type");
   const auto coding = coding_of(type, protocol.usual_coding);
-  const bool is_spoken = coding && (!is_cbor(*coding) || protocol.has_cbor);
+  const bool is_spoken = coding && (!is_cbor(*coding) || protocol.has_cbor) &&
+                         (*coding == Coding::query) == !protocol.query_version.empty();
   const Coding answered_in = is_spoken ? *coding : protocol.usual_coding;
+  const std::string_view operation_name = target.substr(known == nullptr ? 0 : protocol.target_prefix.size());
   Call call{.protocol = protocol,
-            .operation = target.substr(known == nullptr ? 0 : protocol.target_prefix.size()),
+            .operation = operation_name,
             .body = request.body,
             .access_key_id = {},
             .region = state_->options.region,
             .coding = answered_in,
             .input = {},
-            .answer = Answer(std::move(reply), protocol, answered_in, make_request_id())};
+            .answer = Answer(std::move(reply), protocol, answered_in, make_request_id(),
+                             answered_in == Coding::query ? operation_name : std::string_view())};
   auto refuse = [&](const AwsError& error) {
     ++state_->errors;
     call.answer.fail(error);
@@ -237,8 +283,9 @@ void Service::handle_without_target(const http::Request& request, http::Reply re
   }
   ++state_->errors;
   Answer answer(std::move(reply), millrace_protocol, millrace_protocol.usual_coding, make_request_id());
-  answer.fail(AwsError{404, "UnknownOperationException",
-                       reads ? "there is nothing at this path" : "a call needs the header X-Amz-Target"});
+  answer.fail(AwsError{
+      404, "UnknownOperationException",
+      reads ? "there is nothing at this path" : "a call needs the header X-Amz-Target, or is a form with an Action"});
 }
 
 http::Response Service::refusal(int status, std::string_view reason) const {

@@ -1,6 +1,6 @@
 #pragma once
-// From an HTTP request to an operation and back: checks the signature, reads X-Amz-Target, finds the
-// operation in the one list, and puts AWS's headers and error bodies on the answer.
+// From an HTTP request to an operation and back: checks the signature, reads X-Amz-Target or the Action of a form,
+// finds the operation in the one list, and puts AWS's headers and error bodies on the answer.
 //
 // An operation is a name and a handler; whoever has operations (Kinesis, DynamoDB, the application's own)
 // adds them before the server listens. A handler runs on the reactor's thread and must not block; it answers
@@ -64,7 +64,9 @@ class EventAnswer {
 class Answer {
  public:
   Answer() = default;
-  Answer(http::Reply reply, const Protocol& protocol, Coding coding, std::string request_id);
+  // `operation` is named by answers of the query protocol alone.
+  Answer(http::Reply reply, const Protocol& protocol, Coding coding, std::string request_id,
+         std::string_view operation = {});
 
   void ok(std::string body);  // 200 with this body, in the call's coding; "" is an empty body
   void ok(Writer body) { ok(std::move(body).take()); }
@@ -86,6 +88,7 @@ class Answer {
   const Protocol* protocol_ = nullptr;
   Coding coding_ = Coding::json_1_1;
   std::string request_id_;
+  std::string operation_;
 };
 
 // One call. The views are valid while the handler runs; keep copies of what a later answer needs.
@@ -112,7 +115,7 @@ struct Operation {
 struct ServiceOptions {
   const Credentials* credentials = nullptr;  // null: nothing is checked (--auth none)
   std::string region = "us-east-1";
-  std::string account_id = "000000000000";
+  std::string account_id{usual_account_id};
   base::Clock* clock = nullptr;  // null: the system's
 };
 
@@ -123,8 +126,8 @@ class Service {
 
   void add(Operation operation);  // before requests come; a second one of the same name is a bug
 
-  // Answers calls (POST / with X-Amz-Target), GET / and GET /health, and 404 for what it does not know; the
-  // application routes its own paths before it asks here. On the reactor's thread.
+  // Answers calls (POST / with X-Amz-Target, or a form with an Action), GET / and GET /health, and 404 for what it does
+  // not know; the application routes its own paths before it asks here. On the reactor's thread.
   void handle(const http::Request& request, http::Reply reply);
 
   // The body that the HTTP server sends when it refuses a request itself (too large, malformed), in the
@@ -135,7 +138,10 @@ class Service {
   uint64_t errors() const;  // of them refused before an operation was reached
 
  private:
+  void handle_form(const http::Request& request, http::Reply reply);
   void handle_without_target(const http::Request& request, http::Reply reply);
+  // `known`: the protocol that `target` begins with, if there is one.
+  void call(const Protocol* known, std::string_view target, const http::Request& request, http::Reply reply);
 
   struct State;
   std::unique_ptr<State> state_;
