@@ -20,7 +20,7 @@
 namespace millrace::api {
 
 struct DynamoDbOptions {
-  std::string account_id = "000000000000";
+  std::string account_id{aws::usual_account_id};
 };
 
 struct DynamoDbCounters {

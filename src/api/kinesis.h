@@ -22,7 +22,7 @@
 namespace millrace::api {
 
 struct KinesisOptions {
-  std::string account_id = "000000000000";
+  std::string account_id{aws::usual_account_id};
   base::Clock* clock = nullptr;  // null: the system's
 };
 

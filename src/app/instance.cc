@@ -16,6 +16,7 @@
 #include "api/function_operations.h"
 #include "api/job_operations.h"
 #include "api/kinesis.h"
+#include "api/sts.h"
 #include "app/backup_operations.h"
 #include "app/project_files.h"
 #include "app/tls.h"
@@ -335,6 +336,7 @@ class RunningInstance final : public Instance {
     environment.log_directory = configuration_.data_directory + "/functions";
     TRY_ASSIGN(functions_, function::Functions::start(environment, configuration_.functions, configuration_.mappings));
     api::add_function_operations(*service_, *functions_);
+    api::add_sts_operations(*service_);
     if (configuration_.dashboard) {
       base::Clock& clock = base::system_clock();
       dashboard_ = std::make_unique<page::Dashboard>(
