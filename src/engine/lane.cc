@@ -114,7 +114,10 @@ Result<void> Lane::begin() {
   // Positions such as "the newest record now" are fixed by a commit before anything else.
   first_commit_due_ = !has_state_;
   if (has_state_) pipeline_->clear_changes();
-  rate_since_ns_ = environment_.clock().monotonic_ns();
+  {
+    std::lock_guard lock(figures_mutex_);
+    rate_since_ns_ = environment_.clock().monotonic_ns();
+  }
   publish();
   return {};
 }

@@ -135,7 +135,7 @@ class Lane {
   bool drained_ = false;
   std::atomic<bool> given_up_ = false;
 
-  mutable std::mutex figures_mutex_;
+  mutable std::mutex figures_mutex_;  // of what follows
   Figures figures_;
   int64_t rate_since_ns_ = 0;
   uint64_t rate_rows_ = 0;

@@ -389,7 +389,7 @@ TEST_F(LogTest, ReadersOfHeldShardsSeeWhatWasThereBefore) {
   commit(0, {"a"});
   commit(1, {"a"});
   append(0, {"b"});
-  int woken = 0;
+  std::atomic<int> woken = 0;
   const auto subscription = log_->subscribe(ShardId(0), [&] { ++woken; });
   const ShardId held[] = {ShardId(0), ShardId(77)};
   auto first = log_->hold(held);
