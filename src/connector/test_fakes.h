@@ -1,5 +1,5 @@
 #pragma once
-// Sinks and look-ups in memory, for tests of the engine that need no table. For tests only.
+// Sinks, look-ups and a storage in memory, for tests of the engine that need no table. For tests only.
 
 #include <map>
 #include <memory>
@@ -75,6 +75,99 @@ class FakeLookup final : public Lookup {
 
  private:
   FakeTable& table_;
+};
+
+// Records and the rows of targets that a test adds; durable at once. One thread.
+class FakeStorage final : public Storage {
+ public:
+  std::map<std::string, std::string> records;
+  std::map<std::string, std::string> rows;  // by "target/key"
+  size_t value_bytes_max = 1000;            // a write with a larger one is refused
+
+  TargetPtr add_target(const std::string& name, ShardId shard) {
+    auto target = std::make_shared<Target>();
+    target->name = name;
+    target->shard = shard;
+    return targets_[name] = std::move(target);
+  }
+  void remove_target(const std::string& name) { targets_.erase(name); }
+
+  std::unique_ptr<Transaction> begin() override { return std::make_unique<Pending>(*this); }
+  Result<std::unique_ptr<Transaction>> try_begin() override { return begin(); }
+  Result<std::optional<std::string>> get_record(std::string_view key) override {
+    const auto found = records.find(std::string(key));
+    return found == records.end() ? std::nullopt : std::optional(found->second);
+  }
+  Result<void> scan_records(std::string_view prefix,
+                            const std::function<bool(std::string_view, std::string_view)>& each) override {
+    for (auto at = records.lower_bound(std::string(prefix)); at != records.end() && at->first.starts_with(prefix);
+         ++at) {
+      if (!each(at->first, at->second)) break;
+    }
+    return {};
+  }
+  Result<TargetPtr> target(std::string_view name, ShardId shard) override {
+    const auto found = targets_.find(std::string(name));
+    return found == targets_.end() || found->second->shard != shard ? nullptr : found->second;
+  }
+  void read_ahead(std::span<const Write>, size_t) override {}
+  std::unique_ptr<log::Hold> hold(std::span<const ShardId>, std::optional<GroupNumber>) override { return nullptr; }
+  void flush() override {}
+  void when_durable(CommitId, std::function<void()> done) override { done(); }
+  void wait_durable(CommitId) override {}
+
+ private:
+  class Pending final : public Transaction {
+   public:
+    explicit Pending(FakeStorage& storage) : storage_(storage), records_(storage.records), rows_(storage.rows) {}
+    Result<void> put_record(std::string_view key, std::string value) override {
+      bytes_ += key.size() + value.size();
+      records_[std::string(key)] = std::move(value);
+      return {};
+    }
+    Result<void> erase_record(std::string_view key) override {
+      records_.erase(std::string(key));
+      return {};
+    }
+    Result<void> erase_records(std::string_view prefix) override {
+      std::erase_if(records_, [&](const auto& record) { return record.first.starts_with(prefix); });
+      return {};
+    }
+    Result<size_t> write(std::span<const Write> writes, size_t bytes_max, Refused& refused) override {
+      size_t taken = 0;
+      for (; taken < writes.size() && bytes_ < bytes_max; ++taken) {
+        const Write& write = writes[taken];
+        if (write.target == nullptr) continue;
+        if (write.value.size() > storage_.value_bytes_max) {
+          if (refused.count++ == 0) refused.first = std::string(write.key);
+          continue;
+        }
+        const std::string key = write.target->name + "/" + std::string(write.key);
+        bytes_ += key.size() + write.value.size();
+        if (write.erase) {
+          rows_.erase(key);
+        } else {
+          rows_[key] = std::string(write.value);
+        }
+      }
+      return taken;
+    }
+    size_t bytes() const override { return bytes_; }
+    Result<CommitId> commit() override {
+      storage_.records = std::move(records_);
+      storage_.rows = std::move(rows_);
+      return CommitId(++storage_.commits_);
+    }
+
+   private:
+    FakeStorage& storage_;
+    std::map<std::string, std::string> records_;
+    std::map<std::string, std::string> rows_;
+    size_t bytes_ = 0;
+  };
+
+  std::map<std::string, std::shared_ptr<Target>> targets_;
+  uint64_t commits_ = 0;
 };
 
 }  // namespace millrace::connector
