@@ -29,7 +29,7 @@ constexpr Shape input{.name = "Input", .kind = ShapeKind::structure, .members = 
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace millrace;
-  const fuzz::Exact body({reinterpret_cast<const char*>(data), size});
+  const fuzz::Exact body(std::string_view(reinterpret_cast<const char*>(data), size));
   const auto form = aws::Form::parse(body.view());
   if (!form) {
     CHECK(form.error().name == "MalformedInput");
