@@ -58,7 +58,8 @@ TEST(Aggregated, fields_of_later_producers_are_passed_over) {
   put_test_field(message, 9, 7);
   put_test_field(message, 3, user);
   put_test_field(message, 1, "key");
-  const auto records = open_aggregated(seal_aggregated(message), nullptr);
+  const std::string text = seal_aggregated(message);
+  const auto records = open_aggregated(text, nullptr);
   ASSERT_TRUE(records);
   ASSERT_EQ(records->size(), 1U);
   EXPECT_EQ((*records)[0].data, "data");
